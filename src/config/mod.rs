@@ -1,0 +1,3 @@
+//! The configuration: a file becomes checked settings, or every error at once with its place.
+
+pub mod settings;

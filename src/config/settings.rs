@@ -1,0 +1,85 @@
+//! The checked settings, as the program uses them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::model::ids::MachineName;
+use crate::model::policy::Policy;
+use crate::model::time::Span;
+
+/// Everything that a checked configuration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What a decision may know.
+    pub policy: Policy,
+    /// How machines are reached.
+    pub ssh: SshSettings,
+    /// How the Kubernetes API is reached.
+    pub kube: KubeSettings,
+    /// Where ananke keeps its state: ledger, recorder, JSON files.
+    pub state_dir: PathBuf,
+    /// Where the control socket lies.
+    pub run_dir: PathBuf,
+    /// Called with JSON on stdin when a person is needed: program and arguments.
+    pub notify_command: Option<Vec<String>>,
+    /// Whether logged-in people are told with wall(1).
+    pub notify_wall: bool,
+}
+
+/// How machines are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshSettings {
+    /// Every machine of the inventory.
+    pub machines: BTreeMap<MachineName, SshTarget>,
+    /// The jump host, used first; a direct connection is the fallback.
+    pub jump: Option<SshTarget>,
+    /// Host keys, OpenSSH's format.
+    pub known_hosts: PathBuf,
+    /// One deadline for each stage.
+    pub deadlines: SshDeadlines,
+    /// How many machines are talked to at once.
+    pub fan_out: usize,
+    /// The pause between two looks at a machine.
+    pub poll: Span,
+}
+
+/// One machine as SSH sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshTarget {
+    /// Address or name to connect to.
+    pub address: String,
+    /// TCP port.
+    pub port: u16,
+    /// Login user.
+    pub user: String,
+    /// Private key files, tried in order.
+    pub identities: Vec<PathBuf>,
+    /// Whether the jump host is used for it.
+    pub via_jump: bool,
+}
+
+/// A deadline for each stage of a connection, so that a hanging machine costs its own time only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshDeadlines {
+    /// TCP connect, or the channel through the jump host.
+    pub connect: Span,
+    /// Version exchange and key exchange.
+    pub handshake: Span,
+    /// Authentication.
+    pub auth: Span,
+    /// A command that only looks.
+    pub command: Span,
+}
+
+/// How the Kubernetes API is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubeSettings {
+    /// A kubeconfig file. Without it the one of a server is fetched through its guard.
+    pub kubeconfig: Option<PathBuf>,
+    /// The API's addresses, `https://address:6443`. If empty, the kubeconfig's own.
+    pub endpoints: Vec<String>,
+    /// Deadline of one request.
+    pub request: Span,
+    /// The namespace of our own Lease.
+    pub namespace: String,
+}

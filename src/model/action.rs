@@ -1,0 +1,165 @@
+//! What ananke can do: one closed enum of typed effects. A dry run prints exactly these.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::cordon::CordonRecord;
+use super::facts::Unit;
+use super::ids::{ActionId, BootId, CordonId, Epoch, MachineId, MachineName, RemedyId};
+use super::time::Span;
+use super::verdict::Target;
+
+/// One change of the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// `systemctl start --no-block UNIT`: a first server would wait for quorum for ever.
+    StartUnit {
+        /// On which machine.
+        host: MachineName,
+        /// Which unit.
+        unit: Unit,
+    },
+    /// `systemctl restart --no-block UNIT`. Containers go on running (`KillMode=process`).
+    RestartUnit {
+        /// On which machine.
+        host: MachineName,
+        /// Which unit.
+        unit: Unit,
+    },
+    /// `systemctl reset-failed UNIT`: forget failures and the start limit.
+    ResetFailedUnit {
+        /// On which machine.
+        host: MachineName,
+        /// Which unit.
+        unit: Unit,
+    },
+    /// Make a node unschedulable and write the record, in one request.
+    Cordon {
+        /// Which node.
+        node: MachineName,
+        /// The record that is written with it.
+        record: CordonRecord,
+    },
+    /// Make a node schedulable and remove the record, in one request.
+    Uncordon {
+        /// Which node.
+        node: MachineName,
+        /// The cordon that is given back; any other is left alone.
+        id: CordonId,
+    },
+    /// Mark a node for a person. If a recovery cordon of ours is on it, it becomes a manual one.
+    MarkManual {
+        /// Which node.
+        node: MachineName,
+        /// What the person reads.
+        reason: String,
+        /// Wall-clock time, for people.
+        since: Timestamp,
+        /// The cordon whose lease ran out.
+        cordon: Option<CordonId>,
+    },
+    /// Renew our own Lease: proof that the API takes writes.
+    WriteCanary,
+}
+
+impl Effect {
+    /// Whether the write exists only to prove something. Shown apart from repairs.
+    pub const fn is_proof(&self) -> bool {
+        matches!(self, Self::WriteCanary)
+    }
+
+    /// The machine whose guard carries the effect out, if it goes over SSH.
+    pub const fn host(&self) -> Option<&MachineName> {
+        match self {
+            Self::StartUnit { host, .. }
+            | Self::RestartUnit { host, .. }
+            | Self::ResetFailedUnit { host, .. } => Some(host),
+            Self::Cordon { .. }
+            | Self::Uncordon { .. }
+            | Self::MarkManual { .. }
+            | Self::WriteCanary => None,
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    /// In the imperative: it reads as a line of a plan.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StartUnit { host, unit } => write!(f, "start {unit} on {host}"),
+            Self::RestartUnit { host, unit } => write!(f, "restart {unit} on {host}"),
+            Self::ResetFailedUnit { host, unit } => {
+                write!(f, "clear the failed state of {unit} on {host}")
+            }
+            Self::Cordon { node, record } => write!(f, "cordon {node} (lease {})", record.id),
+            Self::Uncordon { node, id } => write!(f, "uncordon {node} (own lease {id})"),
+            Self::MarkManual { node, .. } => write!(f, "mark {node} for a person"),
+            Self::WriteCanary => f.write_str("renew ananke's own Lease"),
+        }
+    }
+}
+
+/// What must still be true where the action arrives; the receiver checks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Expect {
+    /// The boot that was observed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub boot_id: Option<BootId>,
+    /// The machine that was observed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub machine_id: Option<MachineId>,
+    /// The object that was observed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub uid: Option<String>,
+    /// Its version.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resource_version: Option<String>,
+}
+
+/// By which way a change reaches a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// Through the node's guard.
+    Guard,
+    /// Plain `sudo -n systemctl start|stop`, where no guard is installed.
+    Unguarded,
+    /// Through the Kubernetes API.
+    Api,
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Guard => "guard",
+            Self::Unguarded => "unguarded",
+            Self::Api => "api",
+        })
+    }
+}
+
+/// One effect that was decided, with all that its receiver needs to refuse it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// Unique for the life of the state directory.
+    pub id: ActionId,
+    /// The remedy that asked for it.
+    pub remedy: RemedyId,
+    /// What it is meant to cure.
+    pub target: Target,
+    /// What is done.
+    pub effect: Effect,
+    /// What must be true for it to be done.
+    pub expect: Expect,
+    /// By which way.
+    pub channel: Channel,
+    /// The fencing number.
+    pub epoch: Epoch,
+    /// The ananke host that decided it.
+    pub owner: String,
+    /// How long the effect may take, all told.
+    pub limit: Span,
+}

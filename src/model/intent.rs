@@ -1,0 +1,90 @@
+//! What the cluster is wanted to be, and by whom.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::Epoch;
+
+/// The desired power state, with who wants it and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Up or down.
+    pub desired: Desired,
+    /// The word that operators know.
+    pub progress: Progress,
+    /// Who wants it.
+    pub by: Author,
+    /// Why, in that author's words.
+    pub reason: String,
+    /// Since when, for people.
+    pub since: Timestamp,
+    /// The fencing number under which it was set.
+    pub epoch: Epoch,
+}
+
+/// The desired power state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Desired {
+    /// Everything runs.
+    Up,
+    /// Kubernetes is stopped, the machines run.
+    DownClusterOnly,
+    /// The machines are off.
+    DownPoweroff,
+}
+
+/// How far the way there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Nothing is under way.
+    Normal,
+    /// On the way up.
+    StartupInProgress,
+    /// On the way down.
+    ShuttingDown,
+    /// Down.
+    ShutdownComplete,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Normal => "normal",
+            Self::StartupInProgress => "startup_in_progress",
+            Self::ShuttingDown => "shutting_down",
+            Self::ShutdownComplete => "shutdown_complete",
+        })
+    }
+}
+
+/// Who set an intent. It decides what may end it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Author {
+    /// A person. Never expires.
+    Person {
+        /// The login name.
+        name: String,
+    },
+    /// A UPS event. Ends when mains are stable again.
+    Ups {
+        /// Which UPS.
+        name: String,
+    },
+    /// ananke itself, when it found the cluster in trouble.
+    Ananke,
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person { name } => f.pad(name),
+            Self::Ups { name } => write!(f, "UPS {name}"),
+            Self::Ananke => f.pad("ananke"),
+        }
+    }
+}

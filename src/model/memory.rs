@@ -1,0 +1,181 @@
+//! All that must survive a tick. The durable part also survives a crash; the rest is re-learned.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+use super::cordon::CordonRecord;
+use super::episode::Episode;
+use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineName, RemedyId};
+use super::intent::Intent;
+use super::outcome::ActionResult;
+use super::time::{Mono, Span};
+use super::verdict::Target;
+
+/// What ananke remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Written to the ledger before anything that depends on it is done.
+    pub durable: Durable,
+    /// Streaks and timings: lost at a restart, and then started again.
+    pub passing: Passing,
+}
+
+/// What must never be lost. An attempt is counted here before the act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Durable {
+    /// The boot of ananke's host in which the [`Mono`] values below count.
+    pub boot: BootId,
+    /// The fencing number under which this host acts.
+    pub epoch: Epoch,
+    /// The number of the last episode that was opened.
+    pub last_episode: EpisodeId,
+    /// The number of the last action that was given out.
+    pub last_action: u64,
+    /// The episode that is open, or the last one that was.
+    pub episode: Option<Episode>,
+    /// What the cluster is wanted to be.
+    pub intent: Intent,
+    /// A person said stop.
+    pub paused: Option<Pause>,
+    /// What was tried in this episode.
+    pub attempts: BTreeMap<RemedyId, BTreeMap<Target, Attempts>>,
+    /// Actions that were given out and whose outcome is not known yet.
+    pub in_flight: BTreeMap<ActionId, InFlight>,
+    /// Proofs that a node's status is of its present boot.
+    pub proofs: BTreeMap<MachineName, FreshProof>,
+    /// Cordons that ananke holds.
+    pub cordons: BTreeMap<MachineName, HeldCordon>,
+    /// Machines and gates that wait for a person, and since when.
+    pub manual: BTreeMap<Target, ManualMark>,
+    /// Alarms that were raised in this episode, so that each is raised once.
+    pub alarms: BTreeSet<(GateId, Target)>,
+    /// What a good day looks like.
+    pub normal: Normal,
+}
+
+/// A person said stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Since when, for people.
+    pub since: Timestamp,
+}
+
+/// How often a remedy was tried on a target in this episode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// How often. Counted before the act, so a crash may over-count and never lose one.
+    pub count: u32,
+    /// When the last one was given out.
+    pub last: Mono,
+    /// What became of the last one, as far as its receiver said.
+    pub result: Option<ActionResult>,
+    /// Until when the last one is being verified. `None` once it has helped or failed to.
+    pub verify_until: Option<Mono>,
+}
+
+/// An action that was given out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// What.
+    pub action: Action,
+    /// When.
+    pub since: Mono,
+}
+
+/// A proof that what the API says of a node is newer than the node's last boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreshProof {
+    /// The boot for which it was proven, seen over SSH and in the API.
+    pub boot_id: BootId,
+    /// When.
+    pub at: Mono,
+}
+
+/// A cordon that ananke holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldCordon {
+    /// The record as it was written to the node.
+    pub record: CordonRecord,
+    /// How much of the lease is used, in cluster-up time. Written in steps of a minute, rounded
+    /// up at a restart.
+    pub used: Span,
+}
+
+/// Something waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManualMark {
+    /// What the person reads.
+    pub reason: String,
+    /// Since when, for people.
+    pub since: Timestamp,
+}
+
+/// What recovery needs to know about a good day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Normal {
+    /// The boots in which everything was good.
+    pub boots: BTreeMap<MachineName, BootId>,
+    /// The etcd leader when it was last seen: it is started first.
+    pub leader: Option<MachineName>,
+    /// Whether the control plane was open when everything was last good.
+    pub control_plane: bool,
+}
+
+/// Streaks and timings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Passing {
+    /// The tick's number in this run of the program.
+    pub tick: u64,
+    /// When the last tick was.
+    pub last_tick: Mono,
+    /// Since when each gate has been in a state of its kind.
+    pub gates: BTreeMap<GateId, GateMemory>,
+    /// Since when a target has not passed a check.
+    pub failing: BTreeMap<CheckId, BTreeMap<Target, Mono>>,
+    /// Since when each held repair has been held, with the name of the reason.
+    pub held: BTreeMap<RemedyId, BTreeMap<Target, HeldSince>>,
+    /// The heartbeat of each node, while its freshness is to be proven.
+    pub leases: BTreeMap<MachineName, LeaseWatch>,
+    /// Cluster-up time used by each cordon since it was last written down.
+    pub cordon_extra: BTreeMap<MachineName, Span>,
+    /// Since when the control plane has been lost. `None` while it is open.
+    pub control_plane_lost: Option<Mono>,
+}
+
+/// Since when a repair has been held, and for what kind of reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldSince {
+    /// The name of the reason.
+    pub name: String,
+    /// Since when.
+    pub since: Mono,
+}
+
+/// How a gate stood at the last tick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateMemory {
+    /// The word of its state.
+    pub word: String,
+    /// Since when.
+    pub since: Mono,
+    /// Since when it and all gates before it have been good, for the soak.
+    pub good_since: Option<Mono>,
+}
+
+/// A heartbeat as ananke saw it move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseWatch {
+    /// The boot of the node while it was watched.
+    pub boot_id: BootId,
+    /// The last renewal that was seen.
+    pub renew_time: String,
+    /// How often it changed while we looked.
+    pub moves: u32,
+}

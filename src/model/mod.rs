@@ -1,0 +1,23 @@
+//! The words of ananke: plain, serialisable data without behaviour beyond its own invariants.
+//!
+//! Nothing here knows Kubernetes, SSH or systemd as a library. What an adapter learns is turned
+//! into these small structs at the boundary, so that a decision can be recorded and re-run.
+
+pub mod action;
+pub mod alarm;
+pub mod assessment;
+pub mod command;
+pub mod cordon;
+pub mod episode;
+pub mod facts;
+pub mod ids;
+pub mod intent;
+pub mod memory;
+pub mod observation;
+pub mod outcome;
+pub mod plan;
+pub mod policy;
+pub mod record;
+pub mod tick;
+pub mod time;
+pub mod verdict;

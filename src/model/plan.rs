@@ -1,0 +1,278 @@
+//! What is done now, and what is held back with its named reason.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+use super::ids::{GateId, MachineName, RemedyId};
+use super::time::{Mono, Span};
+use super::verdict::Target;
+
+/// The actions to take now, in order, and everything that is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Plan {
+    /// To be done now. Actions on different machines run side by side, on one machine in order.
+    pub steps: Vec<Action>,
+    /// Not done now, and why.
+    pub held: Vec<Held>,
+}
+
+/// A repair that would help and is not made now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The closed gate that wants it.
+    pub gate: GateId,
+    /// The repair.
+    pub remedy: RemedyId,
+    /// For what.
+    pub target: Target,
+    /// Why not.
+    pub hold: Hold,
+    /// Since when it has been held for a reason of this kind.
+    pub since: Mono,
+}
+
+/// Every reason for which a repair is held back. The user reads it, with what would change it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+pub enum Hold {
+    /// A person said stop.
+    Paused {
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// Somebody wants the cluster down.
+    IntentDown {
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// It is a quiet day: only remedies declared `Always` run.
+    NoEpisode,
+    /// Our own disk does not take the record that must precede the act.
+    DiskBroken {
+        /// What the disk said.
+        why: String,
+    },
+    /// The gate's ancestor is closed.
+    GateClosed {
+        /// Which one.
+        gate: GateId,
+    },
+    /// What is known of the target is missing or too old.
+    Blind {
+        /// Why.
+        why: String,
+    },
+    /// The remedy needs something that can't be reached.
+    NotReachable {
+        /// What.
+        what: String,
+    },
+    /// The remedy needs the node's guard, which is not installed there.
+    Unguarded,
+    /// The node's guard is of another version.
+    OtherGuard {
+        /// Its version.
+        version: String,
+    },
+    /// sudo refuses what ananke needs.
+    SudoRefused {
+        /// sudo's words.
+        why: String,
+    },
+    /// A person masked or removed the unit.
+    UnitForbidden {
+        /// What systemd says.
+        what: String,
+    },
+    /// A person holds this node.
+    PersonHold {
+        /// The person's words.
+        why: String,
+    },
+    /// The cordon is somebody else's.
+    ForeignCordon {
+        /// Whose, as far as can be said.
+        whose: String,
+    },
+    /// Another action is under way on the same target.
+    InFlight {
+        /// What.
+        what: String,
+    },
+    /// The last attempt is still being verified.
+    Verifying {
+        /// When it counts as failed.
+        until: Mono,
+    },
+    /// The last attempt did not help; the next waits.
+    BackOff {
+        /// Until when.
+        until: Mono,
+    },
+    /// It is too early for this remedy.
+    NotBefore {
+        /// Until when.
+        until: Mono,
+    },
+    /// Fewer servers can be started than make a majority: one alone would only wait.
+    TooFewServers {
+        /// How many can be reached.
+        have: usize,
+        /// How many make a majority.
+        need: usize,
+    },
+    /// Enough machines are being worked on already.
+    Wave {
+        /// How many at once.
+        limit: usize,
+    },
+    /// As many of our cordons as are allowed are in use.
+    CordonLimit {
+        /// How many at once.
+        limit: usize,
+    },
+    /// It would leave no schedulable node.
+    LastSchedulable,
+    /// Too many nodes fail in the same way at once: that is one cause elsewhere, not many here.
+    Storm {
+        /// How many fail.
+        failing: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// The machine belongs to somebody else.
+    NotManaged,
+}
+
+impl Hold {
+    /// The name of the reason: stable, for machines.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Paused { .. } => "paused",
+            Self::IntentDown { .. } => "intent-down",
+            Self::NoEpisode => "no-episode",
+            Self::DiskBroken { .. } => "disk-broken",
+            Self::GateClosed { .. } => "gate-closed",
+            Self::Blind { .. } => "blind",
+            Self::NotReachable { .. } => "not-reachable",
+            Self::Unguarded => "unguarded",
+            Self::OtherGuard { .. } => "other-guard",
+            Self::SudoRefused { .. } => "sudo-refused",
+            Self::UnitForbidden { .. } => "unit-forbidden",
+            Self::PersonHold { .. } => "person-hold",
+            Self::ForeignCordon { .. } => "foreign-cordon",
+            Self::InFlight { .. } => "in-flight",
+            Self::Verifying { .. } => "verifying",
+            Self::BackOff { .. } => "back-off",
+            Self::NotBefore { .. } => "not-before",
+            Self::TooFewServers { .. } => "too-few-servers",
+            Self::Wave { .. } => "wave",
+            Self::CordonLimit { .. } => "cordon-limit",
+            Self::LastSchedulable => "last-schedulable",
+            Self::Storm { .. } => "storm",
+            Self::NotManaged => "not-managed",
+        }
+    }
+
+    /// When it ends by itself, if it does.
+    pub const fn until(&self) -> Option<Mono> {
+        match self {
+            Self::Verifying { until } | Self::BackOff { until } | Self::NotBefore { until } => {
+                Some(*until)
+            }
+            Self::Paused { .. }
+            | Self::IntentDown { .. }
+            | Self::NoEpisode
+            | Self::DiskBroken { .. }
+            | Self::GateClosed { .. }
+            | Self::Blind { .. }
+            | Self::NotReachable { .. }
+            | Self::Unguarded
+            | Self::OtherGuard { .. }
+            | Self::SudoRefused { .. }
+            | Self::UnitForbidden { .. }
+            | Self::PersonHold { .. }
+            | Self::ForeignCordon { .. }
+            | Self::InFlight { .. }
+            | Self::TooFewServers { .. }
+            | Self::Wave { .. }
+            | Self::CordonLimit { .. }
+            | Self::LastSchedulable
+            | Self::Storm { .. }
+            | Self::NotManaged => None,
+        }
+    }
+
+    /// Whether a person has to do something before it ends.
+    pub const fn needs_person(&self) -> bool {
+        matches!(
+            self,
+            Self::Paused { .. }
+                | Self::IntentDown { .. }
+                | Self::DiskBroken { .. }
+                | Self::Unguarded
+                | Self::OtherGuard { .. }
+                | Self::SudoRefused { .. }
+                | Self::UnitForbidden { .. }
+                | Self::PersonHold { .. }
+                | Self::ForeignCordon { .. }
+                | Self::NotManaged
+        )
+    }
+}
+
+impl fmt::Display for Hold {
+    /// The reason in words. Times are added by the report, which knows the time.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Paused { by, why } => write!(f, "paused by {by}: {why}"),
+            Self::IntentDown { by, why } => write!(f, "{by} wants the cluster down: {why}"),
+            Self::NoEpisode => f.write_str("no episode is open, and this is not for quiet days"),
+            Self::DiskBroken { why } => write!(f, "ananke's own disk takes no record: {why}"),
+            Self::GateClosed { gate } => write!(f, "{gate} comes first"),
+            Self::Blind { why } => write!(f, "not enough is known: {why}"),
+            Self::NotReachable { what } => write!(f, "{what} can't be reached"),
+            Self::Unguarded => f.write_str("no guard is installed there (ananke prepare)"),
+            Self::OtherGuard { version } => {
+                write!(f, "its guard is of another version, {version} (ananke prepare)")
+            }
+            Self::SudoRefused { why } => write!(f, "sudo refuses: {why}"),
+            Self::UnitForbidden { what } => f.write_str(what),
+            Self::PersonHold { why } => write!(f, "a person holds it: {why}"),
+            Self::ForeignCordon { whose } => write!(f, "foreign cordon: {whose}"),
+            Self::InFlight { what } => write!(f, "under way: {what}"),
+            Self::Verifying { .. } => f.write_str("the last attempt is being verified"),
+            Self::BackOff { .. } => f.write_str("the last attempt did not help; waiting"),
+            Self::NotBefore { .. } => f.write_str("too early"),
+            Self::TooFewServers { have, need } => {
+                write!(f, "{have} servers can be started, {need} make a majority")
+            }
+            Self::Wave { limit } => write!(f, "{limit} at once are enough"),
+            Self::CordonLimit { limit } => write!(f, "{limit} cordoned at once is the limit"),
+            Self::LastSchedulable => f.write_str("it would leave no schedulable node"),
+            Self::Storm { failing, of } => {
+                write!(f, "{failing} of {of} nodes fail at once: one cause elsewhere is likelier")
+            }
+            Self::NotManaged => f.write_str("ssh_managed_nodes leaves it to somebody else"),
+        }
+    }
+}
+
+/// A machine that the degraded end does without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Which.
+    pub machine: MachineName,
+    /// The gate that gave it up.
+    pub gate: GateId,
+    /// What was wrong.
+    pub why: String,
+    /// For how long it had been wrong.
+    pub for_time: Span,
+}

@@ -1,0 +1,101 @@
+//! The checked settings that a decision may use. Addresses, keys and paths are not among them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{GateId, MachineName};
+use super::time::Span;
+
+/// Everything that `tick` may know of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The cluster's name, for people.
+    pub cluster: String,
+    /// The name of this ananke host.
+    pub owner: String,
+    /// The inventory.
+    pub machines: BTreeMap<MachineName, Machine>,
+    /// Gates that are not asked, with the reason that is shown.
+    pub skip: BTreeMap<GateId, String>,
+    /// Every length of time that a decision uses.
+    pub timing: Timing,
+    /// Every count that a decision uses.
+    pub limits: Limits,
+}
+
+/// One machine of the inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// What it is.
+    pub role: Role,
+    /// The end is never degraded without it.
+    pub critical: bool,
+    /// Whether ananke may change it (`ssh_managed_nodes`).
+    pub managed: bool,
+}
+
+/// What a machine is to the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Runs `k3s.service`: datastore and API, and a node as well.
+    Server,
+    /// Runs `k3s-agent.service`.
+    Agent,
+    /// No node: jump host, storage, switch, peer.
+    Other,
+}
+
+impl Role {
+    /// Whether Kubernetes has a node of that name.
+    pub const fn is_node(self) -> bool {
+        matches!(self, Self::Server | Self::Agent)
+    }
+}
+
+/// Every length of time that a decision uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// How old an observation may be and still count.
+    pub fresh_for: Span,
+    /// How long a machine may take to boot and answer.
+    pub boot: Span,
+    /// How long a server may take from start to ready.
+    pub server_start: Span,
+    /// How long an agent may take from start to fresh-Ready.
+    pub agent_start: Span,
+    /// How long a missing machine is waited for before the end is degraded without it.
+    pub patience: Span,
+    /// How long everything must stay good.
+    pub soak: Span,
+    /// The cordon lease, in cluster-up time.
+    pub cordon_lease: Span,
+    /// The first wait between two attempts; it doubles.
+    pub backoff: Span,
+    /// The pause between two looks when nothing happens.
+    pub tick: Span,
+}
+
+/// Every count that a decision uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Agents that are started at once.
+    pub wave: usize,
+    /// Recovery cordons of ours at once.
+    pub cordons: usize,
+    /// Percent of the nodes that may fail freshness at once before it counts as one cause.
+    pub storm_percent: u8,
+}
+
+impl Policy {
+    /// The machines of a role, in order of name.
+    pub fn with_role(&self, role: Role) -> impl Iterator<Item = &MachineName> {
+        self.machines.iter().filter(move |(_, m)| m.role == role).map(|(name, _)| name)
+    }
+
+    /// How many servers make a majority.
+    pub fn quorum(&self) -> usize {
+        self.with_role(Role::Server).count() / 2 + 1
+    }
+}

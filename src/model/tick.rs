@@ -1,0 +1,131 @@
+//! What goes into a decision and what comes out of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::alarm::Alarm;
+use super::assessment::{Assessment, Phase};
+use super::intent::Author;
+use super::memory::Memory;
+use super::observation::Observation;
+use super::outcome::Outcome;
+use super::plan::Plan;
+use super::policy::Policy;
+use super::time::{Moment, Mono};
+
+/// The whole input of one decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickInput {
+    /// Both clocks, read once.
+    pub now: Moment,
+    /// The settings.
+    pub policy: Policy,
+    /// Who asked for what.
+    pub request: Request,
+    /// What was seen.
+    pub observation: Observation,
+    /// What became of actions since the last tick.
+    pub outcomes: Vec<Outcome>,
+    /// What is remembered.
+    pub memory: Memory,
+}
+
+/// What this run of the loop is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The verb.
+    pub verb: Verb,
+    /// Whether anything may be changed. A dry run decides the same and does nothing.
+    pub execute: bool,
+    /// Who asked.
+    pub by: Author,
+    /// What a person told the loop to do since the last tick, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Order>,
+}
+
+/// The verbs that run the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// One look, nothing else.
+    Status,
+    /// A person wants the cluster up.
+    Startup,
+    /// The host booted: bring the cluster up unless a person wants it down.
+    Converge,
+    /// Look after it for as long as the host runs.
+    Daemon,
+}
+
+impl Verb {
+    /// The word that the user types.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Startup => "startup",
+            Self::Converge => "converge",
+            Self::Daemon => "daemon",
+        }
+    }
+}
+
+/// What a person tells the loop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Bring the cluster up: ends a person's wish for down, opens an episode.
+    Startup {
+        /// Who.
+        by: String,
+    },
+    /// Change nothing until told otherwise.
+    Pause {
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// Go on.
+    Resume {
+        /// Who.
+        by: String,
+    },
+    /// Forget a wish for down.
+    ClearIntent {
+        /// Who.
+        by: String,
+    },
+    /// The person did their part: start the remedies for this gate or machine anew.
+    Ack {
+        /// Who.
+        by: String,
+        /// The gate or machine, as the person wrote it.
+        name: String,
+    },
+}
+
+/// Everything that a tick decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Gate by gate.
+    pub assessment: Assessment,
+    /// Where the cluster stands.
+    pub phase: Phase,
+    /// What to do now and what is held back.
+    pub plan: Plan,
+    /// What to say loudly, once.
+    pub alarms: Vec<Alarm>,
+    /// What to remember.
+    pub memory: Memory,
+    /// When to look again at the latest.
+    pub wake: Wake,
+}
+
+/// When to look again, and why then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wake {
+    /// At the latest then.
+    pub at: Mono,
+    /// Because of this.
+    pub why: String,
+}

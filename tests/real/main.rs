@@ -1,0 +1,10 @@
+//! Tests against real parts: sshd, dash, sudo, a file system, a kube-apiserver. One binary, since
+//! each one links everything.
+
+mod config;
+mod control;
+mod disk;
+mod guard;
+mod host;
+mod kube;
+mod ssh;
