@@ -1,1 +1,108 @@
-//! stub
+//! The checks: each a pure function from what was seen to a verdict for each target.
+//!
+//! To add one: a file with a `CHECK` on top and its functions below, and one line in [`ALL`].
+
+mod agent_unit;
+mod api_ready;
+mod cordon_clear;
+mod etcd_quorum;
+mod guard_works;
+mod inventory_sane;
+mod missing_marked;
+mod node_fresh;
+mod nothing_left;
+mod server_unit;
+mod ssh_answers;
+mod steady;
+mod unit;
+mod write_canary;
+
+pub use agent_unit::CHECK as AGENT_UNIT;
+pub use api_ready::CHECK as API_READY;
+pub use cordon_clear::CHECK as CORDON_CLEAR;
+pub(crate) use cordon_clear::whose;
+pub use etcd_quorum::CHECK as ETCD_QUORUM;
+pub use guard_works::CHECK as GUARD_WORKS;
+pub use inventory_sane::CHECK as INVENTORY_SANE;
+pub use missing_marked::CHECK as MISSING_MARKED;
+pub use node_fresh::CHECK as NODE_FRESH;
+pub(crate) use node_fresh::MOVES_NEEDED;
+pub use nothing_left::CHECK as NOTHING_LEFT;
+pub use server_unit::CHECK as SERVER_UNIT;
+pub use ssh_answers::CHECK as SSH_ANSWERS;
+pub use steady::CHECK as STEADY;
+pub use write_canary::CHECK as WRITE_CANARY;
+
+use crate::model::ids::CheckId;
+use crate::model::policy::Timing;
+use crate::model::situation::Situation;
+use crate::model::time::Span;
+use crate::model::verdict::{Target, Verdict};
+
+/// Every check, in the order of the gates that ask it.
+pub static ALL: &[&Check] = &[
+    &INVENTORY_SANE,
+    &SSH_ANSWERS,
+    &GUARD_WORKS,
+    &SERVER_UNIT,
+    &ETCD_QUORUM,
+    &API_READY,
+    &WRITE_CANARY,
+    &AGENT_UNIT,
+    &NODE_FRESH,
+    &CORDON_CLEAR,
+    &MISSING_MARKED,
+    &STEADY,
+    &NOTHING_LEFT,
+];
+
+/// A declared check. No field has a default: a missing one does not compile.
+#[derive(Debug)]
+pub struct Check {
+    /// Its name in records, metrics and `explain`.
+    pub id: CheckId,
+    /// What it proves, as a sentence.
+    pub title: &'static str,
+    /// What a pass is based on, and why a status alone would not do.
+    pub evidence: &'static str,
+    /// How long a target may fail before it counts: until then it is settling.
+    pub grace: fn(&Timing) -> Span,
+    /// Whether machines that an earlier gate gave up are asked about.
+    pub missing: AskMissing,
+    /// The verdict for each target. Never of a machine's name alone: of fresh facts.
+    pub judge: fn(&Situation<'_>) -> Vec<(Target, Verdict)>,
+    /// What a person can do about a failure, as commands that fit this very target.
+    pub by_hand: fn(&Situation<'_>, &Target) -> Vec<String>,
+}
+
+/// What a check does with machines that an earlier gate gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskMissing {
+    /// They are skipped: the reason is already known.
+    Skip,
+    /// They are asked about all the same.
+    Ask,
+}
+
+/// A check that waits for nothing.
+const fn no_grace(_: &Timing) -> Span {
+    Span::ZERO
+}
+
+/// A check for which a person can do nothing directly.
+fn nothing_by_hand(_: &Situation<'_>, _: &Target) -> Vec<String> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::ALL;
+
+    #[test]
+    fn ids_are_unique() {
+        let ids: BTreeSet<_> = ALL.iter().map(|check| check.id.as_str()).collect();
+        assert_eq!(ids.len(), ALL.len());
+    }
+}

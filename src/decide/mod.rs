@@ -1,1 +1,77 @@
-//! stub
+//! The only place that decides: a pure function from everything that is known to everything that
+//! is to be done, with the reason for all that is not.
+
+mod alarms;
+mod assess;
+mod episode;
+mod holds;
+mod ladder;
+mod learn;
+mod memory;
+mod orders;
+mod phase;
+mod plan;
+mod wake;
+
+use std::collections::BTreeMap;
+
+pub use holds::{HoldRule, RULES};
+pub use memory::fresh_memory;
+
+use crate::gates::{self, Gate};
+use crate::model::tick::{Decision, TickInput};
+
+/// The tables that a decision works with. An argument, so that a test can hand in a table with a
+/// rule removed and see what breaks.
+#[derive(Debug, Clone, Copy)]
+pub struct Library {
+    /// The way up.
+    pub gates: &'static [&'static Gate],
+    /// The reasons to hold, in the order in which they are named to the user.
+    pub holds: &'static [&'static HoldRule],
+}
+
+/// The tables that the product uses.
+pub static LIBRARY: Library = Library { gates: gates::ALL, holds: RULES };
+
+/// Decides.
+///
+/// The same input gives the same decision, byte for byte: `replay` depends on it.
+pub fn tick(library: &Library, input: &TickInput) -> Decision {
+    let mut memory = memory::rebased(&input.memory, &input.now);
+    orders::obey(library, input, &mut memory.durable);
+    learn::outcomes(input, &mut memory.durable);
+    learn::facts(input, &mut memory);
+    learn::verified(library, input, &mut memory);
+    episode::open_on_trouble(input, &mut memory);
+
+    let judged = assess::assess(library, input, &mut memory);
+    learn::given_up(input, &judged, &mut memory.durable);
+    let plan = plan::plan(library, input, &judged, &mut memory);
+    let phase = phase::phase(library, input, &judged, &memory.durable);
+    let alarms = alarms::raise(library, input, &judged, &mut memory.durable);
+    episode::close_when_good(input, phase, &mut memory);
+    let wake = wake::wake(input, &judged, &plan, &memory);
+
+    memory.passing.tick += 1;
+    memory.passing.last_tick = input.now.mono;
+    Decision { assessment: judged.assessment, phase, plan, alarms, memory, wake }
+}
+
+/// The situation as a check or a remedy sees it.
+fn situation<'a>(
+    input: &'a TickInput,
+    memory: &'a crate::model::memory::Memory,
+    missing: &'a BTreeMap<crate::model::ids::MachineName, crate::model::plan::Missing>,
+) -> crate::model::situation::Situation<'a> {
+    crate::model::situation::Situation {
+        now: input.now.mono,
+        wall: input.now.wall,
+        policy: &input.policy,
+        request: &input.request,
+        seen: &input.observation,
+        durable: &memory.durable,
+        passing: &memory.passing,
+        missing,
+    }
+}

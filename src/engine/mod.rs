@@ -1,1 +1,6 @@
-//! stub
+//! The loop: observe, decide, write down, act, publish. The only place that acts.
+
+pub mod failpoint;
+mod run;
+
+pub use run::{End, Run, Stop, World};

@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod situation;
 pub mod tick;
 pub mod time;
 pub mod verdict;

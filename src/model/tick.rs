@@ -78,6 +78,11 @@ pub enum Order {
         /// Who.
         by: String,
     },
+    /// The host booted: bring the cluster up unless a person wants it down.
+    Converge {
+        /// Who.
+        by: String,
+    },
     /// Change nothing until told otherwise.
     Pause {
         /// Who.

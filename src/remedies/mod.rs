@@ -1,1 +1,201 @@
-//! stub
+//! The remedies: each a declared repair with its limits, and a pure function that says which
+//! effect would help a target now.
+//!
+//! To add one: a file with a `REMEDY` on top and its functions below, and one line in [`ALL`].
+
+mod clear_failed_unit;
+mod cordon_for_repair;
+mod hand_to_person;
+mod mark_missing;
+mod prove_write;
+mod restart_agent;
+mod start_agent;
+mod start_server;
+mod uncordon_own;
+mod unit;
+
+pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
+pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
+pub use hand_to_person::REMEDY as HAND_TO_PERSON;
+pub use mark_missing::REMEDY as MARK_MISSING;
+pub use prove_write::REMEDY as PROVE_WRITE;
+pub use restart_agent::REMEDY as RESTART_AGENT;
+pub use start_agent::REMEDY as START_AGENT;
+pub use start_server::REMEDY as START_SERVER;
+pub use uncordon_own::REMEDY as UNCORDON_OWN;
+
+use crate::checks::Check;
+use crate::model::action::Effect;
+use crate::model::ids::RemedyId;
+use crate::model::policy::Timing;
+use crate::model::situation::Situation;
+use crate::model::time::Span;
+use crate::model::verdict::Target;
+
+/// Every remedy.
+pub static ALL: &[&Remedy] = &[
+    &CLEAR_FAILED_UNIT,
+    &START_SERVER,
+    &PROVE_WRITE,
+    &START_AGENT,
+    &CORDON_FOR_REPAIR,
+    &RESTART_AGENT,
+    &UNCORDON_OWN,
+    &HAND_TO_PERSON,
+    &MARK_MISSING,
+];
+
+/// A declared repair. No field has a default: a missing one does not compile.
+#[derive(Debug)]
+pub struct Remedy {
+    /// Its name in records, metrics and `explain`.
+    pub id: RemedyId,
+    /// What it does, in the imperative.
+    pub title: &'static str,
+    /// When it helps.
+    pub helps: &'static str,
+    /// When it would do harm, and what keeps it from that.
+    pub harms: &'static str,
+    /// How it is undone, or why it needs no undoing.
+    pub undo: &'static str,
+    /// The checks whose failure it can cure.
+    pub cures: &'static [&'static Check],
+    /// By which way it acts.
+    pub needs: Need,
+    /// Whether it may run on a quiet day.
+    pub when: When,
+    /// How much a wrong use would cost; ladders go from smaller to larger.
+    pub blast: Blast,
+    /// What else must hold, beyond what holds for every remedy.
+    pub only_if: &'static [OnlyIf],
+    /// How often it may be tried on one target in one episode.
+    pub budget: u32,
+    /// The longest time that its effect may take.
+    pub limit: Span,
+    /// What proves that it helped.
+    pub verify: Verify,
+    /// What would help this target now, if anything.
+    pub applies: fn(&Situation<'_>, &Target) -> Applies,
+}
+
+/// By which way a remedy acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The node's guard.
+    Guard,
+    /// The node's guard, or plain `systemctl start|stop` where there is none.
+    GuardOrPlain,
+    /// The Kubernetes API.
+    Api,
+}
+
+/// Whether a remedy may run on a quiet day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Only while an episode is open: nothing that a person does on a quiet day is undone.
+    Episode,
+    /// Always.
+    Always,
+}
+
+/// How much a wrong use would cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blast {
+    /// Nothing but a record changes.
+    Nothing,
+    /// A machine's share of new work.
+    Scheduling,
+    /// One machine's unit.
+    OneUnit,
+    /// The control plane.
+    ControlPlane,
+}
+
+/// Conditions that only some remedies have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlyIf {
+    /// Enough servers can be started, or run, to make a majority.
+    MajorityInReach,
+    /// Fewer machines than the wave allows are being started.
+    WaveHasRoom,
+    /// Fewer of our cordons than allowed are in use, and another node stays schedulable.
+    CordonHasRoom,
+    /// The failure is not one of many at once.
+    NotAStorm,
+    /// No person holds the node, and no other tool has marked it.
+    NodeIsOurs,
+}
+
+/// What proves that a remedy helped. Never the detector's own status alone, never an exit code.
+#[derive(Debug)]
+pub enum Verify {
+    /// This check passes for the target within this time.
+    Passes {
+        /// Which check.
+        check: &'static Check,
+        /// Within which time after the attempt.
+        within: fn(&Timing) -> Span,
+    },
+    /// The observation of the thing itself shows it, within this time.
+    Shows {
+        /// Whether it is so now.
+        holds: fn(&Situation<'_>, &Target) -> bool,
+        /// Within which time after the attempt.
+        within: fn(&Timing) -> Span,
+    },
+}
+
+impl Verify {
+    /// Within which time.
+    pub fn within(&self, timing: &Timing) -> Span {
+        match self {
+            Self::Passes { within, .. } | Self::Shows { within, .. } => within(timing),
+        }
+    }
+}
+
+/// Whether a remedy would help a target now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applies {
+    /// With this effect.
+    Yes(Effect),
+    /// It is not for this target in this state; the next rung is looked at.
+    No,
+    /// It is for this target, but something is not known well enough to say.
+    Blind(String),
+    /// It would help, but a person has forbidden it.
+    Forbidden(String),
+}
+
+/// How long an effect of the API may take to show in what we watch.
+const fn shown_soon(timing: &Timing) -> Span {
+    timing.fresh_for
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{ALL, Verify};
+
+    #[test]
+    fn ids_are_unique_and_every_remedy_cures_something() {
+        let ids: BTreeSet<_> = ALL.iter().map(|remedy| remedy.id.as_str()).collect();
+        assert_eq!(ids.len(), ALL.len());
+        for remedy in ALL {
+            assert!(!remedy.cures.is_empty(), "{} cures nothing", remedy.id);
+            assert!(remedy.budget > 0, "{} may never be tried", remedy.id);
+        }
+    }
+
+    #[test]
+    fn a_remedy_is_not_verified_by_the_check_that_called_for_it() {
+        for remedy in ALL {
+            if let Verify::Passes { check, .. } = remedy.verify {
+                let same = remedy.cures.len() == 1 && remedy.cures[0].id == check.id;
+                let by_behaviour = matches!(check.id.as_str(), "node-fresh" | "write-canary");
+                assert!(!same || by_behaviour, "{} proves itself by {}", remedy.id, check.id);
+            }
+        }
+    }
+}

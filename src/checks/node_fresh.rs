@@ -1,0 +1,64 @@
+use super::{AskMissing, Check};
+use crate::model::facts::Ready;
+use crate::model::ids::{CheckId, MachineName};
+use crate::model::situation::Situation;
+use crate::model::verdict::{Target, Verdict};
+
+pub static CHECK: Check = Check {
+    id: CheckId::fixed("node-fresh"),
+    title: "Every node is Ready, and its status is newer than its last boot",
+    evidence: "the boot id seen over SSH equals the one in the node's status, Ready is True, and \
+               the node's Lease moved twice while we looked; Ready alone outlives a power cut",
+    grace: |timing| timing.agent_start,
+    missing: AskMissing::Skip,
+    judge,
+    by_hand,
+};
+
+/// A heartbeat that moved once may have been the last one of a dying kubelet; design rule.
+pub(crate) const MOVES_NEEDED: u32 = 2;
+
+fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
+    sit.nodes().map(|name| (Target::Machine(name.clone()), fresh(sit, name))).collect()
+}
+
+fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
+    let node = match sit.node(name) {
+        Ok(Some(node)) => node,
+        Ok(None) => return Verdict::fail("the API knows no such node"),
+        Err(blind) => return Verdict::unknown(format!("the API's nodes: {blind}")),
+    };
+    let host = match sit.host(name) {
+        Ok(host) => host,
+        Err(blind) => return Verdict::unknown(format!("its boot can't be asked: {blind}")),
+    };
+    if node.boot_id != host.boot_id {
+        return Verdict::fail("its status is from before its last boot");
+    }
+    match node.ready {
+        Ready::True => {}
+        Ready::False => return Verdict::fail(format!("not Ready: {}", node.ready_why)),
+        Ready::Unknown => return Verdict::fail(format!("Ready unknown: {}", node.ready_why)),
+    }
+    if sit.proven(name) {
+        return Verdict::Pass;
+    }
+    let moves = sit
+        .passing
+        .leases
+        .get(name)
+        .filter(|watch| watch.boot_id == host.boot_id)
+        .map_or(0, |watch| watch.moves);
+    Verdict::fail(format!("Ready, but its heartbeat moved {moves} times of {MOVES_NEEDED}"))
+}
+
+fn by_hand(sit: &Situation<'_>, target: &Target) -> Vec<String> {
+    let server = target.machine().and_then(|name| sit.role(name))
+        == Some(crate::model::policy::Role::Server);
+    let unit = if server { "k3s" } else { "k3s-agent" };
+    vec![
+        format!("kubectl describe node {target}"),
+        format!("journalctl -u {unit} -b -n 50    on {target}"),
+        format!("sudo systemctl restart {unit}    on {target}"),
+    ]
+}

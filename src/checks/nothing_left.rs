@@ -1,0 +1,33 @@
+use super::{AskMissing, Check, no_grace};
+use crate::model::ids::CheckId;
+use crate::model::situation::Situation;
+use crate::model::verdict::{Target, Verdict};
+
+pub static CHECK: Check = Check {
+    id: CheckId::fixed("nothing-left"),
+    title: "Everything temporary was given back, and nothing is under way",
+    evidence: "ananke's memory of its own cordons and actions",
+    grace: no_grace,
+    missing: AskMissing::Ask,
+    judge,
+    by_hand,
+};
+
+fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
+    let cordons = sit.durable.cordons.keys().map(|name| {
+        (Target::Machine(name.clone()), Verdict::fail("a recovery cordon of ours is left"))
+    });
+    let actions = sit.durable.in_flight.values().map(|flight| {
+        let why = format!("under way: {}", flight.action.effect);
+        (flight.action.target.clone(), Verdict::fail(why))
+    });
+    let mut verdicts: Vec<_> = cordons.chain(actions).collect();
+    if verdicts.is_empty() {
+        verdicts.push((Target::Cluster, Verdict::Pass));
+    }
+    verdicts
+}
+
+fn by_hand(_: &Situation<'_>, target: &Target) -> Vec<String> {
+    vec![format!("kubectl describe node {target}")]
+}

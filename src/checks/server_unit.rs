@@ -1,0 +1,37 @@
+use super::{AskMissing, Check, no_grace, unit};
+use crate::model::facts::Unit;
+use crate::model::ids::CheckId;
+use crate::model::policy::Role;
+use crate::model::situation::Situation;
+use crate::model::verdict::{Target, Verdict};
+
+pub static CHECK: Check = Check {
+    id: CheckId::fixed("server-unit"),
+    title: "k3s.service runs on every server",
+    evidence: "systemd on the server itself; whether it works is for the checks after it",
+    grace: no_grace,
+    missing: AskMissing::Skip,
+    judge,
+    by_hand,
+};
+
+fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
+    let start = sit.policy.timing.server_start;
+    sit.policy
+        .with_role(Role::Server)
+        .map(|name| {
+            let verdict = match sit.host(name) {
+                Ok(host) => unit::running(host, Unit::K3s, sit.now, start),
+                Err(blind) => Verdict::unknown(blind.detail),
+            };
+            (Target::Machine(name.clone()), verdict)
+        })
+        .collect()
+}
+
+fn by_hand(_: &Situation<'_>, target: &Target) -> Vec<String> {
+    vec![
+        format!("journalctl -u k3s -b -n 50        on {target}"),
+        format!("sudo systemctl restart k3s        on {target}"),
+    ]
+}

@@ -1,0 +1,29 @@
+//! What a unit's state means. Shared by the checks of servers and agents.
+
+use crate::model::facts::{HostFacts, Unit, UnitActive, UnitLoad};
+use crate::model::time::{Mono, Span};
+use crate::model::verdict::Verdict;
+
+/// The verdict on a unit that should run and may take `start` to do so.
+pub(super) fn running(host: &HostFacts, unit: Unit, now: Mono, start: Span) -> Verdict {
+    let Some(facts) = host.units.get(&unit) else {
+        return Verdict::fail(format!("there is no {unit}.service"));
+    };
+    match facts.load {
+        UnitLoad::Loaded => {}
+        UnitLoad::Masked => return Verdict::fail(format!("{unit} is masked: a person's wish")),
+        UnitLoad::NotFound => return Verdict::fail(format!("there is no {unit}.service")),
+        UnitLoad::Broken => return Verdict::fail(format!("systemd can't load {unit}.service")),
+    }
+    let been = facts.for_time.unwrap_or(Span::ZERO);
+    match facts.active {
+        UnitActive::Active => Verdict::Pass,
+        UnitActive::Activating if been < start => {
+            Verdict::Settling { why: format!("{unit} is starting"), until: now + start.less(been) }
+        }
+        UnitActive::Activating => Verdict::fail(format!("{unit} has been starting for {been}")),
+        UnitActive::Deactivating => Verdict::fail(format!("{unit} is stopping")),
+        UnitActive::Inactive => Verdict::fail(format!("{unit} is not running")),
+        UnitActive::Failed => Verdict::fail(format!("{unit} failed ({})", facts.result)),
+    }
+}

@@ -1,0 +1,78 @@
+//! What is said loudly, once in an episode: that ananke is at its end with something.
+
+use super::assess::Judged;
+use super::{Library, situation};
+use crate::gates::Gate;
+use crate::model::alarm::{Alarm, Tried};
+use crate::model::assessment::Finding;
+use crate::model::memory::{Attempts, Durable, Memory};
+use crate::model::outcome::ActionResult;
+use crate::model::tick::TickInput;
+
+/// The alarms that are new, remembered so that each is raised once.
+pub(super) fn raise(
+    library: &Library,
+    input: &TickInput,
+    judged: &Judged,
+    durable: &mut Durable,
+) -> Vec<Alarm> {
+    let mut raised = Vec::new();
+    for (gate_id, finding) in &judged.given_up {
+        let key = (gate_id.clone(), finding.target.clone());
+        if durable.alarms.contains(&key) {
+            continue;
+        }
+        let Some(gate) = library.gates.iter().find(|gate| gate.id == *gate_id) else { continue };
+        raised.push(alarm(gate, finding, input, judged, durable));
+        durable.alarms.insert(key);
+    }
+    raised
+}
+
+fn alarm(
+    gate: &Gate,
+    finding: &Finding,
+    input: &TickInput,
+    judged: &Judged,
+    durable: &Durable,
+) -> Alarm {
+    let memory = Memory { durable: durable.clone(), passing: input.memory.passing.clone() };
+    let sit = situation(input, &memory, &judged.missing);
+    let check = gate.checks.iter().find(|check| check.id == finding.check);
+    let by_hand = check.map(|check| (check.by_hand)(&sit, &finding.target)).unwrap_or_default();
+    Alarm {
+        gate: gate.id.clone(),
+        check: finding.check.clone(),
+        target: finding.target.clone(),
+        what: finding.verdict.why().to_owned(),
+        since: finding.since,
+        tried: tried(gate, finding, durable),
+        by_hand,
+    }
+}
+
+/// What was tried for the finding in this episode.
+fn tried(gate: &Gate, finding: &Finding, durable: &Durable) -> Vec<Tried> {
+    gate.ladder
+        .iter()
+        .filter_map(|remedy| {
+            let attempts = durable.attempts.get(&remedy.id)?.get(&finding.target)?;
+            Some(Tried {
+                remedy: remedy.id.clone(),
+                attempts: attempts.count,
+                last: last(attempts),
+            })
+        })
+        .collect()
+}
+
+fn last(attempts: &Attempts) -> String {
+    match &attempts.result {
+        None => "not known".to_owned(),
+        Some(ActionResult::Done | ActionResult::AlreadyDone) => "done, did not help".to_owned(),
+        Some(result) => match result.why() {
+            Some(why) => format!("{}: {why}", result.word()),
+            None => result.word().to_owned(),
+        },
+    }
+}

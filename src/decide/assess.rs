@@ -1,0 +1,232 @@
+//! Asks every check of every gate, and judges the gates in their order.
+
+use std::collections::BTreeMap;
+
+use super::ladder::{self, Prospect};
+use super::{Library, situation};
+use crate::checks::{AskMissing, Check};
+use crate::gates::{Gate, Opens};
+use crate::model::assessment::{Assessment, Finding, GateState, GateView};
+use crate::model::ids::{CheckId, GateId, MachineName};
+use crate::model::memory::{GateMemory, Memory};
+use crate::model::plan::Missing;
+use crate::model::policy::Role;
+use crate::model::situation::Situation;
+use crate::model::tick::{TickInput, Verb};
+use crate::model::time::{Mono, Span};
+use crate::model::verdict::{Target, Verdict};
+
+/// The assessment, with what only this tick needs of it.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// Gate by gate.
+    pub(super) assessment: Assessment,
+    /// The machines that were given up, by name.
+    pub(super) missing: BTreeMap<MachineName, Missing>,
+    /// Findings that ananke can do nothing more about.
+    pub(super) given_up: Vec<(GateId, Finding)>,
+}
+
+/// Judges every gate. Gate by gate, because a machine that one gave up is not asked for again.
+pub(super) fn assess(library: &Library, input: &TickInput, memory: &mut Memory) -> Judged {
+    let mut judged = Judged {
+        assessment: Assessment::default(),
+        missing: BTreeMap::new(),
+        given_up: Vec::new(),
+    };
+    let mut failing: BTreeMap<CheckId, BTreeMap<Target, Mono>> = BTreeMap::new();
+    let mut gates = BTreeMap::new();
+    for gate in library.gates {
+        let sit = situation(input, memory, &judged.missing);
+        let asked = ask(gate, &sit, &mut failing);
+        let waiting = waiting_on(gate, &judged.assessment);
+        let lost = given_up(library, gate, &sit, &asked.findings);
+        let (state, good_since) = state(gate, &sit, &asked.findings, &lost, waiting);
+        let since = since(&sit, &gate.id, state.word());
+        let word = state.word().to_owned();
+        gates.insert(gate.id.clone(), GateMemory { word, since, good_since });
+        let now = sit.now;
+        if state == GateState::Degraded {
+            give_up(gate, now, &lost, &mut judged.missing);
+        }
+        if !matches!(state, GateState::Waiting { .. } | GateState::Skipped { .. }) {
+            judged.given_up.extend(lost.into_iter().map(|finding| (gate.id.clone(), finding)));
+        }
+        judged.assessment.gates.push(GateView {
+            id: gate.id.clone(),
+            state,
+            since,
+            findings: asked.findings,
+            passing: asked.passing,
+        });
+    }
+    memory.passing.failing = failing;
+    memory.passing.gates = gates;
+    judged.assessment.missing = judged.missing.values().cloned().collect();
+    judged
+}
+
+/// What the checks of one gate said.
+struct Asked {
+    findings: Vec<Finding>,
+    passing: usize,
+}
+
+fn ask(
+    gate: &Gate,
+    sit: &Situation<'_>,
+    failing: &mut BTreeMap<CheckId, BTreeMap<Target, Mono>>,
+) -> Asked {
+    let mut asked = Asked { findings: Vec::new(), passing: 0 };
+    for check in gate.checks {
+        for (target, raw) in (check.judge)(sit) {
+            if raw == Verdict::Pass {
+                asked.passing += 1;
+                continue;
+            }
+            let known = sit.passing.failing.get(&check.id).and_then(|since| since.get(&target));
+            let since = known.copied().unwrap_or(sit.now);
+            failing.entry(check.id.clone()).or_default().insert(target.clone(), since);
+            let verdict = settled(check, sit, &target, raw, since);
+            asked.findings.push(Finding { check: check.id.clone(), target, verdict, since });
+        }
+    }
+    asked
+}
+
+/// The verdict with what the check itself does not know: grace, and machines given up before.
+fn settled(
+    check: &Check,
+    sit: &Situation<'_>,
+    target: &Target,
+    raw: Verdict,
+    since: Mono,
+) -> Verdict {
+    if check.missing == AskMissing::Skip
+        && let Some(missing) = target.machine().and_then(|name| sit.missing.get(name))
+    {
+        return Verdict::skipped(format!("given up at {}: {}", missing.gate, missing.why));
+    }
+    let until = since + (check.grace)(&sit.policy.timing);
+    match raw {
+        Verdict::Fail { why } if sit.now < until => Verdict::Settling { why, until },
+        Verdict::Fail { .. }
+        | Verdict::Pass
+        | Verdict::Settling { .. }
+        | Verdict::Unknown { .. }
+        | Verdict::Skipped { .. } => raw,
+    }
+}
+
+/// The first gate before this one that is not open.
+fn waiting_on(gate: &Gate, so_far: &Assessment) -> Option<GateId> {
+    gate.after
+        .iter()
+        .find(|before| so_far.gate(&before.id).is_none_or(|view| !view.state.is_open()))
+        .map(|before| before.id.clone())
+}
+
+/// The findings that ananke can do nothing more about.
+fn given_up(
+    library: &Library,
+    gate: &Gate,
+    sit: &Situation<'_>,
+    findings: &[Finding],
+) -> Vec<Finding> {
+    let timing = &sit.policy.timing;
+    let had = |finding: &Finding, time: Span| sit.now.since(finding.since) >= time;
+    findings
+        .iter()
+        .filter(|finding| match &finding.verdict {
+            Verdict::Fail { .. } => match ladder::prospect(library, gate, finding, sit) {
+                Prospect::Working => false,
+                Prospect::NeedsPerson => had(finding, timing.fresh_for),
+                Prospect::Spent => true,
+                Prospect::Nothing => had(finding, timing.patience),
+            },
+            Verdict::Unknown { .. } => had(finding, timing.patience),
+            Verdict::Pass | Verdict::Settling { .. } | Verdict::Skipped { .. } => false,
+        })
+        .cloned()
+        .collect()
+}
+
+fn state(
+    gate: &Gate,
+    sit: &Situation<'_>,
+    findings: &[Finding],
+    lost: &[Finding],
+    waiting: Option<GateId>,
+) -> (GateState, Option<Mono>) {
+    if let Some(why) = sit.policy.skip.get(&gate.id) {
+        return (GateState::Skipped { why: why.clone() }, Some(sit.now));
+    }
+    if let Some(on) = waiting {
+        return (GateState::Waiting { on }, None);
+    }
+    let bad: Vec<&Finding> = findings.iter().filter(|f| !f.verdict.lets_open()).collect();
+    let good = if bad.is_empty() {
+        // What an earlier gate gave up shows as degraded where it was given up, not everywhere.
+        GateState::Open
+    } else if gate.opens == Opens::Degraded && may_do_without(sit, &bad, lost) {
+        GateState::Degraded
+    } else {
+        return (GateState::Closed, None);
+    };
+    let before = sit.passing.gates.get(&gate.id).and_then(|memory| memory.good_since);
+    let good_since = before.unwrap_or(sit.now);
+    let soak = (gate.soak)(&sit.policy.timing);
+    if soak == Span::ZERO {
+        return (good, Some(good_since));
+    }
+    if sit.request.verb == Verb::Status || !sit.request.execute {
+        let why = "one look proves no soak".to_owned();
+        return (GateState::Skipped { why }, Some(good_since));
+    }
+    let until = good_since + soak;
+    if sit.now < until {
+        return (GateState::Soaking { until }, Some(good_since));
+    }
+    (good, Some(good_since))
+}
+
+/// Whether the gate may open without what fails: machines only, each had its time, none of them
+/// critical, and the servers that are left make a majority.
+fn may_do_without(sit: &Situation<'_>, bad: &[&Finding], lost: &[Finding]) -> bool {
+    let dispensable = |finding: &&&Finding| {
+        let machine = finding.target.machine().and_then(|name| sit.policy.machines.get(name));
+        machine.is_some_and(|machine| !machine.critical)
+            && matches!(finding.verdict, Verdict::Fail { .. })
+            && lost.contains(finding)
+    };
+    if !bad.iter().all(|finding| dispensable(&finding)) {
+        return false;
+    }
+    let out = |name: &&MachineName| {
+        bad.iter().any(|finding| finding.target.machine() == Some(*name))
+            || sit.missing.contains_key(*name)
+    };
+    let left = sit.policy.with_role(Role::Server).filter(|name| !out(name)).count();
+    left >= sit.policy.quorum()
+}
+
+fn give_up(gate: &Gate, now: Mono, lost: &[Finding], missing: &mut BTreeMap<MachineName, Missing>) {
+    for finding in lost {
+        let Some(machine) = finding.target.machine() else { continue };
+        missing.entry(machine.clone()).or_insert_with(|| Missing {
+            machine: machine.clone(),
+            gate: gate.id.clone(),
+            why: finding.verdict.why().to_owned(),
+            for_time: now.since(finding.since),
+        });
+    }
+}
+
+/// Since when the gate has been in a state of this kind.
+fn since(sit: &Situation<'_>, gate: &GateId, word: &str) -> Mono {
+    sit.passing
+        .gates
+        .get(gate)
+        .filter(|memory| memory.word == word)
+        .map_or(sit.now, |memory| memory.since)
+}

@@ -1,0 +1,113 @@
+//! When a stretch of trouble begins and when it ends. Budgets count within it.
+
+use std::collections::BTreeMap;
+
+use crate::gates;
+use crate::model::assessment::Phase;
+use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
+use crate::model::ids::EpisodeId;
+use crate::model::intent::Progress;
+use crate::model::memory::{Durable, Memory};
+use crate::model::tick::TickInput;
+
+/// Two machines that boot at the same time are an outage; one is a reboot.
+const REBOOTED_AT_LEAST: usize = 2;
+
+/// Whether an episode is open.
+pub(super) fn is_open(durable: &Durable) -> bool {
+    durable.episode.as_ref().is_some_and(|episode| episode.end.is_none())
+}
+
+/// Opens an episode, unless one is open: asking again does not refund what was tried.
+pub(super) fn open(input: &TickInput, durable: &mut Durable, cause: Cause) {
+    if is_open(durable) {
+        return;
+    }
+    durable.last_episode = EpisodeId(durable.last_episode.0 + 1);
+    durable.episode = Some(Episode {
+        id: durable.last_episode,
+        cause,
+        opened: input.now.mono,
+        opened_wall: input.now.wall,
+        end: None,
+    });
+    durable.attempts = BTreeMap::new();
+    durable.alarms.clear();
+    durable.intent.progress = Progress::StartupInProgress;
+}
+
+/// Opens an episode when the world shows that power, or the control plane, was lost.
+pub(super) fn open_on_trouble(input: &TickInput, memory: &mut Memory) {
+    if is_open(&memory.durable) {
+        return;
+    }
+    let rebooted = rebooted(input, &memory.durable);
+    let known = memory.durable.normal.boots.len();
+    if rebooted >= REBOOTED_AT_LEAST && rebooted * 2 >= known {
+        open(input, &mut memory.durable, Cause::Rebooted { machines: rebooted });
+        return;
+    }
+    let lost_for = memory.passing.control_plane_lost.map(|since| input.now.mono.since(since));
+    let patience = input.policy.timing.server_start;
+    if memory.durable.normal.control_plane && lost_for.is_some_and(|lost| lost >= patience) {
+        open(input, &mut memory.durable, Cause::ControlPlaneLost);
+    }
+}
+
+/// How many machines are in another boot than on the last good day.
+fn rebooted(input: &TickInput, durable: &Durable) -> usize {
+    let boots = &durable.normal.boots;
+    let changed = |(name, boot): &(&_, &_)| {
+        input
+            .observation
+            .hosts
+            .get(*name)
+            .and_then(|seen| seen.fresh(input.now.mono, input.policy.timing.fresh_for).ok())
+            .is_some_and(|host| host.boot_id != **boot)
+    };
+    boots.iter().filter(changed).count()
+}
+
+/// Ends the episode when everything is good, and remembers what good looks like.
+pub(super) fn close_when_good(input: &TickInput, phase: Phase, memory: &mut Memory) {
+    let control_plane = memory
+        .passing
+        .gates
+        .get(&gates::CONTROL_PLANE.id)
+        .is_some_and(|gate| matches!(gate.word.as_str(), "ok" | "degraded" | "skipped"));
+    memory.passing.control_plane_lost = match (control_plane, memory.passing.control_plane_lost) {
+        (true, _) => None,
+        (false, None) => Some(input.now.mono),
+        (false, since @ Some(_)) => since,
+    };
+    let how = match phase {
+        Phase::Converged => EndKind::Converged,
+        Phase::Degraded => EndKind::Degraded,
+        Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
+            return;
+        }
+    };
+    let durable = &mut memory.durable;
+    durable.normal.control_plane = control_plane;
+    for (name, proof) in &durable.proofs {
+        durable.normal.boots.insert(name.clone(), proof.boot_id.clone());
+    }
+    let actions = proofs_not_counted(durable);
+    if let Some(episode) = &mut durable.episode
+        && episode.end.is_none()
+    {
+        episode.end = Some(EpisodeEnd { how, wall: input.now.wall, actions });
+        durable.intent.progress = Progress::Normal;
+    }
+}
+
+/// How many repairs the episode took. Every attempt has one effect.
+fn proofs_not_counted(durable: &Durable) -> u64 {
+    durable
+        .attempts
+        .iter()
+        .filter(|(remedy, _)| **remedy != crate::remedies::PROVE_WRITE.id)
+        .flat_map(|(_, targets)| targets.values())
+        .map(|attempts| u64::from(attempts.count))
+        .sum()
+}

@@ -1,0 +1,253 @@
+//! The reasons to hold a repair back, in the order in which they are named. First match wins;
+//! none of them may change anything, and what is unknown holds.
+
+use crate::checks;
+use crate::model::action::{Action, Effect};
+use crate::model::assessment::Finding;
+use crate::model::facts::NodeFacts;
+use crate::model::ids::MachineName;
+use crate::model::intent::Desired;
+use crate::model::plan::Hold;
+use crate::model::policy::{Role, Timing};
+use crate::model::situation::Situation;
+use crate::model::time::Span;
+use crate::model::verdict::{Target, Verdict};
+use crate::remedies::{OnlyIf, Remedy, When};
+
+use super::{episode, ladder};
+
+/// A repair that would be made if nothing held it.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The repair.
+    pub remedy: &'static Remedy,
+    /// For what.
+    pub target: &'a Target,
+    /// With which effect.
+    pub effect: &'a Effect,
+    /// What this tick has chosen to do already.
+    pub steps: &'a [Action],
+}
+
+/// One reason to hold.
+#[derive(Debug)]
+pub struct HoldRule {
+    /// Its name, the same as the hold's.
+    pub name: &'static str,
+    /// What it protects.
+    pub protects: &'static str,
+    /// The hold, if it applies.
+    pub judge: fn(&Candidate<'_>, &Situation<'_>) -> Option<Hold>,
+}
+
+/// Every rule, in order: a person's will first, then knowledge, then limits, then patience.
+pub static RULES: &[&HoldRule] = &[
+    &PAUSED,
+    &INTENT_DOWN,
+    &NO_EPISODE,
+    &DISK_BROKEN,
+    &NOT_MANAGED,
+    &PERSON_HOLD,
+    &FOREIGN_CORDON,
+    &IN_FLIGHT,
+    &STORM,
+    &TOO_FEW_SERVERS,
+    &LAST_SCHEDULABLE,
+    &WAVE,
+    &CORDON_LIMIT,
+    &BACK_OFF,
+];
+
+static PAUSED: HoldRule = HoldRule {
+    name: "paused",
+    protects: "a person's word: nothing is changed until resume",
+    judge: |_, sit| {
+        let pause = sit.durable.paused.as_ref()?;
+        Some(Hold::Paused { by: pause.by.clone(), why: pause.why.clone() })
+    },
+};
+
+static INTENT_DOWN: HoldRule = HoldRule {
+    name: "intent-down",
+    protects: "a wish for down: nothing is started against it",
+    judge: |_, sit| {
+        let intent = &sit.durable.intent;
+        (intent.desired != Desired::Up)
+            .then(|| Hold::IntentDown { by: intent.by.to_string(), why: intent.reason.clone() })
+    },
+};
+
+static NO_EPISODE: HoldRule = HoldRule {
+    name: "no-episode",
+    protects: "what a person does on a quiet day",
+    judge: |candidate, sit| {
+        let quiet = candidate.remedy.when == When::Episode && !episode::is_open(sit.durable);
+        quiet.then_some(Hold::NoEpisode)
+    },
+};
+
+static DISK_BROKEN: HoldRule = HoldRule {
+    name: "disk-broken",
+    protects: "the record that precedes the act",
+    judge: |_, sit| {
+        let why = sit.seen.disk.as_ref().err()?;
+        Some(Hold::DiskBroken { why: why.clone() })
+    },
+};
+
+static NOT_MANAGED: HoldRule = HoldRule {
+    name: "not-managed",
+    protects: "machines that the configuration leaves to somebody else",
+    judge: |candidate, sit| {
+        let machine = sit.policy.machines.get(candidate.target.machine()?)?;
+        (!machine.managed && candidate.effect.host().is_some()).then_some(Hold::NotManaged)
+    },
+};
+
+static PERSON_HOLD: HoldRule = HoldRule {
+    name: "person-hold",
+    protects: "a node that a person wants left alone",
+    judge: |candidate, sit| {
+        let why = guarded_node(candidate, sit)?.hold.clone()?;
+        Some(Hold::PersonHold { why })
+    },
+};
+
+static FOREIGN_CORDON: HoldRule = HoldRule {
+    name: "foreign-cordon",
+    protects: "the work of other tools that cordon nodes",
+    judge: |candidate, sit| {
+        let node = guarded_node(candidate, sit)?;
+        (!node.foreign.is_empty()).then(|| Hold::ForeignCordon { whose: checks::whose(node) })
+    },
+};
+
+/// The node of a remedy that touches only nodes which are ours to touch.
+fn guarded_node<'a>(candidate: &Candidate<'_>, sit: &Situation<'a>) -> Option<&'a NodeFacts> {
+    if !candidate.remedy.only_if.contains(&OnlyIf::NodeIsOurs) {
+        return None;
+    }
+    sit.seen.api.nodes.any_age()?.get(candidate.target.machine()?)
+}
+
+static IN_FLIGHT: HoldRule = HoldRule {
+    name: "in-flight",
+    protects: "one change at a time on one machine",
+    judge: |candidate, sit| {
+        let under_way = sit.durable.in_flight.values().map(|flight| &flight.action);
+        let same = |action: &&Action| {
+            action.target == *candidate.target
+                || (candidate.effect.host().is_some()
+                    && action.effect.host() == candidate.effect.host())
+        };
+        let busy = under_way.chain(candidate.steps).find(same)?;
+        Some(Hold::InFlight { what: busy.effect.to_string() })
+    },
+};
+
+/// Fewer than this many failing nodes are never called a storm: in a small cluster two are half.
+const STORM_AT_LEAST: usize = 3;
+
+static STORM: HoldRule = HoldRule {
+    name: "storm",
+    protects: "many healthy nodes behind one dead switch",
+    judge: |candidate, sit| {
+        if !candidate.remedy.only_if.contains(&OnlyIf::NotAStorm) {
+            return None;
+        }
+        let nodes: Vec<_> = sit.nodes().filter(|name| !sit.missing.contains_key(*name)).collect();
+        let failing = nodes.iter().filter(|name| unfresh(sit, name)).count();
+        let many = failing * 100 > nodes.len() * usize::from(sit.policy.limits.storm_percent);
+        (failing >= STORM_AT_LEAST && many).then_some(Hold::Storm { failing, of: nodes.len() })
+    },
+};
+
+/// Whether a node's freshness has been failing for longer than its grace.
+fn unfresh(sit: &Situation<'_>, name: &MachineName) -> bool {
+    let since = sit
+        .passing
+        .failing
+        .get(&checks::NODE_FRESH.id)
+        .and_then(|targets| targets.get(&Target::Machine(name.clone())));
+    let grace = (checks::NODE_FRESH.grace)(&sit.policy.timing);
+    since.is_some_and(|since| sit.now.since(*since) >= grace)
+}
+
+static TOO_FEW_SERVERS: HoldRule = HoldRule {
+    name: "too-few-servers",
+    protects: "a first server that would wait for its peers for ever",
+    judge: |candidate, sit| {
+        if !candidate.remedy.only_if.contains(&OnlyIf::MajorityInReach) {
+            return None;
+        }
+        let servers = sit.policy.with_role(Role::Server);
+        let have = servers.filter(|name| sit.host(name).is_ok()).count();
+        let need = sit.policy.quorum();
+        (have < need).then_some(Hold::TooFewServers { have, need })
+    },
+};
+
+static LAST_SCHEDULABLE: HoldRule = HoldRule {
+    name: "last-schedulable",
+    protects: "the last node on which anything can be scheduled",
+    judge: |candidate, sit| {
+        let Effect::Cordon { node, .. } = candidate.effect else { return None };
+        let nodes = sit.seen.api.nodes.any_age()?;
+        let another = nodes.iter().any(|(name, facts)| name != node && !facts.unschedulable);
+        (!another).then_some(Hold::LastSchedulable)
+    },
+};
+
+/// The longest wait between two attempts; a fault that stays is loud before it is reached.
+const BACK_OFF_CAP: Span = Span::mins(15);
+
+static BACK_OFF: HoldRule = HoldRule {
+    name: "back-off",
+    protects: "a machine that is not helped by being hit again at once",
+    judge: |candidate, sit| {
+        let tried = ladder::attempts(sit, &candidate.remedy.id, candidate.target)?;
+        let until = tried.last + back_off(&sit.policy.timing, tried.count);
+        (sit.now < until).then_some(Hold::BackOff { until })
+    },
+};
+
+/// The wait after `count` attempts: it doubles, up to the cap.
+fn back_off(timing: &Timing, count: u32) -> Span {
+    let doubled = timing.backoff.times(1 << count.saturating_sub(1).min(16));
+    doubled.min(BACK_OFF_CAP)
+}
+
+static WAVE: HoldRule = HoldRule {
+    name: "wave",
+    protects: "the servers, which take only so many agents at once",
+    judge: |candidate, sit| {
+        if !candidate.remedy.only_if.contains(&OnlyIf::WaveHasRoom) {
+            return None;
+        }
+        let verifying = sit.durable.attempts.get(&candidate.remedy.id).map_or(0, |targets| {
+            targets.values().filter(|tried| tried.verify_until.is_some()).count()
+        });
+        let chosen = candidate.steps.iter().filter(|step| step.remedy == candidate.remedy.id);
+        let limit = sit.policy.limits.wave;
+        (verifying + chosen.count() >= limit).then_some(Hold::Wave { limit })
+    },
+};
+
+static CORDON_LIMIT: HoldRule = HoldRule {
+    name: "cordon-limit",
+    protects: "room for the work of nodes that are being repaired",
+    judge: |candidate, sit| {
+        if !candidate.remedy.only_if.contains(&OnlyIf::CordonHasRoom) {
+            return None;
+        }
+        let cordons = |step: &&Action| matches!(step.effect, Effect::Cordon { .. });
+        let used = sit.durable.cordons.len() + candidate.steps.iter().filter(cordons).count();
+        let limit = sit.policy.limits.cordons;
+        (used >= limit).then_some(Hold::CordonLimit { limit })
+    },
+};
+
+/// Whether a finding is one that a remedy may be looked for.
+pub(super) const fn is_failure(finding: &Finding) -> bool {
+    matches!(finding.verdict, Verdict::Fail { .. })
+}

@@ -1,0 +1,239 @@
+//! What this tick's outcomes and facts teach, before anything is judged.
+
+use std::collections::BTreeMap;
+
+use super::{Library, situation};
+use crate::checks;
+use crate::model::action::{Action, Effect};
+use crate::model::cordon::{CordonKind, CordonMark};
+use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen};
+use crate::model::ids::MachineName;
+use crate::model::memory::{Durable, FreshProof, HeldCordon, LeaseWatch, ManualMark, Memory};
+use crate::model::outcome::{ActionResult, Outcome};
+use crate::model::tick::TickInput;
+use crate::model::time::{Mono, Span};
+use crate::model::verdict::{Target, Verdict};
+use crate::remedies::Verify;
+
+use super::assess::Judged;
+
+/// Cluster-up time is written down in steps of this length, so that a lease costs one durable
+/// write a minute and a crash loses at most as much of it.
+const LEASE_STEP: Span = Span::mins(1);
+
+/// Takes in what became of earlier actions.
+pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
+    for outcome in &input.outcomes {
+        let Some(flight) = durable.in_flight.remove(&outcome.action) else { continue };
+        let attempts = durable
+            .attempts
+            .get_mut(&flight.action.remedy)
+            .and_then(|targets| targets.get_mut(&flight.action.target));
+        if let Some(attempts) = attempts {
+            attempts.result = Some(outcome.result.clone());
+            if matches!(outcome.result, ActionResult::Refused { .. } | ActionResult::Failed { .. })
+            {
+                attempts.verify_until = None;
+            }
+        }
+        cordon_outcome(&flight.action, outcome, durable);
+    }
+}
+
+/// A cordon is remembered before it is taken; what its receiver said corrects that.
+fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
+    let happened = matches!(outcome.result, ActionResult::Done | ActionResult::AlreadyDone);
+    let refused = matches!(outcome.result, ActionResult::Refused { .. });
+    match &action.effect {
+        Effect::Cordon { node, .. } if refused => {
+            durable.cordons.remove(node);
+        }
+        Effect::Uncordon { node, .. } | Effect::MarkManual { node, cordon: Some(_), .. }
+            if happened =>
+        {
+            durable.cordons.remove(node);
+        }
+        Effect::Cordon { .. }
+        | Effect::Uncordon { .. }
+        | Effect::MarkManual { .. }
+        | Effect::StartUnit { .. }
+        | Effect::RestartUnit { .. }
+        | Effect::ResetFailedUnit { .. }
+        | Effect::WriteCanary => {}
+    }
+}
+
+/// Takes in what was seen.
+pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
+    for name in input.policy.machines.keys() {
+        let none = BTreeMap::new();
+        let sit = situation(input, memory, &none);
+        let (host, node) = (sit.host(name).ok().cloned(), sit.node(name).ok().flatten().cloned());
+        if let Some(host) = &host {
+            leader(name, host, &mut memory.durable);
+        }
+        if let (Some(host), Some(node)) = (&host, &node) {
+            heartbeat(input, name, host, node, memory);
+        }
+        if let Some(node) = &node {
+            cordon(input, name, node, memory);
+        }
+    }
+    lease_time(input, memory);
+}
+
+fn leader(name: &MachineName, host: &HostFacts, durable: &mut Durable) {
+    let leads = host.etcd.is_some_and(|etcd| etcd.is_leader && etcd.healthy);
+    if leads && durable.normal.leader.as_ref() != Some(name) {
+        durable.normal.leader = Some(name.clone());
+    }
+}
+
+/// A node's status is of its present boot once SSH and the API show the same boot id, Ready is
+/// True, and the heartbeat moved while we looked.
+fn heartbeat(
+    input: &TickInput,
+    name: &MachineName,
+    host: &HostFacts,
+    node: &NodeFacts,
+    memory: &mut Memory,
+) {
+    if memory.durable.proofs.get(name).is_some_and(|proof| proof.boot_id != host.boot_id) {
+        memory.durable.proofs.remove(name);
+    }
+    if node.boot_id != host.boot_id {
+        memory.passing.leases.remove(name);
+        return;
+    }
+    let Some(lease) = &node.lease else { return };
+    let watch = memory.passing.leases.entry(name.clone()).or_insert_with(|| LeaseWatch {
+        boot_id: host.boot_id.clone(),
+        renew_time: lease.renew_time.clone(),
+        moves: 0,
+    });
+    if watch.boot_id != host.boot_id {
+        *watch = LeaseWatch {
+            boot_id: host.boot_id.clone(),
+            renew_time: lease.renew_time.clone(),
+            moves: 0,
+        };
+    }
+    if watch.renew_time != lease.renew_time {
+        watch.renew_time.clone_from(&lease.renew_time);
+        watch.moves = watch.moves.saturating_add(1);
+    }
+    let moved = watch.moves >= checks::MOVES_NEEDED;
+    if moved && node.ready == Ready::True && !memory.durable.proofs.contains_key(name) {
+        let proof = FreshProof { boot_id: host.boot_id.clone(), at: input.now.mono };
+        memory.durable.proofs.insert(name.clone(), proof);
+    }
+}
+
+/// What the node shows corrects what we remember of our cordon on it.
+fn cordon(input: &TickInput, name: &MachineName, node: &NodeFacts, memory: &mut Memory) {
+    let durable = &mut memory.durable;
+    let target = Target::Machine(name.clone());
+    let unsettled = durable.in_flight.values().any(|flight| flight.action.target == target)
+        || durable
+            .attempts
+            .get(&crate::remedies::CORDON_FOR_REPAIR.id)
+            .and_then(|targets| targets.get(&target))
+            .is_some_and(|attempts| attempts.verify_until.is_some());
+    if unsettled {
+        return;
+    }
+    match &node.cordon {
+        CordonMark::Record(record)
+            if record.kind == CordonKind::Recovery && record.owner == input.policy.owner =>
+        {
+            // A record of ours that we do not remember: the state was lost, the lease starts anew.
+            durable
+                .cordons
+                .entry(name.clone())
+                .or_insert_with(|| HeldCordon { record: record.clone(), used: Span::ZERO });
+        }
+        CordonMark::Record(_) | CordonMark::None | CordonMark::Garbled => {
+            durable.cordons.remove(name);
+            memory.passing.cordon_extra.remove(name);
+        }
+    }
+}
+
+/// A lease counts time in which the cluster was up, so that a long outage expires none.
+fn lease_time(input: &TickInput, memory: &mut Memory) {
+    let Link::Up { since, .. } = &input.observation.api.link else { return };
+    if memory.passing.tick == 0 {
+        return;
+    }
+    let from = memory.passing.last_tick.max(*since);
+    let passed = input.now.mono.since(from);
+    for (name, held) in &mut memory.durable.cordons {
+        let extra = memory.passing.cordon_extra.entry(name.clone()).or_default();
+        *extra = *extra + passed;
+        if *extra >= LEASE_STEP {
+            held.used = held.used + *extra;
+            *extra = Span::ZERO;
+        }
+    }
+}
+
+/// Ends verifications: those that hold, and those whose time is over.
+pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory) {
+    let none = BTreeMap::new();
+    let mut ended = Vec::new();
+    {
+        let sit = situation(input, memory, &none);
+        for remedy in library.gates.iter().flat_map(|gate| gate.ladder) {
+            let Some(targets) = memory.durable.attempts.get(&remedy.id) else { continue };
+            for (target, attempts) in targets {
+                let Some(until) = attempts.verify_until else { continue };
+                let in_flight = memory
+                    .durable
+                    .in_flight
+                    .values()
+                    .any(|f| f.action.remedy == remedy.id && f.action.target == *target);
+                let holds = !in_flight
+                    && seen_since(input, target, attempts.last)
+                    && match remedy.verify {
+                        Verify::Passes { check, .. } => (check.judge)(&sit)
+                            .iter()
+                            .any(|(about, verdict)| about == target && *verdict == Verdict::Pass),
+                        Verify::Shows { holds, .. } => holds(&sit, target),
+                    };
+                if holds || input.now.mono >= until {
+                    ended.push((remedy.id.clone(), target.clone()));
+                }
+            }
+        }
+    }
+    for (remedy, target) in ended {
+        let targets = memory.durable.attempts.get_mut(&remedy);
+        if let Some(attempts) = targets.and_then(|targets| targets.get_mut(&target)) {
+            attempts.verify_until = None;
+        }
+    }
+}
+
+/// Whether the target was seen after the attempt: facts of before it verify nothing.
+fn seen_since(input: &TickInput, target: &Target, attempt: Mono) -> bool {
+    let later = |at: Option<Mono>| at.is_some_and(|at| at > attempt);
+    let nodes = match &input.observation.api.nodes {
+        Seen::Known { at, .. } => later(Some(*at)),
+        Seen::Unknown { .. } => true,
+    };
+    let host = target.machine().is_none_or(|name| match input.observation.hosts.get(name) {
+        Some(Seen::Known { at, .. }) => later(Some(*at)),
+        Some(Seen::Unknown { .. }) | None => false,
+    });
+    nodes && host
+}
+
+/// Machines that were given up wait for a person, in the ledger as well as on the node.
+pub(super) fn given_up(input: &TickInput, judged: &Judged, durable: &mut Durable) {
+    for missing in &judged.assessment.missing {
+        durable
+            .manual
+            .entry(Target::Machine(missing.machine.clone()))
+            .or_insert_with(|| ManualMark { reason: missing.why.clone(), since: input.now.wall });
+    }
+}

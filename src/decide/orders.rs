@@ -1,0 +1,77 @@
+//! What a person told the loop, and what comes of it.
+
+use super::Library;
+use super::episode;
+use crate::model::episode::{Cause, EndKind};
+use crate::model::ids::{GateId, MachineName};
+use crate::model::intent::{Author, Desired, Intent, Progress};
+use crate::model::memory::{Durable, Pause};
+use crate::model::tick::{Order, TickInput};
+use crate::model::verdict::Target;
+
+/// Carries out the orders, in the order in which they were given.
+pub(super) fn obey(library: &Library, input: &TickInput, durable: &mut Durable) {
+    for order in &input.request.orders {
+        match order {
+            Order::Startup { by } => {
+                want_up(input, durable, Author::Person { name: by.clone() });
+                let cause = Cause::Command { verb: "startup".to_owned(), by: by.clone() };
+                episode::open(input, durable, cause);
+            }
+            // At boot nobody is there to ask: a person's wish for down stands until a person
+            // ends it.
+            Order::Converge { by } => {
+                if durable.intent.desired == Desired::Up {
+                    let cause = Cause::Command { verb: "converge".to_owned(), by: by.clone() };
+                    episode::open(input, durable, cause);
+                }
+            }
+            Order::Pause { by, why } => {
+                durable.paused =
+                    Some(Pause { by: by.clone(), why: why.clone(), since: input.now.wall });
+            }
+            Order::Resume { .. } => durable.paused = None,
+            Order::ClearIntent { by } => {
+                want_up(input, durable, Author::Person { name: by.clone() });
+            }
+            Order::Ack { by, name } => ack(library, input, durable, by, name),
+        }
+    }
+}
+
+fn want_up(input: &TickInput, durable: &mut Durable, by: Author) {
+    if durable.intent.desired == Desired::Up {
+        return;
+    }
+    let reason = format!("{by} ended the wish of {}", durable.intent.by);
+    durable.intent = Intent {
+        desired: Desired::Up,
+        progress: Progress::Normal,
+        by,
+        reason,
+        since: input.now.wall,
+        epoch: durable.epoch,
+    };
+}
+
+/// A person did their part: the remedies for this gate or machine start anew.
+fn ack(library: &Library, input: &TickInput, durable: &mut Durable, by: &str, name: &str) {
+    let gate_id = GateId::new(name);
+    let target = Target::Machine(MachineName::new(name));
+    if let Some(gate) = library.gates.iter().find(|gate| gate.id == gate_id) {
+        for remedy in gate.ladder {
+            durable.attempts.remove(&remedy.id);
+        }
+        durable.alarms.retain(|(gate, _)| *gate != gate_id);
+    }
+    for targets in durable.attempts.values_mut() {
+        targets.remove(&target);
+    }
+    durable.alarms.retain(|(_, about)| *about != target);
+    durable.manual.remove(&target);
+    let ended = durable.episode.as_ref().and_then(|episode| episode.end.as_ref());
+    if ended.is_some_and(|end| end.how == EndKind::Degraded) {
+        let cause = Cause::Command { verb: format!("ack {name}"), by: by.to_owned() };
+        episode::open(input, durable, cause);
+    }
+}

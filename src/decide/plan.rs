@@ -1,0 +1,163 @@
+//! From findings to actions: what is done now, and what is held with its named reason.
+
+use std::collections::BTreeMap;
+
+use super::assess::Judged;
+use super::holds;
+use super::ladder::{self, Rung};
+use super::{Library, situation};
+use crate::gates::Gate;
+use crate::model::action::{Action, Channel, Effect, Expect};
+use crate::model::assessment::{Finding, GateState, GateView};
+use crate::model::ids::ActionId;
+use crate::model::memory::{Attempts, HeldCordon, HeldSince, InFlight, Memory};
+use crate::model::plan::{Held, Hold, Plan};
+use crate::model::situation::Situation;
+use crate::model::tick::TickInput;
+use crate::model::time::Span;
+use crate::remedies::Remedy;
+
+/// A step that was chosen, before it is numbered.
+struct Chosen {
+    remedy: &'static Remedy,
+    action: Action,
+}
+
+/// Plans, and counts every attempt in memory: the record precedes the act.
+pub(super) fn plan(
+    library: &Library,
+    input: &TickInput,
+    judged: &Judged,
+    memory: &mut Memory,
+) -> Plan {
+    let mut chosen: Vec<Chosen> = Vec::new();
+    let mut held = Vec::new();
+    {
+        let sit = situation(input, memory, &judged.missing);
+        for (gate, view) in library.gates.iter().zip(&judged.assessment.gates) {
+            for finding in ordered(view, &sit) {
+                consider(library, gate, view, finding, &sit, &mut chosen, &mut held);
+            }
+        }
+    }
+    keep_since(input, memory, &mut held);
+    let steps = chosen.into_iter().map(|step| begin(step, input, memory)).collect();
+    Plan { steps, held }
+}
+
+/// The failures of a gate; the leader of last time comes first, because its data is newest.
+fn ordered<'a>(view: &'a GateView, sit: &Situation<'_>) -> Vec<&'a Finding> {
+    let leader = sit.durable.normal.leader.as_ref();
+    let mut findings: Vec<&Finding> =
+        view.findings.iter().filter(|finding| holds::is_failure(finding)).collect();
+    findings.sort_by_key(|finding| leader.is_none() || finding.target.machine() != leader);
+    findings
+}
+
+fn consider(
+    library: &Library,
+    gate: &Gate,
+    view: &GateView,
+    finding: &Finding,
+    sit: &Situation<'_>,
+    chosen: &mut Vec<Chosen>,
+    held: &mut Vec<Held>,
+) {
+    let mut hold = |remedy: &Remedy, hold: Hold| {
+        held.push(Held {
+            gate: gate.id.clone(),
+            remedy: remedy.id.clone(),
+            target: finding.target.clone(),
+            hold,
+            since: sit.now,
+        });
+    };
+    let steps: Vec<Action> = chosen.iter().map(|step| step.action.clone()).collect();
+    let (remedy, effect, channel) = match ladder::climb(library, gate, finding, sit, &steps) {
+        Rung::Nothing | Rung::Spent => return,
+        Rung::Held(remedy, why) => return hold(remedy, why),
+        Rung::Try(remedy, effect, channel) => (remedy, effect, channel),
+    };
+    match &view.state {
+        GateState::Waiting { on } => return hold(remedy, Hold::GateClosed { gate: on.clone() }),
+        GateState::Skipped { .. } => return,
+        GateState::Open | GateState::Degraded | GateState::Soaking { .. } | GateState::Closed => {}
+    }
+    let action = Action {
+        id: ActionId::fixed(""),
+        remedy: remedy.id.clone(),
+        target: finding.target.clone(),
+        expect: expect(sit, finding, &effect, channel),
+        effect,
+        channel,
+        epoch: sit.durable.epoch,
+        owner: sit.policy.owner.clone(),
+        limit: remedy.limit,
+    };
+    chosen.push(Chosen { remedy, action });
+}
+
+/// What the receiver must still find as we saw it.
+fn expect(sit: &Situation<'_>, finding: &Finding, effect: &Effect, channel: Channel) -> Expect {
+    let Some(name) = finding.target.machine() else { return Expect::default() };
+    if channel == Channel::Api {
+        let node = sit.node(name).ok().flatten();
+        return Expect {
+            uid: node.map(|node| node.uid.clone()),
+            resource_version: node.map(|node| node.resource_version.clone()),
+            ..Expect::default()
+        };
+    }
+    let host = effect.host().and_then(|name| sit.host(name).ok());
+    Expect {
+        boot_id: host.map(|host| host.boot_id.clone()),
+        machine_id: host.map(|host| host.machine_id.clone()),
+        ..Expect::default()
+    }
+}
+
+/// Numbers a step and counts it.
+fn begin(step: Chosen, input: &TickInput, memory: &mut Memory) -> Action {
+    let Chosen { remedy, mut action } = step;
+    let durable = &mut memory.durable;
+    durable.last_action += 1;
+    let episode = durable.episode.as_ref().map_or(0, |episode| episode.id.0);
+    action.id = ActionId::new(format!("{episode}-{}", durable.last_action));
+    if let Effect::Cordon { record, .. } = &mut action.effect {
+        record.id = crate::model::ids::CordonId::new(format!("c{}", action.id));
+    }
+    let now = input.now.mono;
+    let within = remedy.limit + remedy.verify.within(&input.policy.timing);
+    let targets = durable.attempts.entry(remedy.id.clone()).or_default();
+    let attempts = targets.entry(action.target.clone()).or_insert(Attempts {
+        count: 0,
+        last: now,
+        result: None,
+        verify_until: None,
+    });
+    attempts.count += 1;
+    attempts.last = now;
+    attempts.result = None;
+    attempts.verify_until = Some(now + within);
+    if let Effect::Cordon { node, record } = &action.effect {
+        let held = HeldCordon { record: record.clone(), used: Span::ZERO };
+        durable.cordons.insert(node.clone(), held);
+    }
+    durable.in_flight.insert(action.id.clone(), InFlight { action: action.clone(), since: now });
+    action
+}
+
+/// Since when each repair has been held for a reason of the same kind.
+fn keep_since(input: &TickInput, memory: &mut Memory, held: &mut [Held]) {
+    let before = std::mem::take(&mut memory.passing.held);
+    let mut now: BTreeMap<_, BTreeMap<_, HeldSince>> = BTreeMap::new();
+    for item in held {
+        let known = before.get(&item.remedy).and_then(|targets| targets.get(&item.target));
+        item.since = known
+            .filter(|known| known.name == item.hold.name())
+            .map_or(input.now.mono, |known| known.since);
+        let entry = HeldSince { name: item.hold.name().to_owned(), since: item.since };
+        now.entry(item.remedy.clone()).or_default().insert(item.target.clone(), entry);
+    }
+    memory.passing.held = now;
+}

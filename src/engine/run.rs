@@ -1,0 +1,316 @@
+//! One run of the loop, for every verb: startup, converge and daemon differ only in the request
+//! and in when they stop.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use super::failpoint;
+use crate::decide::{Library, tick};
+use crate::model::assessment::Phase;
+use crate::model::memory::{Durable, Memory, Passing};
+use crate::model::outcome::{ActionResult, Outcome};
+use crate::model::policy::Policy;
+use crate::model::record::{FORMAT, LedgerRecord, TickRecord};
+use crate::model::tick::{Decision, Order, Request, TickInput};
+use crate::model::time::{Moment, Mono, Span};
+use crate::ports::{Clock, Hands, Ledger, Observer, Recorder, Sink};
+
+/// Looks that follow each other faster than this are taken together: 25 machines that answer in
+/// the same moment are one tick, not 25.
+const SHORTEST_TICK: Span = Span::millis(100);
+
+/// How many outcomes may wait for a tick. More actions than this are never in flight.
+const OUTCOME_QUEUE: usize = 1_024;
+
+/// Everything outside that the loop needs.
+#[derive(Debug)]
+pub struct World<C, O, H, L, R, S> {
+    /// Time.
+    pub clock: C,
+    /// What is seen.
+    pub observer: O,
+    /// What acts.
+    pub hands: Arc<H>,
+    /// The write-ahead record. Not written in a dry run.
+    pub ledger: L,
+    /// Ticks for replay.
+    pub recorder: R,
+    /// What shows the decisions.
+    pub sink: S,
+}
+
+/// What this run is for.
+#[derive(Debug)]
+pub struct Run {
+    /// The tables.
+    pub library: &'static Library,
+    /// The settings.
+    pub policy: Policy,
+    /// Who asked for what.
+    pub request: Request,
+    /// What was remembered when the ledger was opened.
+    pub memory: Durable,
+    /// When the run ends by itself.
+    pub stop: Stop,
+    /// What a person tells the running loop.
+    pub orders: mpsc::Receiver<Order>,
+}
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// After the first tick that has something to say.
+    FirstLook,
+    /// When the cluster is good, or a person is needed; at the latest at the given time.
+    Settled {
+        /// The deadline, if there is one.
+        by: Option<Mono>,
+    },
+    /// Never: the daemon.
+    Never,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct End {
+    /// The last tick.
+    pub last: TickRecord,
+    /// Every action that was begun, with what became of it. A dry run's plan has none.
+    pub done: Vec<(crate::model::action::Action, Option<Outcome>)>,
+    /// Whether the run was ended from outside before it was settled.
+    pub interrupted: bool,
+}
+
+/// The state of a run between two ticks.
+struct Loop {
+    memory: Memory,
+    disk: Result<(), String>,
+    unwritten: Vec<Outcome>,
+    done: Vec<(crate::model::action::Action, Option<Outcome>)>,
+    interrupted: bool,
+}
+
+impl Run {
+    /// Runs until [`Stop`], or until `halt` resolves. Actions that are under way are waited for,
+    /// each within its own limit.
+    pub async fn run<C, O, H, L, R, S>(
+        mut self,
+        mut world: World<C, O, H, L, R, S>,
+        halt: impl Future<Output = ()>,
+    ) -> End
+    where
+        C: Clock,
+        O: Observer,
+        H: Hands,
+        L: Ledger,
+        R: Recorder,
+        S: Sink,
+    {
+        let (told, mut outcomes) = mpsc::channel::<Outcome>(OUTCOME_QUEUE);
+        let mut state = self.begin(&world.clock.now());
+        let mut halt = std::pin::pin!(halt);
+        loop {
+            let started = world.clock.now().mono;
+            while let Ok(outcome) = outcomes.try_recv() {
+                state.unwritten.push(outcome);
+            }
+            let record = self.one_tick(&mut world, &mut state);
+            for action in &record.decision.plan.steps {
+                if self.request.execute {
+                    info!(action = %action.id, remedy = %action.remedy, "{}", action.effect);
+                    act(&world.hands, action.clone(), told.clone());
+                    state.done.push((action.clone(), None));
+                }
+            }
+            world.recorder.keep(&record);
+            world.sink.publish(&record).await;
+            let idle = state.memory.durable.in_flight.is_empty();
+            if idle && (state.interrupted || self.is_over(&record, world.clock.now().mono)) {
+                return End { last: record, done: state.done, interrupted: state.interrupted };
+            }
+            let wake = record.decision.wake.at;
+            tokio::select! {
+                () = &mut halt, if !state.interrupted => state.interrupted = true,
+                () = world.clock.sleep_until(wake) => {}
+                () = world.observer.changed() => {}
+                Some(outcome) = outcomes.recv() => state.unwritten.push(outcome),
+                Some(order) = self.orders.recv() => self.request.orders.push(order),
+            }
+            world.clock.sleep_until(started + SHORTEST_TICK).await;
+        }
+    }
+
+    /// The state of the first tick. Actions that an earlier process left without an outcome are
+    /// of unknown outcome: they may have been done.
+    fn begin(&mut self, now: &Moment) -> Loop {
+        let lost = self.memory.in_flight.keys().map(|action| Outcome {
+            action: action.clone(),
+            result: ActionResult::Unknown { why: "ananke ended before it was known".to_owned() },
+            began: now.mono,
+            ended: now.mono,
+        });
+        let unwritten = lost.collect();
+        let memory = Memory { durable: self.memory.clone(), passing: Passing::default() };
+        Loop { memory, disk: Ok(()), unwritten, done: Vec::new(), interrupted: false }
+    }
+
+    /// Observes, decides and writes down. What is in the record's plan may be done afterwards.
+    fn one_tick<C, O, H, L, R, S>(
+        &mut self,
+        world: &mut World<C, O, H, L, R, S>,
+        state: &mut Loop,
+    ) -> TickRecord
+    where
+        C: Clock,
+        O: Observer,
+        H: Hands,
+        L: Ledger,
+        R: Recorder,
+        S: Sink,
+    {
+        let now = world.clock.now();
+        if state.disk.is_err() {
+            // A disk that failed is asked again with a record that changes nothing.
+            let again = record(world, &now, &self.policy, &state.memory.durable);
+            state.disk = world.ledger.append(&again).map_err(|error| chain(&error));
+        }
+        let mut observation = world.observer.snapshot();
+        observation.disk = observation.disk.and(state.disk.clone());
+        let mut input = TickInput {
+            now,
+            policy: self.policy.clone(),
+            request: self.request.clone(),
+            observation,
+            outcomes: std::mem::take(&mut state.unwritten),
+            memory: state.memory.clone(),
+        };
+        self.request.orders.clear();
+        for outcome in &input.outcomes {
+            note(outcome, &mut state.done);
+        }
+        let mut decision = tick(self.library, &input);
+        failpoint::reached("decided");
+        if self.request.execute {
+            if let Err(why) = write(world, &input, &decision) {
+                // The record did not get to the disk: decide again, knowing that.
+                error!("nothing new is begun: {why}");
+                input.observation.disk = Err(why);
+                decision = tick(self.library, &input);
+            }
+            state.disk = input.observation.disk.clone();
+            failpoint::reached("written");
+            state.memory = decision.memory.clone();
+        } else {
+            state.memory = rehearsed(&input.memory, &decision);
+        }
+        TickRecord {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            input,
+            decision,
+        }
+    }
+
+    fn is_over(&self, record: &TickRecord, now: Mono) -> bool {
+        let phase = record.decision.phase;
+        match self.stop {
+            Stop::Never => false,
+            Stop::FirstLook => phase != Phase::Looking,
+            Stop::Settled { by } => match phase {
+                Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Held => true,
+                Phase::Looking | Phase::Recovering | Phase::Soaking => {
+                    by.is_some_and(|by| now >= by)
+                }
+            },
+        }
+    }
+}
+
+/// Writes the record, if there is anything that must not be lost.
+fn write<C, O, H, L: Ledger, R, S>(
+    world: &mut World<C, O, H, L, R, S>,
+    input: &TickInput,
+    decision: &Decision,
+) -> Result<(), String> {
+    let changed = decision.memory.durable != input.memory.durable;
+    let said = !input.outcomes.is_empty() || !input.request.orders.is_empty();
+    if input.observation.disk.is_err() || !(changed || said) {
+        return Ok(());
+    }
+    let mut record = record(world, &input.now, &input.policy, &decision.memory.durable);
+    record.orders.clone_from(&input.request.orders);
+    record.outcomes.clone_from(&input.outcomes);
+    record.begin.clone_from(&decision.plan.steps);
+    world.ledger.append(&record).map_err(|error| chain(&error))
+}
+
+/// A record of what is remembered, with nothing begun.
+fn record<C, O, H, L: Ledger, R, S>(
+    world: &World<C, O, H, L, R, S>,
+    now: &Moment,
+    policy: &Policy,
+    memory: &Durable,
+) -> LedgerRecord {
+    LedgerRecord {
+        format: FORMAT,
+        seq: world.ledger.next_seq(),
+        at: now.clone(),
+        cluster: policy.cluster.clone(),
+        orders: Vec::new(),
+        outcomes: Vec::new(),
+        begin: Vec::new(),
+        memory: memory.clone(),
+    }
+}
+
+/// An error with all that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// What a dry run remembers: everything that was seen, nothing that was only planned.
+fn rehearsed(before: &Memory, decision: &Decision) -> Memory {
+    let mut memory = decision.memory.clone();
+    memory.durable.attempts.clone_from(&before.durable.attempts);
+    memory.durable.in_flight.clone_from(&before.durable.in_flight);
+    memory.durable.last_action = before.durable.last_action;
+    memory.durable.cordons.clone_from(&before.durable.cordons);
+    memory
+}
+
+/// Starts one action; its outcome arrives by itself.
+fn act<H: Hands>(
+    hands: &Arc<H>,
+    action: crate::model::action::Action,
+    told: mpsc::Sender<Outcome>,
+) {
+    let hands = Arc::clone(hands);
+    tokio::spawn(async move {
+        let outcome = hands.perform(action).await;
+        failpoint::reached("acted");
+        if told.send(outcome).await.is_err() {
+            warn!("an outcome came after the loop had ended");
+        }
+    });
+}
+
+/// Logs an outcome, and files it with its action.
+fn note(outcome: &Outcome, done: &mut [(crate::model::action::Action, Option<Outcome>)]) {
+    let word = outcome.result.word();
+    match outcome.result.why() {
+        None => info!(action = %outcome.action, "{word}"),
+        Some(why) => warn!(action = %outcome.action, "{word}: {why}"),
+    }
+    if let Some((_, slot)) = done.iter_mut().find(|(action, _)| action.id == outcome.action) {
+        *slot = Some(outcome.clone());
+    }
+    failpoint::reached("learned");
+}

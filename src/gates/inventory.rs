@@ -1,0 +1,13 @@
+use super::{Gate, Opens, no_soak};
+use crate::checks;
+use crate::model::ids::GateId;
+
+pub static GATE: Gate = Gate {
+    id: GateId::fixed("inventory"),
+    title: "The configuration names the machines, and what each of them is",
+    after: &[],
+    checks: &[&checks::INVENTORY_SANE],
+    opens: Opens::Whole,
+    soak: no_soak,
+    ladder: &[],
+};

@@ -1,0 +1,13 @@
+use super::{Gate, Opens, no_soak};
+use crate::checks;
+use crate::model::ids::GateId;
+
+pub static GATE: Gate = Gate {
+    id: GateId::fixed("nodes"),
+    title: "The machines answer over SSH, and sudo lets ananke through to the guard",
+    after: &[&super::INVENTORY],
+    checks: &[&checks::SSH_ANSWERS, &checks::GUARD_WORKS],
+    opens: Opens::Degraded,
+    soak: no_soak,
+    ladder: &[],
+};

@@ -1,0 +1,13 @@
+use super::{Gate, Opens};
+use crate::checks;
+use crate::model::ids::GateId;
+
+pub static GATE: Gate = Gate {
+    id: GateId::fixed("soak"),
+    title: "Nothing regressed for the whole soak",
+    after: &[&super::FRESH_READY, &super::CORDONS],
+    checks: &[&checks::STEADY],
+    opens: Opens::Whole,
+    soak: |timing| timing.soak,
+    ladder: &[],
+};

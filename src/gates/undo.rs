@@ -1,0 +1,13 @@
+use super::{Gate, Opens, no_soak};
+use crate::checks;
+use crate::model::ids::GateId;
+
+pub static GATE: Gate = Gate {
+    id: GateId::fixed("undo"),
+    title: "Everything temporary was given back",
+    after: &[&super::SOAK],
+    checks: &[&checks::NOTHING_LEFT],
+    opens: Opens::Whole,
+    soak: no_soak,
+    ladder: &[],
+};

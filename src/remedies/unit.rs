@@ -1,0 +1,45 @@
+//! What may be done with a unit, by what systemd says of it. Shared by the unit remedies.
+
+use super::Applies;
+use crate::model::action::Effect;
+use crate::model::facts::{Unit, UnitActive, UnitFacts, UnitLoad};
+use crate::model::ids::MachineName;
+use crate::model::policy::Role;
+use crate::model::situation::Situation;
+use crate::model::verdict::Target;
+
+/// The unit that a machine of this role runs.
+pub(super) const fn of_role(role: Role) -> Option<Unit> {
+    match role {
+        Role::Server => Some(Unit::K3s),
+        Role::Agent => Some(Unit::K3sAgent),
+        Role::Other => None,
+    }
+}
+
+/// The unit of a target, with what is known of it.
+pub(super) fn of_target<'a>(
+    sit: &Situation<'a>,
+    target: &'a Target,
+) -> Result<Option<(&'a MachineName, Unit, &'a UnitFacts)>, String> {
+    let Some(name) = target.machine() else { return Ok(None) };
+    let Some(unit) = sit.role(name).and_then(of_role) else { return Ok(None) };
+    let host = sit.host(name).map_err(|blind| blind.to_string())?;
+    Ok(host.units.get(&unit).map(|facts| (name, unit, facts)))
+}
+
+/// Start a unit of this role if it is down and nobody forbade it.
+pub(super) fn start(sit: &Situation<'_>, target: &Target, role: Role) -> Applies {
+    let (name, unit, facts) = match of_target(sit, target) {
+        Err(why) => return Applies::Blind(why),
+        Ok(None) => return Applies::No,
+        Ok(Some((name, _, _))) if sit.role(name) != Some(role) => return Applies::No,
+        Ok(Some(found)) => found,
+    };
+    let down = matches!(facts.active, UnitActive::Inactive | UnitActive::Failed);
+    match facts.load {
+        UnitLoad::Masked => Applies::Forbidden(format!("{unit} is masked on {name}")),
+        UnitLoad::Loaded if down => Applies::Yes(Effect::StartUnit { host: name.clone(), unit }),
+        UnitLoad::Loaded | UnitLoad::NotFound | UnitLoad::Broken => Applies::No,
+    }
+}
