@@ -1,1 +1,47 @@
-//! stub
+//! The only place that words what the user reads. Everything here is a pure function of one
+//! recorded tick, so that the terminal, the journal, the files and the socket say the same.
+
+mod alarm;
+mod explain;
+mod plan;
+mod status;
+mod summary;
+mod text;
+mod why;
+
+pub use alarm::{alarm_text, at_the_end};
+pub use explain::{Topic, explain};
+pub use plan::plan_text;
+pub use status::{acting_line, headline, status_text};
+pub use summary::{ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, summary};
+pub use why::{WhyError, why_text};
+
+use std::collections::BTreeMap;
+
+use crate::model::ids::MachineName;
+use crate::model::plan::Missing;
+use crate::model::record::TickRecord;
+use crate::model::situation::Situation;
+
+/// The machines that were given up in a recorded tick, by name.
+fn missing(record: &TickRecord) -> BTreeMap<MachineName, Missing> {
+    let missing = record.decision.assessment.missing.iter();
+    missing.map(|missing| (missing.machine.clone(), missing.clone())).collect()
+}
+
+/// The situation after a recorded tick, as checks and remedies see it.
+fn situation<'a>(
+    record: &'a TickRecord,
+    missing: &'a BTreeMap<MachineName, Missing>,
+) -> Situation<'a> {
+    Situation {
+        now: record.input.now.mono,
+        wall: record.input.now.wall,
+        policy: &record.input.policy,
+        request: &record.input.request,
+        seen: &record.input.observation,
+        durable: &record.decision.memory.durable,
+        passing: &record.decision.memory.passing,
+        missing,
+    }
+}

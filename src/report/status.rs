@@ -1,0 +1,169 @@
+//! `ananke status`: facts first, then what ananke does about them, then what the reader can do.
+
+use super::text::{count, labelled, listed};
+use crate::model::assessment::{GateState, GateView, Phase};
+use crate::model::facts::{Link, Seen};
+use crate::model::ids::MachineName;
+use crate::model::plan::Held;
+use crate::model::record::TickRecord;
+use crate::model::time::Mono;
+use crate::model::verdict::Target;
+
+/// The whole screen.
+pub fn status_text(record: &TickRecord) -> String {
+    let mut lines = vec![headline(record), acting_line(record), String::new()];
+    lines.extend(listed("machines", &machines(record)));
+    lines.push(labelled("api", &api(record)));
+    lines.push(labelled("way up", &way_up(record)));
+    lines.extend(listed("closed", &closed(record)));
+    lines.extend(listed("now", &now(record)));
+    lines.extend(listed("held", &held(record)));
+    lines.extend(listed("manual", &manual(record)));
+    let wake = &record.decision.wake;
+    let wait = record.input.now.mono.until(wake.at);
+    lines.push(labelled("next look", &format!("in {wait}: {}", wake.why)));
+    lines.join("\n")
+}
+
+/// The first line: where the cluster stands, since when, and why ananke is at work.
+pub fn headline(record: &TickRecord) -> String {
+    let cluster = &record.input.policy.cluster;
+    let phase = record.decision.phase;
+    let durable = &record.decision.memory.durable;
+    let now = record.input.now.mono;
+    let mut text = format!("{cluster}: {phase}");
+    match &durable.episode {
+        Some(episode) if episode.end.is_none() => {
+            let open = now.since(episode.opened);
+            text += &format!(", episode {} ({}) since {open}", episode.id, episode.cause);
+        }
+        Some(episode) if phase == Phase::Converged || phase == Phase::Degraded => {
+            text += &format!(", last episode {} ({})", episode.id, episode.cause);
+        }
+        Some(_) | None => {}
+    }
+    if let Some(pause) = &durable.paused {
+        text += &format!(". Paused by {}: {}", pause.by, pause.why);
+    }
+    text
+}
+
+/// The second line: who acts, and whether it may.
+pub fn acting_line(record: &TickRecord) -> String {
+    let owner = &record.input.policy.owner;
+    let epoch = record.decision.memory.durable.epoch;
+    let armed =
+        if record.input.request.execute { "may act" } else { "observing only: nothing is changed" };
+    format!("acting: {owner} (this host), epoch {epoch}, {armed}")
+}
+
+fn machines(record: &TickRecord) -> Vec<String> {
+    let hosts = &record.input.observation.hosts;
+    let total = record.input.policy.machines.len();
+    let now = record.input.now.mono;
+    let fresh_for = record.input.policy.timing.fresh_for;
+    let up = hosts.values().filter(|seen| seen.fresh(now, fresh_for).is_ok()).count();
+    let mut lines = vec![format!("{up} of {} answer", count(total, "machine"))];
+    for (name, seen) in hosts {
+        if let Err(why) = seen.fresh(now, fresh_for) {
+            let since = silent_since(record, name, seen);
+            lines.push(format!("{name}: no answer for {}: {why}", now.since(since)));
+        }
+    }
+    lines
+}
+
+/// Since when a machine has been silent, as the checks count it.
+fn silent_since<T>(record: &TickRecord, name: &MachineName, seen: &Seen<T>) -> Mono {
+    let target = Target::Machine(name.clone());
+    let failing = &record.decision.memory.passing.failing;
+    let known = failing.get(&crate::checks::SSH_ANSWERS.id).and_then(|t| t.get(&target));
+    known.copied().unwrap_or(match seen {
+        Seen::Known { at, .. } => *at,
+        Seen::Unknown { since, .. } => *since,
+    })
+}
+
+fn api(record: &TickRecord) -> String {
+    let api = &record.input.observation.api;
+    let now = record.input.now.mono;
+    match &api.link {
+        Link::Probing => "not asked yet".to_owned(),
+        Link::Down { since, why } => format!("no answer for {}: {why}", now.since(*since)),
+        Link::Up { since, endpoint } => {
+            let version = api.version.as_deref().unwrap_or("version not known");
+            format!("{endpoint} answers since {}, {version}", now.since(*since))
+        }
+    }
+}
+
+fn way_up(record: &TickRecord) -> String {
+    let now = record.input.now.mono;
+    let gates = &record.decision.assessment.gates;
+    let words: Vec<String> = gates.iter().map(|gate| gate_word(gate, now)).collect();
+    words.join(" · ")
+}
+
+fn gate_word(gate: &GateView, now: Mono) -> String {
+    match &gate.state {
+        GateState::Open | GateState::Degraded | GateState::Skipped { .. } => {
+            format!("{} {}", gate.id, gate.state.word())
+        }
+        GateState::Soaking { until } => format!("{} {} more", gate.id, now.until(*until)),
+        GateState::Closed => format!("{} closed {}", gate.id, now.since(gate.since)),
+        GateState::Waiting { .. } => format!("{} waiting", gate.id),
+    }
+}
+
+/// Why the closed gates are closed. Gates that only wait are named in the way up.
+fn closed(record: &TickRecord) -> Vec<String> {
+    let now = record.input.now.mono;
+    let gates = record.decision.assessment.gates.iter();
+    let closed = gates.filter(|gate| matches!(gate.state, GateState::Closed | GateState::Degraded));
+    let mut lines = Vec::new();
+    for gate in closed {
+        for finding in gate.findings.iter().filter(|finding| !finding.verdict.lets_open()) {
+            let (target, why) = (&finding.target, finding.verdict.why());
+            lines.push(format!("{}: {target}: {why} ({})", gate.id, now.since(finding.since)));
+        }
+    }
+    lines
+}
+
+fn now(record: &TickRecord) -> Vec<String> {
+    let durable = &record.decision.memory.durable;
+    let verb = if record.input.request.execute { "" } else { "would " };
+    let steps = record
+        .decision
+        .plan
+        .steps
+        .iter()
+        .map(|step| format!("{verb}{} ({}, for {})", step.effect, step.channel, step.remedy));
+    let now = record.input.now.mono;
+    let flying = durable
+        .in_flight
+        .values()
+        .filter(|flight| !record.decision.plan.steps.contains(&flight.action))
+        .map(|flight| {
+            format!("{} (under way for {})", flight.action.effect, now.since(flight.since))
+        });
+    steps.chain(flying).collect()
+}
+
+fn held(record: &TickRecord) -> Vec<String> {
+    let now = record.input.now.mono;
+    record.decision.plan.held.iter().map(|held| held_line(held, now)).collect()
+}
+
+/// One repair that is held back, since when, and until when.
+pub(super) fn held_line(held: &Held, now: Mono) -> String {
+    let until = held.hold.until().map(|at| format!(", {} more", now.until(at))).unwrap_or_default();
+    let since = now.since(held.since);
+    format!("{} on {}: {} (for {since}{until})", held.remedy, held.target, held.hold)
+}
+
+fn manual(record: &TickRecord) -> Vec<String> {
+    let durable = &record.decision.memory.durable;
+    let marks = durable.manual.iter().map(|(target, mark)| format!("{target}: {}", mark.reason));
+    marks.collect()
+}
