@@ -1,1 +1,179 @@
-//! stub
+//! Wiring only: which adapters a verb uses, and how its answer ends the process.
+
+mod daemon;
+mod failure;
+mod hands;
+mod hosts;
+mod intent;
+mod load;
+mod look;
+mod observer;
+mod orders;
+mod prepare;
+mod progress;
+mod replay;
+mod rise;
+mod sink;
+mod words;
+mod world;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::adapters::host::logging;
+use crate::cli::{Args, ConfigVerb, ExplainTopic, Format, IntentVerb, Verb, print_text};
+use crate::{config, report};
+
+use failure::{Ended, Failure};
+
+/// Reads one variable of the environment. Given by `main`, the only place that has one.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// Carries out one command.
+pub fn run(args: Args, environment: Environment<'_>) -> ExitCode {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return told(&Failure::Failed("a second TLS provider was installed".to_owned()));
+    }
+    #[cfg(feature = "failpoints")]
+    if let Some(name) = &args.failpoint {
+        crate::engine::failpoint::arm(name);
+    }
+    let level = log_level(&args);
+    if let Err(error) = logging::init(&level, environment("JOURNAL_STREAM").as_deref()) {
+        return told(&Failure::Usage(words::chain(&error)));
+    }
+    match dispatch(args, environment) {
+        Ok(ended) => ExitCode::from(ended.0),
+        Err(failure) => told(&failure),
+    }
+}
+
+/// A daemon says in the journal what it does; a command says it on the terminal.
+fn log_level(args: &Args) -> String {
+    let daemon = matches!(args.verb, Verb::Daemon { .. });
+    if daemon && args.log == "warn" { "info".to_owned() } else { args.log.clone() }
+}
+
+/// Says why it failed. The one message that goes to standard error.
+fn told(failure: &Failure) -> ExitCode {
+    // Nobody is left to tell if standard error is gone.
+    drop(writeln!(std::io::stderr().lock(), "ananke: {failure}"));
+    ExitCode::from(failure.exit_code())
+}
+
+fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> {
+    match &args.verb {
+        Verb::Config { verb: ConfigVerb::Schema } => text(&config::schema()),
+        Verb::Config { verb: ConfigVerb::Example } => text(&config::example()),
+        Verb::Explain { topic, name } => explain(*topic, name.as_deref()),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "ananke", &mut script);
+            text(&String::from_utf8_lossy(&script))
+        }
+        Verb::Shutdown | Verb::Rehearse => Err(Failure::NotBuilt),
+        Verb::Status
+        | Verb::Startup { .. }
+        | Verb::Converge { .. }
+        | Verb::Daemon { .. }
+        | Verb::Plan
+        | Verb::Why { .. }
+        | Verb::Replay { .. }
+        | Verb::Prepare { .. }
+        | Verb::Hosts { .. }
+        | Verb::Pause { .. }
+        | Verb::Resume
+        | Verb::Intent { .. }
+        | Verb::Ack { .. }
+        | Verb::Config { .. } => configured(args, environment),
+    }
+}
+
+/// The verbs that need the configuration.
+fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(words::chain(&error)))?;
+    let format = args.output;
+    let caller = load::caller(environment);
+    let settings = load::settings(&args, environment);
+    let ended = runtime.block_on(async {
+        match args.verb {
+            Verb::Config { verb } => config_verb(&verb, settings, format),
+            Verb::Why { name } => look::why(settings, &caller, name.as_deref(), format).await,
+            Verb::Status => look::status(settings?, &caller, format).await,
+            Verb::Plan => look::plan(settings?, &caller, format).await,
+            Verb::Startup { execute, timeout } => {
+                let order = crate::model::tick::Order::Startup { by: caller.clone() };
+                rise::rise(settings?, order, execute, timeout, format).await
+            }
+            Verb::Converge { execute, timeout } => {
+                let order = crate::model::tick::Order::Converge { by: caller.clone() };
+                rise::rise(settings?, order, execute, timeout, format).await
+            }
+            Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,
+            Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
+            Verb::Prepare { machines, execute, user, identity } => {
+                let person = prepare::Person { user, identity };
+                prepare::prepare(settings?, &machines, execute, &person, format).await
+            }
+            Verb::Hosts { verb } => hosts::hosts(settings?, &verb, format).await,
+            Verb::Pause { reason } => orders::pause(settings?, &caller, reason).await,
+            Verb::Resume => orders::resume(settings?, &caller).await,
+            Verb::Ack { name } => orders::ack(settings?, &caller, name).await,
+            Verb::Intent { verb: Some(IntentVerb::Clear) } => {
+                orders::clear_intent(settings?, &caller).await
+            }
+            Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
+                intent::show(settings?, format).await
+            }
+            Verb::Explain { .. } | Verb::Completions { .. } | Verb::Shutdown | Verb::Rehearse => {
+                Err(Failure::NotBuilt)
+            }
+        }
+    });
+    // Tasks that talk to dead machines must not keep a finished command from ending.
+    runtime.shutdown_background();
+    ended
+}
+
+fn config_verb(
+    verb: &ConfigVerb,
+    settings: Result<load::Loaded, Failure>,
+    format: Format,
+) -> Result<Ended, Failure> {
+    let loaded = settings?;
+    match verb {
+        ConfigVerb::Check => load::print_check(&loaded, format),
+        ConfigVerb::Show => text(&config::resolved(&loaded.settings)),
+        ConfigVerb::Schema | ConfigVerb::Example => Err(Failure::NotBuilt),
+    }
+}
+
+fn explain(topic: ExplainTopic, name: Option<&str>) -> Result<Ended, Failure> {
+    let topic = match topic {
+        ExplainTopic::Gate => report::Topic::Gate,
+        ExplainTopic::Check => report::Topic::Check,
+        ExplainTopic::Remedy => report::Topic::Remedy,
+        ExplainTopic::Hold => report::Topic::Hold,
+        ExplainTopic::Commands => return text(&words::commands()),
+    };
+    match report::explain(topic, name) {
+        Some(answer) => text(&answer),
+        None => Err(Failure::Usage(format!(
+            "there is none called {}; without a name all are listed",
+            name.unwrap_or_default()
+        ))),
+    }
+}
+
+/// Prints a text and ends well.
+fn text(answer: &str) -> Result<Ended, Failure> {
+    print_text(answer).map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended::GOOD)
+}

@@ -1,1 +1,7 @@
-//! stub
+//! The command line: what the user may type, and how an answer is printed.
+
+mod args;
+mod output;
+
+pub use args::{Args, ConfigVerb, ExplainTopic, Format, HostsVerb, IntentVerb, Verb};
+pub use output::{Out, print_data, print_text};

@@ -1,4 +1,4 @@
-//! What is said loudly, once in an episode: that ananke is at its end with something.
+//! What is said loudly: that ananke is at its end with something.
 
 use super::assess::Judged;
 use super::{Library, situation};
@@ -9,7 +9,7 @@ use crate::model::memory::{Attempts, Durable, Memory};
 use crate::model::outcome::ActionResult;
 use crate::model::tick::TickInput;
 
-/// The alarms that are new, remembered so that each is raised once.
+/// The alarms that stand. New ones are remembered, so that each is told once in an episode.
 pub(super) fn raise(
     library: &Library,
     input: &TickInput,
@@ -19,12 +19,9 @@ pub(super) fn raise(
     let mut raised = Vec::new();
     for (gate_id, finding) in &judged.given_up {
         let key = (gate_id.clone(), finding.target.clone());
-        if durable.alarms.contains(&key) {
-            continue;
-        }
         let Some(gate) = library.gates.iter().find(|gate| gate.id == *gate_id) else { continue };
-        raised.push(alarm(gate, finding, input, judged, durable));
-        durable.alarms.insert(key);
+        let alarm = alarm(gate, finding, input, judged, durable);
+        raised.push(Alarm { new: durable.alarms.insert(key), ..alarm });
     }
     raised
 }
@@ -46,6 +43,7 @@ fn alarm(
         target: finding.target.clone(),
         what: finding.verdict.why().to_owned(),
         since: finding.since,
+        new: false,
         tried: tried(gate, finding, durable),
         by_hand,
     }

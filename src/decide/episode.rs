@@ -9,6 +9,7 @@ use crate::model::ids::EpisodeId;
 use crate::model::intent::Progress;
 use crate::model::memory::{Durable, Memory};
 use crate::model::tick::TickInput;
+use crate::model::time::Moment;
 
 /// Two machines that boot at the same time are an outage; one is a reboot.
 const REBOOTED_AT_LEAST: usize = 2;
@@ -19,7 +20,7 @@ pub(super) fn is_open(durable: &Durable) -> bool {
 }
 
 /// Opens an episode, unless one is open: asking again does not refund what was tried.
-pub(super) fn open(input: &TickInput, durable: &mut Durable, cause: Cause) {
+pub(super) fn open(now: &Moment, durable: &mut Durable, cause: Cause) {
     if is_open(durable) {
         return;
     }
@@ -27,8 +28,8 @@ pub(super) fn open(input: &TickInput, durable: &mut Durable, cause: Cause) {
     durable.episode = Some(Episode {
         id: durable.last_episode,
         cause,
-        opened: input.now.mono,
-        opened_wall: input.now.wall,
+        opened: now.mono,
+        opened_wall: now.wall,
         end: None,
     });
     durable.attempts = BTreeMap::new();
@@ -44,13 +45,13 @@ pub(super) fn open_on_trouble(input: &TickInput, memory: &mut Memory) {
     let rebooted = rebooted(input, &memory.durable);
     let known = memory.durable.normal.boots.len();
     if rebooted >= REBOOTED_AT_LEAST && rebooted * 2 >= known {
-        open(input, &mut memory.durable, Cause::Rebooted { machines: rebooted });
+        open(&input.now, &mut memory.durable, Cause::Rebooted { machines: rebooted });
         return;
     }
     let lost_for = memory.passing.control_plane_lost.map(|since| input.now.mono.since(since));
     let patience = input.policy.timing.server_start;
     if memory.durable.normal.control_plane && lost_for.is_some_and(|lost| lost >= patience) {
-        open(input, &mut memory.durable, Cause::ControlPlaneLost);
+        open(&input.now, &mut memory.durable, Cause::ControlPlaneLost);
     }
 }
 

@@ -19,7 +19,12 @@ pub use holds::{HoldRule, RULES};
 pub use memory::fresh_memory;
 
 use crate::gates::{self, Gate};
-use crate::model::tick::{Decision, TickInput};
+use crate::model::ids::MachineName;
+use crate::model::memory::{Durable, Memory, Passing};
+use crate::model::plan::Missing;
+use crate::model::situation::Situation;
+use crate::model::tick::{Decision, Order, TickInput};
+use crate::model::time::Moment;
 
 /// The tables that a decision works with. An argument, so that a test can hand in a table with a
 /// rule removed and see what breaks.
@@ -39,7 +44,7 @@ pub static LIBRARY: Library = Library { gates: gates::ALL, holds: RULES };
 /// The same input gives the same decision, byte for byte: `replay` depends on it.
 pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let mut memory = memory::rebased(&input.memory, &input.now);
-    orders::obey(library, input, &mut memory.durable);
+    orders::obey(library, &input.request.orders, &input.now, &mut memory.durable);
     learn::outcomes(input, &mut memory.durable);
     learn::facts(input, &mut memory);
     learn::verified(library, input, &mut memory);
@@ -58,13 +63,22 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     Decision { assessment: judged.assessment, phase, plan, alarms, memory, wake }
 }
 
+/// What is remembered after an order that was given while no loop ran.
+pub fn obeyed(library: &Library, order: &Order, now: &Moment, memory: &Durable) -> Durable {
+    let passing = Passing::default();
+    let memory = Memory { durable: memory.clone(), passing };
+    let mut memory = memory::rebased(&memory, now);
+    orders::obey(library, std::slice::from_ref(order), now, &mut memory.durable);
+    memory.durable
+}
+
 /// The situation as a check or a remedy sees it.
 fn situation<'a>(
     input: &'a TickInput,
-    memory: &'a crate::model::memory::Memory,
-    missing: &'a BTreeMap<crate::model::ids::MachineName, crate::model::plan::Missing>,
-) -> crate::model::situation::Situation<'a> {
-    crate::model::situation::Situation {
+    memory: &'a Memory,
+    missing: &'a BTreeMap<MachineName, Missing>,
+) -> Situation<'a> {
+    Situation {
         now: input.now.mono,
         wall: input.now.wall,
         policy: &input.policy,

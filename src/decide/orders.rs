@@ -6,40 +6,40 @@ use crate::model::episode::{Cause, EndKind};
 use crate::model::ids::{GateId, MachineName};
 use crate::model::intent::{Author, Desired, Intent, Progress};
 use crate::model::memory::{Durable, Pause};
-use crate::model::tick::{Order, TickInput};
+use crate::model::tick::Order;
+use crate::model::time::Moment;
 use crate::model::verdict::Target;
 
 /// Carries out the orders, in the order in which they were given.
-pub(super) fn obey(library: &Library, input: &TickInput, durable: &mut Durable) {
-    for order in &input.request.orders {
+pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &mut Durable) {
+    for order in orders {
         match order {
             Order::Startup { by } => {
-                want_up(input, durable, Author::Person { name: by.clone() });
+                want_up(now, durable, Author::Person { name: by.clone() });
                 let cause = Cause::Command { verb: "startup".to_owned(), by: by.clone() };
-                episode::open(input, durable, cause);
+                episode::open(now, durable, cause);
             }
             // At boot nobody is there to ask: a person's wish for down stands until a person
             // ends it.
             Order::Converge { by } => {
                 if durable.intent.desired == Desired::Up {
                     let cause = Cause::Command { verb: "converge".to_owned(), by: by.clone() };
-                    episode::open(input, durable, cause);
+                    episode::open(now, durable, cause);
                 }
             }
             Order::Pause { by, why } => {
-                durable.paused =
-                    Some(Pause { by: by.clone(), why: why.clone(), since: input.now.wall });
+                durable.paused = Some(Pause { by: by.clone(), why: why.clone(), since: now.wall });
             }
             Order::Resume { .. } => durable.paused = None,
             Order::ClearIntent { by } => {
-                want_up(input, durable, Author::Person { name: by.clone() });
+                want_up(now, durable, Author::Person { name: by.clone() });
             }
-            Order::Ack { by, name } => ack(library, input, durable, by, name),
+            Order::Ack { by, name } => ack(library, now, durable, by, name),
         }
     }
 }
 
-fn want_up(input: &TickInput, durable: &mut Durable, by: Author) {
+fn want_up(now: &Moment, durable: &mut Durable, by: Author) {
     if durable.intent.desired == Desired::Up {
         return;
     }
@@ -49,13 +49,13 @@ fn want_up(input: &TickInput, durable: &mut Durable, by: Author) {
         progress: Progress::Normal,
         by,
         reason,
-        since: input.now.wall,
+        since: now.wall,
         epoch: durable.epoch,
     };
 }
 
 /// A person did their part: the remedies for this gate or machine start anew.
-fn ack(library: &Library, input: &TickInput, durable: &mut Durable, by: &str, name: &str) {
+fn ack(library: &Library, now: &Moment, durable: &mut Durable, by: &str, name: &str) {
     let gate_id = GateId::new(name);
     let target = Target::Machine(MachineName::new(name));
     if let Some(gate) = library.gates.iter().find(|gate| gate.id == gate_id) {
@@ -72,6 +72,6 @@ fn ack(library: &Library, input: &TickInput, durable: &mut Durable, by: &str, na
     let ended = durable.episode.as_ref().and_then(|episode| episode.end.as_ref());
     if ended.is_some_and(|end| end.how == EndKind::Degraded) {
         let cause = Cause::Command { verb: format!("ack {name}"), by: by.to_owned() };
-        episode::open(input, durable, cause);
+        episode::open(now, durable, cause);
     }
 }

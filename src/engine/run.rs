@@ -1,6 +1,7 @@
 //! One run of the loop, for every verb: startup, converge and daemon differ only in the request
 //! and in when they stop.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -8,14 +9,16 @@ use tracing::{error, info, warn};
 
 use super::failpoint;
 use crate::decide::{Library, tick};
+use crate::model::action::Action;
 use crate::model::assessment::Phase;
+use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, Memory, Passing};
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::policy::Policy;
 use crate::model::record::{FORMAT, LedgerRecord, TickRecord};
-use crate::model::tick::{Decision, Order, Request, TickInput};
+use crate::model::tick::{Decision, Request, TickInput};
 use crate::model::time::{Moment, Mono, Span};
-use crate::ports::{Clock, Hands, Ledger, Observer, Recorder, Sink};
+use crate::ports::{Clock, Hands, Ledger, Observer, Recorder, Sink, Told};
 
 /// Looks that follow each other faster than this are taken together: 25 machines that answer in
 /// the same moment are one tick, not 25.
@@ -55,7 +58,7 @@ pub struct Run {
     /// When the run ends by itself.
     pub stop: Stop,
     /// What a person tells the running loop.
-    pub orders: mpsc::Receiver<Order>,
+    pub orders: mpsc::Receiver<Told>,
 }
 
 /// When a run ends by itself.
@@ -78,7 +81,7 @@ pub struct End {
     /// The last tick.
     pub last: TickRecord,
     /// Every action that was begun, with what became of it. A dry run's plan has none.
-    pub done: Vec<(crate::model::action::Action, Option<Outcome>)>,
+    pub done: Vec<(Action, Option<Outcome>)>,
     /// Whether the run was ended from outside before it was settled.
     pub interrupted: bool,
 }
@@ -88,18 +91,19 @@ struct Loop {
     memory: Memory,
     disk: Result<(), String>,
     unwritten: Vec<Outcome>,
-    done: Vec<(crate::model::action::Action, Option<Outcome>)>,
+    done: Vec<(Action, Option<Outcome>)>,
     interrupted: bool,
+    told: Vec<Box<dyn FnOnce(u64) + Send>>,
 }
 
 impl Run {
     /// Runs until [`Stop`], or until `halt` resolves. Actions that are under way are waited for,
-    /// each within its own limit.
+    /// each within its own limit. Gives the sink back, so that it can finish.
     pub async fn run<C, O, H, L, R, S>(
         mut self,
         mut world: World<C, O, H, L, R, S>,
         halt: impl Future<Output = ()>,
-    ) -> End
+    ) -> (End, S)
     where
         C: Clock,
         O: Observer,
@@ -128,7 +132,8 @@ impl Run {
             world.sink.publish(&record).await;
             let idle = state.memory.durable.in_flight.is_empty();
             if idle && (state.interrupted || self.is_over(&record, world.clock.now().mono)) {
-                return End { last: record, done: state.done, interrupted: state.interrupted };
+                let interrupted = state.interrupted;
+                return (End { last: record, done: state.done, interrupted }, world.sink);
             }
             let wake = record.decision.wake.at;
             tokio::select! {
@@ -136,7 +141,10 @@ impl Run {
                 () = world.clock.sleep_until(wake) => {}
                 () = world.observer.changed() => {}
                 Some(outcome) = outcomes.recv() => state.unwritten.push(outcome),
-                Some(order) = self.orders.recv() => self.request.orders.push(order),
+                Some(told) = self.orders.recv() => {
+                    self.request.orders.push(told.order);
+                    state.told.push(told.taken);
+                }
             }
             world.clock.sleep_until(started + SHORTEST_TICK).await;
         }
@@ -153,7 +161,14 @@ impl Run {
         });
         let unwritten = lost.collect();
         let memory = Memory { durable: self.memory.clone(), passing: Passing::default() };
-        Loop { memory, disk: Ok(()), unwritten, done: Vec::new(), interrupted: false }
+        Loop {
+            memory,
+            disk: Ok(()),
+            unwritten,
+            done: Vec::new(),
+            interrupted: false,
+            told: Vec::new(),
+        }
     }
 
     /// Observes, decides and writes down. What is in the record's plan may be done afterwards.
@@ -201,10 +216,15 @@ impl Run {
             }
             state.disk = input.observation.disk.clone();
             failpoint::reached("written");
+            let tick = input.memory.passing.tick;
+            let taken = state.told.drain(..);
+            // Who gave an order that could not be written down hears that its fate is unknown.
+            taken.filter(|_| state.disk.is_ok()).for_each(|taken| taken(tick));
             state.memory = decision.memory.clone();
         } else {
             state.memory = rehearsed(&input.memory, &decision);
         }
+        world.observer.attend(unproven(&input, &state.memory));
         TickRecord {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -276,6 +296,17 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The nodes whose present boot is not proven yet.
+fn unproven(input: &TickInput, memory: &Memory) -> BTreeSet<MachineName> {
+    let proven = |name: &MachineName| {
+        let boot = memory.durable.proofs.get(name).map(|proof| &proof.boot_id);
+        let seen = input.observation.hosts.get(name).and_then(|seen| seen.any_age());
+        boot.is_some() && boot == seen.map(|host| &host.boot_id)
+    };
+    let nodes = input.policy.machines.iter().filter(|(_, machine)| machine.role.is_node());
+    nodes.map(|(name, _)| name).filter(|name| !proven(name)).cloned().collect()
+}
+
 /// What a dry run remembers: everything that was seen, nothing that was only planned.
 fn rehearsed(before: &Memory, decision: &Decision) -> Memory {
     let mut memory = decision.memory.clone();
@@ -287,11 +318,7 @@ fn rehearsed(before: &Memory, decision: &Decision) -> Memory {
 }
 
 /// Starts one action; its outcome arrives by itself.
-fn act<H: Hands>(
-    hands: &Arc<H>,
-    action: crate::model::action::Action,
-    told: mpsc::Sender<Outcome>,
-) {
+fn act<H: Hands>(hands: &Arc<H>, action: Action, told: mpsc::Sender<Outcome>) {
     let hands = Arc::clone(hands);
     tokio::spawn(async move {
         let outcome = hands.perform(action).await;
@@ -303,7 +330,7 @@ fn act<H: Hands>(
 }
 
 /// Logs an outcome, and files it with its action.
-fn note(outcome: &Outcome, done: &mut [(crate::model::action::Action, Option<Outcome>)]) {
+fn note(outcome: &Outcome, done: &mut [(Action, Option<Outcome>)]) {
     let word = outcome.result.word();
     match outcome.result.why() {
         None => info!(action = %outcome.action, "{word}"),

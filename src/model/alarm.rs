@@ -20,6 +20,9 @@ pub struct Alarm {
     pub what: String,
     /// Since when.
     pub since: Mono,
+    /// Whether this is the first tick that says it. It is told once, and shown for as long as it
+    /// stands.
+    pub new: bool,
     /// What was tried.
     pub tried: Vec<Tried>,
     /// What a person must do: commands that fit this very state.

@@ -118,7 +118,7 @@ pub struct Decision {
     pub phase: Phase,
     /// What to do now and what is held back.
     pub plan: Plan,
-    /// What to say loudly, once.
+    /// What ananke is at its end with. The new ones are told loudly.
     pub alarms: Vec<Alarm>,
     /// What to remember.
     pub memory: Memory,

@@ -1,8 +1,10 @@
 //! What the loop needs from outside, as traits. Adapters implement them; nothing here decides.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use crate::model::action::Action;
+use crate::model::ids::MachineName;
 use crate::model::memory::Durable;
 use crate::model::observation::Observation;
 use crate::model::outcome::Outcome;
@@ -25,6 +27,24 @@ pub trait Observer: Send + Sync {
 
     /// Returns when something new was seen since the last call. Carries no data.
     fn changed(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Says whose heartbeat is still to be proven. Nobody else's is read.
+    fn attend(&self, unproven: BTreeSet<MachineName>);
+}
+
+/// An order for the running loop, and the way to say that the loop took it.
+pub struct Told {
+    /// What a person wants.
+    pub order: Order,
+    /// Called with the number of the tick that took it, once the ledger has it. Dropped without
+    /// a call if it could not be written down.
+    pub taken: Box<dyn FnOnce(u64) + Send>,
+}
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Told").field("order", &self.order).finish_non_exhaustive()
+    }
 }
 
 /// What acts. The only trait with effects on the cluster.

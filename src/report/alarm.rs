@@ -14,10 +14,7 @@ pub fn alarm_text(alarm: &Alarm, now: Mono) -> String {
         labelled("  tried", &tried(&alarm.tried)),
     ];
     let mut steps: Vec<String> = alarm.by_hand.clone();
-    let name = alarm
-        .target
-        .machine()
-        .map_or_else(|| alarm.gate.to_string(), ToString::to_string);
+    let name = alarm.target.machine().map_or_else(|| alarm.gate.to_string(), ToString::to_string);
     steps.push(format!("tell ananke to go on:  sudo ananke ack {name}"));
     let numbered: Vec<String> =
         steps.iter().enumerate().map(|(at, step)| format!("{}. {step}", at + 1)).collect();

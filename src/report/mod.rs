@@ -13,7 +13,9 @@ pub use alarm::{alarm_text, at_the_end};
 pub use explain::{Topic, explain};
 pub use plan::plan_text;
 pub use status::{acting_line, headline, status_text};
-pub use summary::{ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, summary};
+pub use summary::{
+    ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, action_line, summary,
+};
 pub use why::{WhyError, why_text};
 
 use std::collections::BTreeMap;

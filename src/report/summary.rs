@@ -80,7 +80,7 @@ pub struct Summary {
     pub held: Vec<HeldLine>,
     /// What waits for a person.
     pub manual: Vec<ManualLine>,
-    /// What is said loudly.
+    /// What ananke is at its end with.
     pub alarms: Vec<Alarm>,
 }
 
@@ -145,17 +145,15 @@ pub struct ManualLine {
 }
 
 /// The summary of a tick, with the actions of the run that it ended.
-pub fn summary(
-    record: &TickRecord,
-    done: &[(Action, Option<Outcome>)],
-    alarms: &[Alarm],
-) -> Summary {
+pub fn summary(record: &TickRecord, done: &[(Action, Option<Outcome>)]) -> Summary {
     let (input, decision) = (&record.input, &record.decision);
     let lines: Vec<(bool, ActionLine)> = if input.request.execute {
-        done.iter().map(|(a, o)| (a.effect.is_proof(), line(a, o.as_ref(), "begun"))).collect()
+        done.iter()
+            .map(|(a, o)| (a.effect.is_proof(), action_line(a, o.as_ref(), "begun")))
+            .collect()
     } else {
         let steps = decision.plan.steps.iter();
-        steps.map(|a| (a.effect.is_proof(), line(a, None, "planned"))).collect()
+        steps.map(|a| (a.effect.is_proof(), action_line(a, None, "planned"))).collect()
     };
     let pick = |proof: bool| {
         lines.iter().filter(|(is, _)| *is == proof).map(|(_, line)| line.clone()).collect()
@@ -176,11 +174,12 @@ pub fn summary(
         proofs: pick(true),
         held: held(record),
         manual: manual(record),
-        alarms: alarms.to_vec(),
+        alarms: decision.alarms.clone(),
     }
 }
 
-fn line(action: &Action, outcome: Option<&Outcome>, without: &str) -> ActionLine {
+/// One action, with its outcome, or with the word that stands for none.
+pub fn action_line(action: &Action, outcome: Option<&Outcome>, without: &str) -> ActionLine {
     ActionLine {
         id: action.id.to_string(),
         remedy: action.remedy.to_string(),

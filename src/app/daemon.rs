@@ -1,0 +1,85 @@
+//! `daemon`: the only loop of the host, for as long as the host runs.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::failure::{Ended, Failure};
+use super::load::Loaded;
+use super::sink::RealSink;
+use super::world::{self, NoLedger, NoRecorder};
+use super::{Environment, rise};
+use crate::adapters::control::{ControlServer, Orders, Stance};
+use crate::adapters::host::systemd::ServiceManager;
+use crate::decide::LIBRARY;
+use crate::engine::{Run, Stop};
+use crate::model::intent::Author;
+use crate::model::tick::{Request, Verb};
+use crate::ports::{Clock, Told};
+
+/// How many orders may wait for a tick. People type slower than that.
+const ORDERS: usize = 16;
+
+/// Runs until the service manager says stop.
+pub(super) async fn daemon(
+    loaded: Loaded,
+    execute: bool,
+    environment: Environment<'_>,
+) -> Result<Ended, Failure> {
+    let settings = &loaded.settings;
+    let manager =
+        ServiceManager::from_environment(environment).map_err(|error| Failure::of(&error))?;
+    let outside = world::outside(settings)?;
+    let now = outside.clock.now();
+    let stance = if execute { Stance::Executes } else { Stance::Observes };
+    let (control, asked) = ControlServer::bind(&settings.run_dir, stance)
+        .await
+        .map_err(|error| Failure::of(&error))?;
+    let control = Arc::new(control);
+    let (told, orders) = mpsc::channel(ORDERS);
+    let relay = tokio::spawn(relay(asked, told));
+    let sink = RealSink::silent().with_service(Arc::clone(&control), manager.clone());
+    let run = |memory| Run {
+        library: &LIBRARY,
+        policy: settings.policy.clone(),
+        request: Request { verb: Verb::Daemon, execute, by: Author::Ananke, orders: Vec::new() },
+        memory,
+        stop: Stop::Never,
+        orders,
+    };
+    if execute {
+        let (ledger, recorder, memory) = world::ledger(settings, &now)?;
+        rise::keep_last_good(&loaded);
+        let sink = sink.with_effects(settings);
+        let world = world::world(settings, outside, ledger, recorder, sink);
+        let (_, sink) = run(memory).run(world, stop(&manager)).await;
+        sink.finish().await;
+    } else {
+        tracing::info!("observing only: started without --execute");
+        let memory = world::remembered(settings, &now)?;
+        let world = world::world(settings, outside, NoLedger, NoRecorder, sink);
+        let (_, sink) = run(memory).run(world, stop(&manager)).await;
+        sink.finish().await;
+    }
+    relay.abort();
+    if let Ok(control) = Arc::try_unwrap(control) {
+        control.close("the daemon was stopped").await;
+    }
+    Ok(Ended::GOOD)
+}
+
+async fn stop(manager: &ServiceManager) {
+    rise::interrupt().await;
+    manager.stopping("waiting for what is under way");
+}
+
+/// Carries orders from the socket to the loop.
+async fn relay(mut asked: Orders, told: mpsc::Sender<Told>) {
+    while let Some(ordered) = asked.next().await {
+        let order = ordered.order.clone();
+        let taken = Box::new(move |tick| ordered.accept(tick));
+        if told.send(Told { order, taken }).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Carries effects to where they belong: to a machine's guard, or to the Kubernetes API.
+
+use std::sync::Arc;
+
+use crate::adapters::clock::HostClock;
+use crate::adapters::guard::{Reply, parse};
+use crate::adapters::kube::KubeLink;
+use crate::adapters::ssh::{Fleet, Output};
+use crate::model::action::Action;
+use crate::model::command::Command;
+use crate::model::ids::MachineName;
+use crate::model::outcome::{ActionResult, Outcome};
+use crate::model::time::Span;
+use crate::ports::{Clock, Hands};
+
+/// What the wire and a slow `sudo` may add to the limit that the guard itself keeps.
+const WIRE: Span = Span::secs(5);
+
+/// The hands of a real host.
+#[derive(Debug)]
+pub(super) struct RealHands {
+    pub(super) clock: HostClock,
+    pub(super) fleet: Fleet,
+    pub(super) kube: Arc<KubeLink>,
+}
+
+impl Hands for RealHands {
+    async fn perform(&self, action: Action) -> Outcome {
+        let began = self.clock.now().mono;
+        let result = match action.effect.host() {
+            Some(host) => self.over_ssh(host, &action).await,
+            None => self.kube.perform(&action.effect, &action.expect, action.limit).await,
+        };
+        Outcome { action: action.id, result, began, ended: self.clock.now().mono }
+    }
+}
+
+impl RealHands {
+    async fn over_ssh(&self, host: &MachineName, action: &Action) -> ActionResult {
+        let command = match Command::of(action) {
+            Ok(command) => command,
+            Err(error) => return ActionResult::Failed { why: error.to_string() },
+        };
+        let line = match command.render() {
+            Ok(line) => line,
+            Err(error) => return ActionResult::Failed { why: error.to_string() },
+        };
+        match self.fleet.run(host, &line, None, action.limit + WIRE).await {
+            Ok(output) => parse::action_result(&command, &reply(output)),
+            Err(error) if error.may_have_run() => ActionResult::Unknown { why: error.to_string() },
+            Err(error) => ActionResult::Failed { why: error.to_string() },
+        }
+    }
+}
+
+/// The same, as the guard's parser takes it.
+pub(super) fn reply(output: Output) -> Reply {
+    Reply { status: output.status, stdout: output.stdout, stderr: output.stderr }
+}

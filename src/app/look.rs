@@ -1,0 +1,98 @@
+//! `status`, `plan` and `why`: the daemon's newest tick, or one look of our own. Nothing changes.
+
+use std::path::Path;
+
+use super::failure::{Ended, Failure};
+use super::load::Loaded;
+use super::{rise, words};
+use crate::adapters::control::ControlClient;
+use crate::adapters::disk::{TickReader, tick_files};
+use crate::cli::{Format, print_data, print_text};
+use crate::config::settings::Settings;
+use crate::model::intent::Author;
+use crate::model::record::TickRecord;
+use crate::model::tick::{Order, Request, Verb};
+use crate::report::{self, summary};
+
+/// `ananke status`
+pub(super) async fn status(loaded: Loaded, caller: &str, format: Format) -> Result<Ended, Failure> {
+    let record = newest(&loaded.settings, caller).await?;
+    print(format, &record, &report::status_text(&record))
+}
+
+/// `ananke plan`: what `startup --execute` would do.
+pub(super) async fn plan(loaded: Loaded, caller: &str, format: Format) -> Result<Ended, Failure> {
+    plan_for(&loaded.settings, Order::Startup { by: caller.to_owned() }, format).await
+}
+
+/// The plan for any order.
+pub(super) async fn plan_for(
+    settings: &Settings,
+    order: Order,
+    format: Format,
+) -> Result<Ended, Failure> {
+    let record = rise::dry_look(settings, rise::request(order, false)).await?;
+    print(format, &record, &report::plan_text(&record))
+}
+
+/// `ananke why`: also when the configuration is broken, then from the last recorded tick.
+pub(super) async fn why(
+    loaded: Result<Loaded, Failure>,
+    caller: &str,
+    name: Option<&str>,
+    format: Format,
+) -> Result<Ended, Failure> {
+    let (record, before) = match loaded {
+        Ok(loaded) => (newest(&loaded.settings, caller).await?, None),
+        Err(broken) => (recorded(Path::new("/var/lib/ananke"), &broken)?, Some(broken)),
+    };
+    let text =
+        report::why_text(&record, name).map_err(|error| Failure::Usage(error.to_string()))?;
+    let text = match before {
+        None => text,
+        Some(broken) => format!(
+            "{broken}\nananke can't look without a configuration; this is what it knew at {}\n\n\
+             {text}",
+            record.input.now.wall
+        ),
+    };
+    print(format, &record, &text)
+}
+
+/// The last tick that the flight recorder of the installed state directory kept.
+fn recorded(state_dir: &Path, broken: &Failure) -> Result<TickRecord, Failure> {
+    let files = tick_files(state_dir);
+    let readers = files.iter().rev().filter_map(|path| TickReader::open(path).ok());
+    let newest = readers.filter_map(|ticks| ticks.filter_map(Result::ok).last()).next();
+    newest.ok_or_else(|| Failure::Usage(broken.to_string()))
+}
+
+/// The daemon's newest tick, or one look of our own.
+async fn newest(settings: &Settings, caller: &str) -> Result<TickRecord, Failure> {
+    match ControlClient::connect(&settings.run_dir).await {
+        Ok(Some(mut daemon)) => match daemon.status().await {
+            Ok(Some(record)) => return Ok(*record),
+            Ok(None) => {}
+            Err(error) => tracing::warn!("the daemon does not answer: {}", words::chain(&error)),
+        },
+        Ok(None) => {}
+        Err(error) => tracing::warn!("the daemon can't be asked: {}", words::chain(&error)),
+    }
+    let request = Request {
+        verb: Verb::Status,
+        execute: false,
+        by: Author::Person { name: caller.to_owned() },
+        orders: Vec::new(),
+    };
+    rise::dry_look(settings, request).await
+}
+
+fn print(format: Format, record: &TickRecord, text: &str) -> Result<Ended, Failure> {
+    let summary = summary(record, &[]);
+    let printed = match format {
+        Format::Text => print_text(text),
+        Format::Json | Format::Yaml => print_data(format, &summary),
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended(summary.result.exit_code()))
+}

@@ -1,0 +1,161 @@
+//! What is seen: each machine over SSH at its own pace, and the Kubernetes API by its watches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::hands::reply;
+use crate::adapters::clock::HostClock;
+use crate::adapters::guard::parse;
+use crate::adapters::kube::KubeLink;
+use crate::adapters::ssh::Fleet;
+use crate::config::settings::SshSettings;
+use crate::model::command::Command;
+use crate::model::facts::{Blind, BlindKind, HostFacts, Seen};
+use crate::model::ids::MachineName;
+use crate::model::observation::Observation;
+use crate::model::time::{Mono, Span};
+use crate::ports::{Clock, Observer};
+
+type Hosts = Arc<Mutex<BTreeMap<MachineName, Seen<HostFacts>>>>;
+
+/// The observer of a real host. Ends its looks when it is dropped.
+#[derive(Debug)]
+pub(super) struct RealObserver {
+    hosts: Hosts,
+    looked: watch::Receiver<u64>,
+    kube: Arc<KubeLink>,
+    kube_changed: watch::Receiver<u64>,
+    _looks: JoinSet<()>,
+}
+
+impl RealObserver {
+    /// Starts to look at every machine.
+    pub(super) fn start(
+        clock: &HostClock,
+        ssh: &SshSettings,
+        fleet: &Fleet,
+        kube: Arc<KubeLink>,
+    ) -> Self {
+        let now = clock.now().mono;
+        let not_yet = || Seen::Unknown {
+            why: Blind::new(BlindKind::NotYet, "nobody has looked yet"),
+            since: now,
+        };
+        let hosts: Hosts = Arc::new(Mutex::new(
+            ssh.machines.keys().map(|name| (name.clone(), not_yet())).collect(),
+        ));
+        let (told, looked) = watch::channel(0);
+        let told = Arc::new(told);
+        let mut looks = JoinSet::new();
+        for name in ssh.machines.keys() {
+            let look = Look {
+                name: name.clone(),
+                clock: clock.clone(),
+                fleet: fleet.clone(),
+                hosts: Arc::clone(&hosts),
+                told: Arc::clone(&told),
+                limit: ssh.deadlines.command,
+                pause: ssh.poll,
+            };
+            looks.spawn(look.forever());
+        }
+        let kube_changed = kube.changed();
+        Self { hosts, looked, kube, kube_changed, _looks: looks }
+    }
+}
+
+impl Observer for RealObserver {
+    fn snapshot(&self) -> Observation {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Observation { hosts, api: self.kube.facts(), disk: Ok(()) }
+    }
+
+    async fn changed(&mut self) {
+        // A sender that is gone never changes again: the timer still wakes the loop.
+        tokio::select! {
+            Ok(()) = self.looked.changed() => {}
+            Ok(()) = self.kube_changed.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
+
+    fn attend(&self, unproven: BTreeSet<MachineName>) {
+        self.kube.watch_leases(unproven);
+    }
+}
+
+/// The looks at one machine.
+struct Look {
+    name: MachineName,
+    clock: HostClock,
+    fleet: Fleet,
+    hosts: Hosts,
+    told: Arc<watch::Sender<u64>>,
+    limit: Span,
+    pause: Span,
+}
+
+impl Look {
+    async fn forever(self) {
+        loop {
+            let seen = self.once().await;
+            let changed = self.keep(seen);
+            if changed {
+                self.told.send_modify(|count| *count += 1);
+            }
+            tokio::time::sleep(self.pause.to_std()).await;
+        }
+    }
+
+    async fn once(&self) -> Result<HostFacts, Blind> {
+        let garbled = |why: String| Blind::new(BlindKind::Garbled, why);
+        let line = Command::Facts.render().map_err(|error| garbled(error.to_string()))?;
+        match self.fleet.run(&self.name, &line, None, self.limit).await {
+            Ok(output) => parse::host_facts(&reply(output)),
+            Err(error) => Err(Blind::new(error.kind(), error.to_string())),
+        }
+    }
+
+    /// Files what was seen. A new age alone wakes nobody.
+    fn keep(&self, seen: Result<HostFacts, Blind>) -> bool {
+        let now = self.clock.now().mono;
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = hosts.get(&self.name);
+        let (after, changed) = match seen {
+            Ok(value) => {
+                let same = before
+                    .and_then(Seen::any_age)
+                    .is_some_and(|before| steady(before) == steady(&value));
+                (Seen::Known { value, at: now }, !same)
+            }
+            Err(why) => {
+                let since = blind_since(before, now);
+                let same = matches!(before, Some(Seen::Unknown { why: w, .. }) if *w == why);
+                (Seen::Unknown { why, since }, !same)
+            }
+        };
+        hosts.insert(self.name.clone(), after);
+        changed
+    }
+}
+
+fn blind_since(before: Option<&Seen<HostFacts>>, now: Mono) -> Mono {
+    match before {
+        Some(Seen::Unknown { since, .. }) => *since,
+        Some(Seen::Known { .. }) | None => now,
+    }
+}
+
+/// The facts without what changes at every look.
+fn steady(facts: &HostFacts) -> HostFacts {
+    let mut facts = facts.clone();
+    facts.up_for = Span::ZERO;
+    facts.wall = jiff::Timestamp::UNIX_EPOCH;
+    for unit in facts.units.values_mut() {
+        unit.for_time = None;
+    }
+    facts
+}

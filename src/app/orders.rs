@@ -1,0 +1,76 @@
+//! `pause`, `resume`, `ack` and `intent clear`: a person's word, written down at once. The daemon
+//! takes it if one runs; else it goes into the ledger here.
+
+use super::failure::{Ended, Failure};
+use super::load::Loaded;
+use super::{words, world};
+use crate::adapters::control::{ControlClient, OrderAnswer};
+use crate::cli::print_text;
+use crate::decide::{LIBRARY, obeyed};
+use crate::model::record::{FORMAT, LedgerRecord};
+use crate::model::tick::Order;
+use crate::ports::{Clock, Ledger};
+
+/// `ananke pause`
+pub(super) async fn pause(loaded: Loaded, by: &str, why: String) -> Result<Ended, Failure> {
+    give(loaded, Order::Pause { by: by.to_owned(), why }, "paused: ananke resume ends it").await
+}
+
+/// `ananke resume`
+pub(super) async fn resume(loaded: Loaded, by: &str) -> Result<Ended, Failure> {
+    give(loaded, Order::Resume { by: by.to_owned() }, "resumed").await
+}
+
+/// `ananke ack`
+pub(super) async fn ack(loaded: Loaded, by: &str, name: String) -> Result<Ended, Failure> {
+    let settings = &loaded.settings;
+    let gate = crate::gates::ALL.iter().any(|gate| gate.id.as_str() == name);
+    let machine = settings.policy.machines.keys().any(|machine| machine.as_str() == name);
+    if !gate && !machine {
+        return Err(Failure::Usage(format!("there is no gate and no machine called {name}")));
+    }
+    let said = format!("{name}: what was tried is forgotten, ananke may try again");
+    give(loaded, Order::Ack { by: by.to_owned(), name }, &said).await
+}
+
+/// `ananke intent clear`
+pub(super) async fn clear_intent(loaded: Loaded, by: &str) -> Result<Ended, Failure> {
+    let order = Order::ClearIntent { by: by.to_owned() };
+    give(loaded, order, "the cluster is wanted up").await
+}
+
+async fn give(loaded: Loaded, order: Order, said: &str) -> Result<Ended, Failure> {
+    let settings = &loaded.settings;
+    let daemon = ControlClient::connect(&settings.run_dir).await;
+    match daemon.map_err(|error| Failure::of(&error))? {
+        Some(mut daemon) => match daemon.order(order).await.map_err(|e| Failure::of(&e))? {
+            OrderAnswer::Accepted { .. } => {}
+            OrderAnswer::Refused { why } | OrderAnswer::Unknown { why } => {
+                return Err(Failure::Failed(why));
+            }
+        },
+        None => write_down(&loaded, order)?,
+    }
+    print_text(said).map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended::GOOD)
+}
+
+/// Without a daemon the order goes into the ledger; the next loop finds it obeyed.
+fn write_down(loaded: &Loaded, order: Order) -> Result<(), Failure> {
+    let settings = &loaded.settings;
+    let clock = crate::adapters::clock::HostClock::new().map_err(|error| Failure::of(&error))?;
+    let now = clock.now();
+    let (mut ledger, _, memory) = world::ledger(settings, &now)?;
+    let memory = obeyed(&LIBRARY, &order, &now, &memory);
+    let record = LedgerRecord {
+        format: FORMAT,
+        seq: ledger.next_seq(),
+        at: now,
+        cluster: settings.policy.cluster.clone(),
+        orders: vec![order],
+        outcomes: Vec::new(),
+        begin: Vec::new(),
+        memory,
+    };
+    ledger.append(&record).map_err(|error| Failure::of(&error))
+}

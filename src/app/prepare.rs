@@ -1,0 +1,149 @@
+//! `ananke prepare`: installs the guard on the nodes with a person's sudo, or shows what that
+//! would change.
+
+use std::path::PathBuf;
+
+use super::failure::{Ended, Failure};
+use super::hands::reply;
+use super::load::Loaded;
+use super::words;
+use crate::adapters::guard::Reply;
+use crate::adapters::guard::install::Preparation;
+use crate::adapters::guard::prepare::{Account, PrepareError, apply, look, prove};
+use crate::adapters::ssh::Fleet;
+use crate::cli::{Format, print_data, print_text};
+use crate::config::settings::{Settings, SshSettings};
+use crate::model::command::SudoUser;
+use crate::model::facts::Blind;
+use crate::model::ids::MachineName;
+use crate::model::time::Span;
+
+/// How long one step of the installation may take.
+const STEP: Span = Span::secs(30);
+
+/// The person whose sudo is used.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) user: Option<String>,
+    pub(super) identity: Option<PathBuf>,
+}
+
+/// One account on one machine, over SSH.
+struct OverSsh<'a> {
+    fleet: &'a Fleet,
+    machine: &'a MachineName,
+}
+
+impl Account for OverSsh<'_> {
+    async fn run(&self, command: &str, stdin: Option<Vec<u8>>) -> Result<Reply, Blind> {
+        match self.fleet.run(self.machine, command, stdin, STEP).await {
+            Ok(output) => Ok(reply(output)),
+            Err(error) => Err(Blind::new(error.kind(), error.to_string())),
+        }
+    }
+}
+
+/// Prepares the nodes, one after the other: the first one that goes wrong is seen before the
+/// others are touched.
+pub(super) async fn prepare(
+    loaded: Loaded,
+    named: &[String],
+    execute: bool,
+    person: &Person,
+    format: Format,
+) -> Result<Ended, Failure> {
+    let settings = &loaded.settings;
+    let tool = Fleet::new(&settings.ssh).map_err(|error| Failure::Usage(error.to_string()))?;
+    let by = Fleet::new(&as_person(&settings.ssh, person))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut texts = Vec::new();
+    let mut failed = false;
+    for machine in nodes(settings, named)? {
+        let user = &settings.ssh.machines[&machine].user;
+        let user = SudoUser::new(user)
+            .map_err(|_| Failure::Usage(format!("{user} is no user for a sudoers line")))?;
+        let person = OverSsh { fleet: &by, machine: &machine };
+        let account = OverSsh { fleet: &tool, machine: &machine };
+        let result = one(&person, &account, &user, execute).await;
+        failed |= result.is_err();
+        let text = result.unwrap_or_else(|error| words::chain(&error));
+        texts.push((machine.to_string(), text));
+    }
+    print(&texts, execute, format)?;
+    if failed {
+        return Err(Failure::Failed("not every node is prepared".to_owned()));
+    }
+    Ok(Ended::GOOD)
+}
+
+async fn one(
+    person: &OverSsh<'_>,
+    tool: &OverSsh<'_>,
+    user: &SudoUser,
+    execute: bool,
+) -> Result<String, PrepareError> {
+    let preparation = look(person, user).await?;
+    if preparation.is_ready() {
+        prove(tool).await?;
+        return Ok("ready: the guard of this version answers through sudo".to_owned());
+    }
+    if !execute {
+        return Ok(difference(&preparation));
+    }
+    apply(person, tool, &preparation).await?;
+    Ok("installed, and proven through sudo".to_owned())
+}
+
+fn difference(preparation: &Preparation) -> String {
+    let mut text = String::new();
+    for obstacle in &preparation.obstacles {
+        text += &format!("in the way: {obstacle}\n");
+    }
+    for change in &preparation.changes {
+        text +=
+            &format!("{} (mode {}): {}\n{}\n", change.path, change.mode, change.now, change.diff);
+    }
+    text
+}
+
+/// The same machines, with the person's account.
+fn as_person(ssh: &SshSettings, person: &Person) -> SshSettings {
+    let mut ssh = ssh.clone();
+    for target in ssh.machines.values_mut() {
+        if let Some(user) = &person.user {
+            target.user.clone_from(user);
+        }
+        if let Some(identity) = &person.identity {
+            target.identities = vec![identity.clone()];
+        }
+    }
+    ssh
+}
+
+/// The managed nodes that were named, or all of them.
+fn nodes(settings: &Settings, named: &[String]) -> Result<Vec<MachineName>, Failure> {
+    let managed = |name: &MachineName| {
+        settings.policy.machines.get(name).is_some_and(|m| m.managed && m.role.is_node())
+    };
+    if let Some(stranger) = named.iter().find(|name| !managed(&MachineName::new(name.as_str()))) {
+        return Err(Failure::Usage(format!("{stranger} is no node that ananke manages")));
+    }
+    let all = settings.policy.machines.keys().filter(|name| managed(name));
+    let wanted = |name: &MachineName| named.is_empty() || named.iter().any(|n| n == name.as_str());
+    Ok(all.filter(|name| wanted(name)).cloned().collect())
+}
+
+fn print(texts: &[(String, String)], execute: bool, format: Format) -> Result<(), Failure> {
+    let printed = if format == Format::Text {
+        let mut text: String =
+            texts.iter().map(|(machine, text)| format!("{machine}\n{text}\n")).collect();
+        if !execute {
+            text += "nothing was changed (dry run). Do it: ananke prepare --execute";
+        }
+        print_text(&text)
+    } else {
+        let map: std::collections::BTreeMap<_, _> = texts.iter().cloned().collect();
+        print_data(format, &map)
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))
+}

@@ -1,0 +1,269 @@
+//! `startup` and `converge`: hand the wish to the daemon if one runs, else run the loop here.
+
+use std::io::IsTerminal;
+
+use tokio::sync::mpsc;
+
+use super::failure::{Ended, Failure};
+use super::load::{LAST_GOOD, Loaded};
+use super::progress::{self, Progress};
+use super::sink::RealSink;
+use super::words;
+use super::world::{self, NoLedger, NoRecorder};
+use crate::adapters::control::{ControlClient, ControlEvent, OrderAnswer};
+use crate::adapters::disk::{JsonFiles, PeopleFile};
+use crate::cli::{Format, print_data, print_text};
+use crate::config::settings::Settings;
+use crate::decide::LIBRARY;
+use crate::engine::{End, Run, Stop};
+use crate::model::assessment::Phase;
+use crate::model::intent::Author;
+use crate::model::record::TickRecord;
+use crate::model::tick::{Order, Request, Verb};
+use crate::model::time::Span;
+use crate::ports::Clock;
+use crate::report::{self, ResultWord, Summary, summary};
+
+/// Runs until the cluster is good or a person is needed.
+pub(super) async fn rise(
+    loaded: Loaded,
+    order: Order,
+    execute: bool,
+    timeout: Option<u64>,
+    format: Format,
+) -> Result<Ended, Failure> {
+    if !execute {
+        return super::look::plan_for(&loaded.settings, order, format).await;
+    }
+    let daemon = ControlClient::connect(&loaded.settings.run_dir).await;
+    if let Some(daemon) = daemon.map_err(|error| Failure::of(&error))? {
+        return hand_over(daemon, order, timeout, format).await;
+    }
+    run_here(&loaded, order, timeout, format).await
+}
+
+/// The request of a verb, with its order.
+pub(super) fn request(order: Order, execute: bool) -> Request {
+    let (verb, by) = match &order {
+        Order::Startup { by } => (Verb::Startup, Author::Person { name: by.clone() }),
+        Order::Converge { .. }
+        | Order::Pause { .. }
+        | Order::Resume { .. }
+        | Order::ClearIntent { .. }
+        | Order::Ack { .. } => (Verb::Converge, Author::Ananke),
+    };
+    Request { verb, execute, by, orders: vec![order] }
+}
+
+async fn run_here(
+    loaded: &Loaded,
+    order: Order,
+    timeout: Option<u64>,
+    format: Format,
+) -> Result<Ended, Failure> {
+    let settings = &loaded.settings;
+    let outside = world::outside(settings)?;
+    let now = outside.clock.now();
+    let (ledger, recorder, memory) = world::ledger(settings, &now)?;
+    keep_last_good(loaded);
+    let mut sink = RealSink::silent().with_effects(settings);
+    if format == Format::Text {
+        sink = sink.with_terminal();
+    }
+    let by = timeout.map(|seconds| now.mono + Span::secs(seconds));
+    let (_nobody, orders) = mpsc::channel(1);
+    let run = Run {
+        library: &LIBRARY,
+        policy: settings.policy.clone(),
+        request: request(order, true),
+        memory,
+        stop: Stop::Settled { by },
+        orders,
+    };
+    let world = world::world(settings, outside, ledger, recorder, sink);
+    let (end, sink) = run.run(world, interrupt()).await;
+    sink.finish().await;
+    let summary = summary(&end.last, &end.done);
+    let files = JsonFiles::new(&settings.state_dir, &settings.policy.cluster);
+    if let Err(error) = files.write(PeopleFile::Report, &end.last.input.now, &summary) {
+        tracing::warn!("the report is not on disk: {error}");
+    }
+    print_end(&end, &summary, format)
+}
+
+/// Keeps a copy of a configuration that was accepted, for a boot on which the file is broken.
+pub(super) fn keep_last_good(loaded: &Loaded) {
+    if loaded.instead_of.is_some() {
+        return;
+    }
+    let dir = &loaded.settings.state_dir;
+    let path = dir.join(LAST_GOOD);
+    if std::fs::read(&path).is_ok_and(|known| known == loaded.text) {
+        return;
+    }
+    let written = tempfile::NamedTempFile::new_in(dir).and_then(|mut file| {
+        use std::io::Write;
+        file.write_all(&loaded.text)?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)?;
+        std::fs::File::open(dir)?.sync_all()
+    });
+    if let Err(error) = written {
+        tracing::warn!("no copy of the configuration was kept: {error}");
+    }
+}
+
+/// Ctrl-C, or the service manager's wish to stop.
+pub(super) async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+fn print_end(end: &End, summary: &Summary, format: Format) -> Result<Ended, Failure> {
+    let printed = match format {
+        Format::Json | Format::Yaml => print_data(format, summary),
+        Format::Text => print_text(&end_text(&end.last, summary, end.interrupted)),
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended(summary.result.exit_code()))
+}
+
+/// The last lines of a run.
+fn end_text(record: &TickRecord, summary: &Summary, interrupted: bool) -> String {
+    let actions = match summary.actions.len() {
+        0 => "nothing had to be done".to_owned(),
+        1 => "1 action was taken".to_owned(),
+        n => format!("{n} actions were taken"),
+    };
+    let phase = record.decision.phase;
+    let mut text = format!("\n{}\n{actions}", report::headline(record));
+    if interrupted && summary.result == ResultWord::Pending {
+        text += ". Interrupted: what was begun was waited for; run it again to go on.";
+    } else if phase == Phase::Blocked {
+        let new = record.decision.alarms.iter().any(|alarm| alarm.new);
+        if !new {
+            let standing = &record.decision.alarms;
+            text = format!("\n{}\n{text}", report::at_the_end(record, standing));
+        }
+    } else if summary.result == ResultWord::Pending {
+        text += ". Not there yet when the time was over: ananke why";
+    } else if phase == Phase::Held {
+        text += ". Held by a person: ananke status";
+    }
+    text
+}
+
+/// Gives the order to the daemon and follows it. Ctrl-C detaches; the daemon goes on.
+async fn hand_over(
+    mut daemon: ControlClient,
+    order: Order,
+    timeout: Option<u64>,
+    format: Format,
+) -> Result<Ended, Failure> {
+    let pid = daemon.daemon().pid;
+    let answer = daemon.order(order).await.map_err(|error| Failure::of(&error))?;
+    let from = match answer {
+        OrderAnswer::Accepted { tick } => tick,
+        OrderAnswer::Refused { why } => {
+            return Err(Failure::Failed(format!("the daemon (pid {pid}) refuses: {why}")));
+        }
+        OrderAnswer::Unknown { why } => {
+            return Err(Failure::Failed(format!(
+                "the daemon (pid {pid}) may have taken it: {why}"
+            )));
+        }
+    };
+    let terminal = std::io::stdout().is_terminal();
+    if format == Format::Text && terminal {
+        progress::print(&[format!("following the daemon (pid {pid}); Ctrl-C detaches")]);
+    }
+    let followed = follow(daemon, from, format);
+    let end = match timeout {
+        None => tokio::select! { end = followed => end?, () = interrupt() => None },
+        Some(seconds) => tokio::select! {
+            end = followed => end?,
+            () = interrupt() => None,
+            () = tokio::time::sleep(Span::secs(seconds).to_std()) => None,
+        },
+    };
+    let Some((record, done)) = end else { return Ok(Ended::PENDING) };
+    let mut summary = summary(&record, &[]);
+    summary.actions = done.iter().filter(|line| !line.0).map(|line| line.1.clone()).collect();
+    summary.proofs = done.iter().filter(|line| line.0).map(|line| line.1.clone()).collect();
+    let end = End { last: *record, done: Vec::new(), interrupted: false };
+    print_end(&end, &summary, format)
+}
+
+type Followed = (Box<TickRecord>, Vec<(bool, report::ActionLine)>);
+
+/// Follows the daemon until the cluster is settled.
+async fn follow(
+    daemon: ControlClient,
+    from: u64,
+    format: Format,
+) -> Result<Option<Followed>, Failure> {
+    let mut follow = daemon.follow().await.map_err(|error| Failure::of(&error))?;
+    let mut progress = Progress::default();
+    let mut done: Vec<(bool, report::ActionLine)> = Vec::new();
+    while let Some(event) = follow.next().await.map_err(|error| Failure::of(&error))? {
+        let record = match event {
+            ControlEvent::Tick(record) if record.input.memory.passing.tick < from => continue,
+            ControlEvent::Tick(record) => record,
+            ControlEvent::Done { why } | ControlEvent::Refused { why } => {
+                return Err(Failure::Failed(format!("the daemon ended: {why}")));
+            }
+        };
+        if format == Format::Text {
+            progress::print(&progress.lines(&record));
+        }
+        for outcome in &record.input.outcomes {
+            let flight = record.input.memory.durable.in_flight.get(&outcome.action);
+            if let Some(flight) = flight {
+                let proof = flight.action.effect.is_proof();
+                done.push((proof, report::action_line(&flight.action, Some(outcome), "begun")));
+            }
+        }
+        let idle = record.decision.memory.durable.in_flight.is_empty();
+        match record.decision.phase {
+            Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Held if idle => {
+                return Ok(Some((record, done)));
+            }
+            Phase::Converged
+            | Phase::Degraded
+            | Phase::Blocked
+            | Phase::Held
+            | Phase::Looking
+            | Phase::Recovering
+            | Phase::Soaking => {}
+        }
+    }
+    Ok(None)
+}
+
+/// A dry run of an order: one look, and what would be done.
+pub(super) async fn dry_look(settings: &Settings, request: Request) -> Result<TickRecord, Failure> {
+    let outside = world::outside(settings)?;
+    let now = outside.clock.now();
+    let memory = world::remembered(settings, &now)?;
+    let (_nobody, orders) = mpsc::channel(1);
+    let run = Run {
+        library: &LIBRARY,
+        policy: settings.policy.clone(),
+        request,
+        memory,
+        stop: Stop::FirstLook,
+        orders,
+    };
+    let sink = RealSink::silent();
+    let world = world::world(settings, outside, NoLedger, NoRecorder, sink);
+    let (end, _sink) = run.run(world, interrupt()).await;
+    Ok(end.last)
+}

@@ -1,0 +1,143 @@
+//! Shows what was decided: the terminal, the files that people read at 3 a.m., the service
+//! manager, the control socket, and loudly what needs a person.
+
+use std::sync::Arc;
+
+use tracing::{error, warn};
+
+use super::progress::{self, Progress};
+use crate::adapters::control::ControlServer;
+use crate::adapters::disk::{JsonFiles, PeopleFile};
+use crate::adapters::host::systemd::{self, ServiceManager};
+use crate::adapters::notify::{Means, Notice, Notifier};
+use crate::config::settings::Settings;
+use crate::model::alarm::Alarm;
+use crate::model::record::TickRecord;
+use crate::model::time::Span;
+use crate::ports::Sink;
+use crate::report;
+
+/// How long the end of a run waits for the notify command, which has its own limit of 30 s.
+const NOTIFY_LIMIT: Span = Span::secs(35);
+
+/// The sink of a real host.
+#[derive(Debug)]
+pub(super) struct RealSink {
+    terminal: Option<Progress>,
+    files: Option<JsonFiles>,
+    notifier: Option<Notifier>,
+    manager: ServiceManager,
+    beat: systemd::Progress,
+    control: Option<Arc<ControlServer>>,
+    last: String,
+    ready: bool,
+}
+
+impl RealSink {
+    /// A sink that only collects.
+    pub(super) fn silent() -> Self {
+        let manager = ServiceManager::nobody();
+        Self {
+            terminal: None,
+            files: None,
+            notifier: None,
+            beat: manager.progress(),
+            manager,
+            control: None,
+            last: String::new(),
+            ready: false,
+        }
+    }
+
+    /// Prints progress.
+    pub(super) fn with_terminal(mut self) -> Self {
+        self.terminal = Some(Progress::default());
+        self
+    }
+
+    /// Writes files, and tells people when one is needed.
+    pub(super) fn with_effects(mut self, settings: &Settings) -> Self {
+        self.files = Some(JsonFiles::new(&settings.state_dir, &settings.policy.cluster));
+        let means = Means::from_settings(settings.notify_command.clone(), settings.notify_wall);
+        self.notifier = Some(Notifier::start(means));
+        self
+    }
+
+    /// Shows ticks on the control socket, and progress to the service manager.
+    pub(super) fn with_service(
+        mut self,
+        control: Arc<ControlServer>,
+        manager: ServiceManager,
+    ) -> Self {
+        self.control = Some(control);
+        self.beat = manager.progress();
+        self.manager = manager;
+        self
+    }
+
+    /// Waits until people were told, for as long as that may take.
+    pub(super) async fn finish(self) {
+        if let Some(notifier) = self.notifier
+            && !notifier.finish(NOTIFY_LIMIT).await
+        {
+            warn!("not everybody was told in time");
+        }
+    }
+
+    fn write_files(&mut self, record: &TickRecord) {
+        let Some(files) = &self.files else { return };
+        let summary = report::summary(record, &[]);
+        let shape = (&summary.phase, &summary.gates.iter().map(|g| &g.state).collect::<Vec<_>>());
+        let shape = format!("{shape:?} {:?} {:?}", summary.held.len(), summary.manual.len());
+        if shape == self.last {
+            return;
+        }
+        self.last = shape;
+        let at = &record.input.now;
+        let intent = &record.decision.memory.durable.intent;
+        let written = files
+            .write(PeopleFile::Intent, at, intent)
+            .and_then(|()| files.write(PeopleFile::Progress, at, &summary));
+        if let Err(error) = written {
+            warn!("the files for people are not up to date: {error}");
+        }
+    }
+
+    fn raise(&self, record: &TickRecord) {
+        let standing = record.decision.alarms.iter();
+        let alarms: Vec<Alarm> = standing.filter(|alarm| alarm.new).cloned().collect();
+        if alarms.is_empty() {
+            return;
+        }
+        let Some(notifier) = &self.notifier else { return };
+        notifier.raise(Notice {
+            now: record.input.now.clone(),
+            host: record.input.policy.owner.clone(),
+            cluster: record.input.policy.cluster.clone(),
+            alarms: alarms.clone(),
+            body: report::at_the_end(record, &alarms),
+        });
+        error!("a person is needed: {} new alarms", alarms.len());
+    }
+}
+
+impl Sink for RealSink {
+    async fn publish(&mut self, record: &TickRecord) {
+        self.raise(record);
+        self.write_files(record);
+        if let Some(terminal) = &mut self.terminal {
+            progress::print(&terminal.lines(record));
+        }
+        if let Some(control) = &self.control {
+            control.show(Arc::new(record.clone()));
+        }
+        let line = report::headline(record);
+        if self.ready {
+            self.manager.status(&line);
+        } else {
+            self.manager.ready(&line);
+            self.ready = true;
+        }
+        self.beat.beat();
+    }
+}

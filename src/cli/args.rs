@@ -1,0 +1,228 @@
+//! The commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Gets a bare-metal k3s cluster through a power failure, down and up again.
+///
+/// Nothing is changed without --execute.
+///
+/// Exit codes: 0 done, converged or nothing to do; 1 failed; 2 usage or configuration; 3 not there
+/// yet; 4 blocked, a person is needed; 5 converged, degraded.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 80, arg_required_else_help = true)]
+pub struct Args {
+    /// The configuration.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/ananke/ananke.yaml"
+    )]
+    pub config: PathBuf,
+
+    /// The form of the answer.
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+
+    /// How much is logged: error, warn, info, debug, trace.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    pub log: String,
+
+    /// Where to die, for tests.
+    #[cfg(feature = "failpoints")]
+    #[arg(long, global = true, hide = true)]
+    pub failpoint: Option<String>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For both.
+    Yaml,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Where the cluster stands, what is being done, and what is held back
+    Status,
+    /// Bring the cluster up, and prove it good
+    Startup {
+        /// Do it. Without this nothing is changed.
+        #[arg(long)]
+        execute: bool,
+        /// Stop waiting after this many seconds (exit code 3)
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
+    /// One shot at boot: as startup, unless a person wants the cluster down
+    Converge {
+        /// Do it. Without this nothing is changed.
+        #[arg(long)]
+        execute: bool,
+        /// Stop waiting after this many seconds (exit code 3)
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
+    /// Look after the cluster for as long as the host runs
+    Daemon {
+        /// Act. Without this it only observes.
+        #[arg(long)]
+        execute: bool,
+    },
+    /// Exactly what startup --execute would do now
+    Plan,
+    /// Why something is closed, what was tried, and what a person can do
+    Why {
+        /// A gate or a machine; without it the first gate that is closed
+        name: Option<String>,
+    },
+    /// Decide recorded ticks again and show any difference
+    Replay {
+        /// A file of recorded ticks; without it those of the state directory
+        file: Option<PathBuf>,
+        /// Check the ledger of the state directory against the rules instead
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Install the guard on the nodes, and check it
+    Prepare {
+        /// Only these machines
+        machines: Vec<String>,
+        /// Do it. Without this the difference is shown.
+        #[arg(long)]
+        execute: bool,
+        /// Log in as this person, whose sudo is used
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+        /// With this private key
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+    },
+    /// The host keys of the machines
+    Hosts {
+        /// Look or accept
+        #[command(subcommand)]
+        verb: HostsVerb,
+    },
+    /// Change nothing until resume
+    Pause {
+        /// Why; shown to everybody
+        #[arg(long)]
+        reason: String,
+    },
+    /// Go on after a pause
+    Resume,
+    /// What the cluster is wanted to be, and by whom
+    Intent {
+        /// Show or clear
+        #[command(subcommand)]
+        verb: Option<IntentVerb>,
+    },
+    /// You did your part: the remedies for this gate or machine start anew
+    Ack {
+        /// The gate or the machine
+        name: String,
+    },
+    /// The configuration: check it, or learn what may be in it
+    Config {
+        /// What about it
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// What the gates, checks, remedies, holds and remote commands are
+    Explain {
+        /// Of which kind
+        #[arg(value_enum)]
+        topic: ExplainTopic,
+        /// Which one; without it all of them
+        name: Option<String>,
+    },
+    /// Completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Not built yet
+    #[command(hide = true)]
+    Shutdown,
+    /// Not built yet
+    #[command(hide = true)]
+    Rehearse,
+}
+
+/// `ananke hosts`
+#[derive(Debug, Subcommand)]
+pub enum HostsVerb {
+    /// Show the host keys that the machines offer, beside those that are known
+    Scan {
+        /// Only these machines
+        machines: Vec<String>,
+    },
+    /// Take the keys that the machines offer now as the right ones
+    Accept {
+        /// Which machines
+        #[arg(required = true)]
+        machines: Vec<String>,
+    },
+}
+
+/// `ananke intent`
+#[derive(Debug, Subcommand)]
+pub enum IntentVerb {
+    /// Show it
+    Show,
+    /// Forget a wish for down
+    Clear,
+}
+
+/// `ananke config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Every error at once, with its place
+    Check,
+    /// The JSON schema
+    Schema,
+    /// A commented example
+    Example,
+    /// What the configuration comes to, defaults filled in
+    Show,
+}
+
+/// `ananke explain`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainTopic {
+    /// The way up
+    Gate,
+    /// What the gates ask
+    Check,
+    /// What may be done
+    Remedy,
+    /// Why something may be held back
+    Hold,
+    /// What is sent to the machines, and the sudoers line for it
+    Commands,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Args;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+}
