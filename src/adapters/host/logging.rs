@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 
 use rustix::fs::fstat;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -31,7 +32,7 @@ pub enum LoggingError {
         level: String,
         /// What the parser says.
         #[source]
-        source: tracing_subscriber::filter::ParseError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It was set up before, and can be only once in a process.
     #[error("logging is set up already")]
@@ -68,10 +69,16 @@ pub fn init(level: &str, journal_stream: Option<&OsStr>) -> Result<LogTarget, Lo
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
-    let plain = !level.contains(['=', ',']);
-    let directives = if plain { format!("{LIBRARIES},ananke={level}") } else { level.to_owned() };
-    EnvFilter::try_new(directives)
-        .map_err(|source| LoggingError::Level { level: level.to_owned(), source })
+    // An empty word would mean "trace" to the filter's parser, so words are parsed as levels.
+    let parsed = if level.contains(['=', ',']) {
+        EnvFilter::try_new(level).map_err(Into::into)
+    } else {
+        level
+            .parse::<Level>()
+            .map(|level| EnvFilter::new(format!("{LIBRARIES},ananke={level}")))
+            .map_err(Into::into)
+    };
+    parsed.map_err(|source| LoggingError::Level { level: level.to_owned(), source })
 }
 
 /// Whether `JOURNAL_STREAM` (`device:inode`) names our stderr. A program that was started from a
