@@ -1,10 +1,29 @@
 //! What is sent to a machine over SSH: one closed enum, rendered and quoted here and nowhere else.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use super::action::{Action, Channel, Effect};
 use super::facts::Unit;
 use super::ids::{ActionId, BootId, Epoch, MachineId};
 use super::time::Span;
+
+/// Where the guard lies on a machine. The only program that the sudoers rule names.
+pub const GUARD_PATH: &str = "/usr/local/sbin/ananke-guard";
+
+/// Where the sudoers rule lies.
+pub const SUDOERS_PATH: &str = "/etc/sudoers.d/ananke";
+
+/// The guard as it is installed, byte for byte.
+pub const GUARD_SCRIPT: &str = include_str!("../../configs/guard/ananke-guard");
+
+/// Above this line of the script is what only looks: it is also sent to machines without a guard.
+const LOOKING_ENDS: &str = "\n# === Above this line";
+
+/// The longest value in an envelope, in bytes. The guard allows 64; this only keeps a broken
+/// caller from sending a book.
+const LONGEST_VALUE: usize = 256;
 
 /// A command for a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +65,28 @@ pub enum GuardVerb {
     ResetFailed(Unit),
 }
 
+impl GuardVerb {
+    /// The verb as the guard takes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Start(_) => "start",
+            Self::Stop(_) => "stop",
+            Self::Restart(_) => "restart",
+            Self::ResetFailed(_) => "reset-failed",
+        }
+    }
+
+    /// The unit that is meant.
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Start(unit)
+            | Self::Stop(unit)
+            | Self::Restart(unit)
+            | Self::ResetFailed(unit) => unit,
+        }
+    }
+}
+
 /// What goes with every change, so that the machine can refuse it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -61,4 +102,311 @@ pub struct Envelope {
     pub action: ActionId,
     /// How long the verb may take on the machine.
     pub limit: Span,
+}
+
+/// Why a command can't be sent. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsendable {
+    /// A value that no machine could take: empty, too long, with control characters.
+    #[error("{key} is empty, too long or has control characters")]
+    Value {
+        /// Which.
+        key: &'static str,
+    },
+    /// A change without the boot or the machine for which it was decided.
+    #[error("the action does not say for which {what} it was decided")]
+    NoPrecondition {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The effect needs the guard.
+    #[error("without a guard nothing but a plain start or stop is sent")]
+    NeedsGuard,
+    /// The effect does not go to a machine.
+    #[error("the effect goes through the Kubernetes API, not to a machine")]
+    NotForMachines,
+}
+
+impl Command {
+    /// The command of an action that goes over SSH.
+    ///
+    /// # Errors
+    /// [`Unsendable`], if the action lacks a precondition, or goes another way.
+    pub fn of(action: &Action) -> Result<Self, Unsendable> {
+        let verb = match &action.effect {
+            Effect::StartUnit { unit, .. } => GuardVerb::Start(*unit),
+            Effect::RestartUnit { unit, .. } => GuardVerb::Restart(*unit),
+            Effect::ResetFailedUnit { unit, .. } => GuardVerb::ResetFailed(*unit),
+            Effect::Cordon { .. }
+            | Effect::Uncordon { .. }
+            | Effect::MarkManual { .. }
+            | Effect::WriteCanary => return Err(Unsendable::NotForMachines),
+        };
+        match action.channel {
+            Channel::Guard => {}
+            Channel::Unguarded => return Self::plain(verb),
+            Channel::Api => return Err(Unsendable::NotForMachines),
+        }
+        let missing = |what| Unsendable::NoPrecondition { what };
+        let expect = &action.expect;
+        Ok(Self::Guarded {
+            verb,
+            envelope: Envelope {
+                epoch: action.epoch,
+                owner: action.owner.clone(),
+                boot_id: expect.boot_id.clone().ok_or_else(|| missing("boot"))?,
+                machine_id: expect.machine_id.clone().ok_or_else(|| missing("machine"))?,
+                action: action.id.clone(),
+                limit: action.limit,
+            },
+        })
+    }
+
+    fn plain(verb: GuardVerb) -> Result<Self, Unsendable> {
+        match verb {
+            GuardVerb::Start(unit) => Ok(Self::PlainStart { unit }),
+            GuardVerb::Stop(unit) => Ok(Self::PlainStop { unit }),
+            GuardVerb::Restart(_) | GuardVerb::ResetFailed(_) => Err(Unsendable::NeedsGuard),
+        }
+    }
+
+    /// The exact line that is sent, for a POSIX login shell.
+    ///
+    /// # Errors
+    /// [`Unsendable::Value`] for a value that no quoting makes safe to read.
+    pub fn render(&self) -> Result<String, Unsendable> {
+        Ok(match self {
+            Self::Facts => format!("exec sh -c {}", quote(&looking())),
+            Self::Kubeconfig => format!("sudo -n {GUARD_PATH} kubeconfig"),
+            Self::Guarded { verb, envelope } => envelope.render(*verb)?,
+            // Exactly the words of the usual sudoers line: with --no-block it would not match.
+            Self::PlainStart { unit } => format!("sudo -n systemctl start {unit}"),
+            Self::PlainStop { unit } => format!("sudo -n systemctl stop {unit}"),
+        })
+    }
+}
+
+impl Envelope {
+    fn render(&self, verb: GuardVerb) -> Result<String, Unsendable> {
+        // Rounded up: a limit of 300 ms is not none at all.
+        let limit = self.limit.as_millis().div_ceil(1_000);
+        Ok(format!(
+            "sudo -n {GUARD_PATH} {} unit={} epoch={} owner={} boot={} machine={} action={} \
+             limit={limit}",
+            verb.word(),
+            verb.unit(),
+            self.epoch,
+            value("owner", &self.owner)?,
+            value("boot id", self.boot_id.as_str())?,
+            value("machine id", self.machine_id.as_str())?,
+            value("action id", self.action.as_str())?,
+        ))
+    }
+}
+
+/// A value as one word of the line. What the guard allows is stricter; it has the last word.
+fn value(key: &'static str, text: &str) -> Result<String, Unsendable> {
+    if text.is_empty() || text.len() > LONGEST_VALUE || text.chars().any(char::is_control) {
+        return Err(Unsendable::Value { key });
+    }
+    Ok(quote(text))
+}
+
+/// Makes one word of a POSIX shell out of any text without NUL.
+pub fn quote(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The part of the script that only looks, without its comments and indentation, since it
+/// travels with every look.
+fn looking() -> String {
+    let part = GUARD_SCRIPT.split_once(LOOKING_ENDS).map_or(GUARD_SCRIPT, |(part, _)| part);
+    let mut text = String::with_capacity(part.len());
+    for line in part.lines().map(str::trim_start) {
+        if !line.is_empty() && !line.starts_with('#') {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text.push_str("look");
+    text
+}
+
+/// One verb of the guard, for `ananke explain commands`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct VerbCard {
+    /// The verb.
+    pub verb: &'static str,
+    /// What it runs or prints.
+    pub does: &'static str,
+    /// Whether it changes the machine, and so wants an envelope.
+    pub changes: bool,
+}
+
+/// Everything that the guard does. It refuses all else by name.
+pub const VERBS: [VerbCard; 7] = [
+    VerbCard { verb: "version", does: "prints protocol and SHA-256 of the script", changes: false },
+    VerbCard { verb: "facts", does: "prints what ananke knows of the machine", changes: false },
+    VerbCard { verb: "kubeconfig", does: "prints /etc/rancher/k3s/k3s.yaml", changes: false },
+    VerbCard { verb: "start", does: "systemctl start --no-block UNIT", changes: true },
+    VerbCard { verb: "stop", does: "systemctl stop UNIT", changes: true },
+    VerbCard { verb: "restart", does: "systemctl restart --no-block UNIT", changes: true },
+    VerbCard { verb: "reset-failed", does: "systemctl reset-failed UNIT", changes: true },
+];
+
+/// The arguments of every verb that changes something.
+pub const ENVELOPE_FORM: &str =
+    "unit=k3s|k3s-agent epoch=N owner=HOST boot=ID machine=ID action=ID limit=SECONDS";
+
+/// A user name that may stand in a sudoers file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SudoUser(String);
+
+/// A name that means something else in a sudoers file, or that no system gives to a user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a user name for sudo starts with a-z or _, then a-z 0-9 _ . -, at most 32")]
+pub struct NotAUser;
+
+impl SudoUser {
+    /// Checks a name: `ALL`, `%group`, `#0` and their like never get through.
+    ///
+    /// # Errors
+    /// [`NotAUser`]
+    pub fn new(name: &str) -> Result<Self, NotAUser> {
+        let first = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+        let rest = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b);
+        if first && name.len() <= 32 && name.bytes().all(rest) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NotAUser)
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The one line that gives a right.
+    pub fn rule(&self) -> String {
+        format!("{} ALL=(root) NOPASSWD: {GUARD_PATH}", self.0)
+    }
+
+    /// The whole sudoers file. A look every few seconds would write three lines of journal each
+    /// time, on an SD card: looks are not logged by sudo, changes are (sudoers(5), `syslog`,
+    /// `pam_session`).
+    pub fn sudoers(&self) -> String {
+        format!(
+            "# ananke may run its guard as root, and nothing else. Written by `ananke prepare`.\n\
+             {}\n\
+             # Looking changes nothing and happens all the time: kept out of the journal.\n\
+             Cmnd_Alias ANANKE_LOOKS = {GUARD_PATH} facts\n\
+             Defaults!ANANKE_LOOKS !syslog, !pam_session\n",
+            self.rule()
+        )
+    }
+}
+
+impl fmt::Display for SudoUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::action::Expect;
+    use crate::model::ids::{MachineName, RemedyId};
+    use crate::model::verdict::Target;
+
+    fn action(channel: Channel, effect: Effect) -> Action {
+        Action {
+            id: ActionId::fixed("3-17"),
+            remedy: RemedyId::fixed("start-agents"),
+            target: Target::Cluster,
+            effect,
+            expect: Expect {
+                boot_id: Some(BootId::fixed("25aa4055-f836-4828-8291-af00e03d980a")),
+                machine_id: Some(MachineId::fixed("3d1219c7c4c5404aaa1f6d2a48adfda4")),
+                ..Expect::default()
+            },
+            channel,
+            epoch: Epoch(7),
+            owner: "atlas".to_owned(),
+            limit: Span::millis(29_500),
+        }
+    }
+
+    fn start() -> Effect {
+        Effect::StartUnit { host: MachineName::fixed("titan-07"), unit: Unit::K3sAgent }
+    }
+
+    fn restart() -> Effect {
+        Effect::RestartUnit { host: MachineName::fixed("titan-07"), unit: Unit::K3s }
+    }
+
+    #[test]
+    fn an_action_becomes_exactly_one_line() {
+        let guarded = Command::of(&action(Channel::Guard, start())).unwrap().render().unwrap();
+        assert_eq!(
+            guarded,
+            "sudo -n /usr/local/sbin/ananke-guard start unit=k3s-agent epoch=7 owner=atlas \
+             boot=25aa4055-f836-4828-8291-af00e03d980a machine=3d1219c7c4c5404aaa1f6d2a48adfda4 \
+             action=3-17 limit=30"
+        );
+        let plain = Command::of(&action(Channel::Unguarded, start())).unwrap().render().unwrap();
+        assert_eq!(plain, "sudo -n systemctl start k3s-agent");
+    }
+
+    #[test]
+    fn what_must_not_be_sent_is_not() {
+        let mut no_boot = action(Channel::Guard, restart());
+        no_boot.expect.boot_id = None;
+        let mut no_machine = action(Channel::Guard, restart());
+        no_machine.expect.machine_id = None;
+        let table = [
+            (no_boot, Unsendable::NoPrecondition { what: "boot" }),
+            (no_machine, Unsendable::NoPrecondition { what: "machine" }),
+            (action(Channel::Unguarded, restart()), Unsendable::NeedsGuard),
+            (action(Channel::Guard, Effect::WriteCanary), Unsendable::NotForMachines),
+            (action(Channel::Api, start()), Unsendable::NotForMachines),
+        ];
+        for (action, why) in table {
+            assert_eq!(Command::of(&action), Err(why));
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_quoting_makes_readable_is_not_sent() {
+        for owner in ["", "a\nb", "a\0b", "\u{1b}[2J", &"x".repeat(257)] {
+            let mut action = action(Channel::Guard, start());
+            owner.clone_into(&mut action.owner);
+            let sent = Command::of(&action).unwrap().render();
+            assert_eq!(sent, Err(Unsendable::Value { key: "owner" }), "{owner:?}");
+        }
+    }
+
+    #[test]
+    fn a_look_carries_no_verb_that_changes_and_stays_small() {
+        let line = Command::Facts.render().unwrap();
+        assert!(line.len() < 4_096, "{} bytes travel with every look", line.len());
+        for forbidden in ["--no-block", "reset-failed", "mkdir", ">>", "ananke-guard: the only"] {
+            assert!(!line.contains(forbidden), "{forbidden}");
+        }
+    }
+
+    #[test]
+    fn names_that_mean_something_else_to_sudo_are_refused() {
+        for name in ["ananke", "_svc", "john.doe", "a-1"] {
+            assert_eq!(SudoUser::new(name).unwrap().as_str(), name);
+        }
+        for name in ["", "ALL", "%sudo", "#0", "+net", "a b", "a,b", "a\nALL", "-x", "1a", "Ops"] {
+            assert_eq!(SudoUser::new(name), Err(NotAUser), "{name:?}");
+        }
+    }
 }

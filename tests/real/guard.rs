@@ -1,1 +1,7 @@
-//! stub
+//! The guard through real shells, a real sudo, real full disks. Needs root, for mounts of its own.
+
+mod change;
+mod disk;
+mod install;
+mod look;
+mod rig;
