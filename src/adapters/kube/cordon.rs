@@ -1,0 +1,359 @@
+//! What may be written to a node, judged on the node as it was just read. Pure.
+//!
+//! Cordon and record go into one JSON patch whose `test` operations pin uid and version: the
+//! server applies all of it to the node that was judged, or nothing.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::model::action::Expect;
+use crate::model::cordon::{
+    CORDON_ANNOTATION, CordonKind, CordonMark, CordonRecord, MANUAL_ANNOTATION,
+};
+use crate::model::facts::NodeFacts;
+use crate::model::ids::{BootId, CordonId, MachineId};
+
+use super::nodes::{annotation, node};
+
+/// What to do with a node.
+#[derive(Debug, PartialEq)]
+pub(super) enum Judgement {
+    /// It is so already.
+    Already,
+    /// It must not be touched, for this reason.
+    Refuse(String),
+    /// Send this JSON patch (RFC 6902).
+    Patch(Value),
+}
+
+/// A change of a node, as the effects describe it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change<'a> {
+    Cordon(&'a CordonRecord),
+    Uncordon(&'a CordonId),
+    Mark { reason: &'a str, since: Timestamp, cordon: Option<&'a CordonId> },
+}
+
+/// Judges a change on the node as it is now.
+pub(super) fn judge(object: &Value, change: Change<'_>, expect: &Expect) -> Judgement {
+    let Some((_, facts)) = node(object) else {
+        return Judgement::Refuse("what the API calls this node has no name".to_owned());
+    };
+    if facts.uid.is_empty() || facts.resource_version.is_empty() {
+        return Judgement::Refuse("the node has no uid or version to rely on".to_owned());
+    }
+    if let Some(why) = other_object(&facts, expect) {
+        return Judgement::Refuse(why);
+    }
+    let edits = match change {
+        Change::Cordon(record) => cordon(&facts, record),
+        Change::Uncordon(id) => uncordon(&facts, id),
+        Change::Mark { reason, since, cordon } => mark(object, &facts, reason, since, cordon),
+    };
+    match edits {
+        Err(judgement) => judgement,
+        Ok(_) if stale(&facts, expect) => Judgement::Refuse(format!(
+            "the node changed since it was observed (version {} is now {})",
+            expect.resource_version.as_deref().unwrap_or_default(),
+            facts.resource_version
+        )),
+        Ok(edits) => Judgement::Patch(patch(object, &facts, edits)),
+    }
+}
+
+/// Something that holds for another machine, boot or object must not be done to this one.
+fn other_object(facts: &NodeFacts, expect: &Expect) -> Option<String> {
+    let pairs = [
+        ("uid", expect.uid.as_deref(), facts.uid.as_str()),
+        ("boot", expect.boot_id.as_ref().map(BootId::as_str), facts.boot_id.as_str()),
+        ("machine", expect.machine_id.as_ref().map(MachineId::as_str), facts.machine_id.as_str()),
+    ];
+    pairs.into_iter().find_map(|(what, expected, is)| {
+        let expected = expected?;
+        (expected != is).then(|| format!("it is not the observed node: {what} {is:?} now"))
+    })
+}
+
+fn stale(facts: &NodeFacts, expect: &Expect) -> bool {
+    expect.resource_version.as_ref().is_some_and(|version| *version != facts.resource_version)
+}
+
+/// One change below `spec` or `metadata/annotations`.
+enum Edit {
+    Unschedulable(bool),
+    Set(&'static str, String),
+    Remove(&'static str),
+}
+
+fn refuse(why: impl Into<String>) -> Judgement {
+    Judgement::Refuse(why.into())
+}
+
+/// A person's hold is final, and another tool's mark means that the cordon serves two masters.
+fn left_alone(facts: &NodeFacts) -> Result<(), Judgement> {
+    if let Some(hold) = &facts.hold {
+        return Err(refuse(format!("a person holds the node: {hold:?}")));
+    }
+    if !facts.foreign.is_empty() {
+        return Err(refuse(format!("marked by another tool: {}", facts.foreign.join(", "))));
+    }
+    Ok(())
+}
+
+fn cordon(facts: &NodeFacts, record: &CordonRecord) -> Result<Vec<Edit>, Judgement> {
+    match &facts.cordon {
+        CordonMark::Garbled => return Err(refuse("a cordon record that can't be read is on it")),
+        CordonMark::Record(old) if old.id == record.id && facts.unschedulable => {
+            return Err(match old.kind {
+                CordonKind::Recovery => Judgement::Already,
+                CordonKind::Manual => refuse("this cordon was left to a person since"),
+            });
+        }
+        // Somebody uncordoned it by hand, or another host holds it: not to be taken again.
+        CordonMark::Record(old) => {
+            return Err(refuse(format!("it carries cordon {} of {}", old.id, old.owner)));
+        }
+        CordonMark::None if facts.unschedulable => {
+            return Err(refuse("somebody else cordoned it"));
+        }
+        CordonMark::None => {}
+    }
+    left_alone(facts)?;
+    Ok(vec![Edit::Unschedulable(true), Edit::Set(CORDON_ANNOTATION, render(record)?)])
+}
+
+fn uncordon(facts: &NodeFacts, id: &CordonId) -> Result<Vec<Edit>, Judgement> {
+    match &facts.cordon {
+        CordonMark::None if facts.unschedulable => {
+            return Err(refuse("it carries no record of ours: somebody else cordoned it"));
+        }
+        CordonMark::None => return Err(Judgement::Already),
+        CordonMark::Garbled => return Err(refuse("a cordon record that can't be read is on it")),
+        CordonMark::Record(record) if record.id != *id => {
+            return Err(refuse(format!("it carries cordon {} of {}", record.id, record.owner)));
+        }
+        CordonMark::Record(record) if record.kind == CordonKind::Manual => {
+            return Err(refuse("this cordon was left to a person"));
+        }
+        CordonMark::Record(_) => {}
+    }
+    left_alone(facts)?;
+    let mut edits = vec![Edit::Remove(CORDON_ANNOTATION)];
+    if facts.unschedulable {
+        edits.push(Edit::Unschedulable(false));
+    }
+    Ok(edits)
+}
+
+/// A mark changes nothing about how the node runs and a person must learn of it: it is set under a
+/// hold and beside foreign marks too. Only a record that is exactly ours is converted.
+fn mark(
+    object: &Value,
+    facts: &NodeFacts,
+    reason: &str,
+    since: Timestamp,
+    cordon: Option<&CordonId>,
+) -> Result<Vec<Edit>, Judgement> {
+    let text = json!({ "reason": reason, "since": since.to_string() }).to_string();
+    let mut edits = Vec::new();
+    if annotation(object, MANUAL_ANNOTATION).and_then(Value::as_str) != Some(&text) {
+        edits.push(Edit::Set(MANUAL_ANNOTATION, text));
+    }
+    if let (CordonMark::Record(record), Some(id)) = (&facts.cordon, cordon)
+        && record.id == *id
+        && record.kind != CordonKind::Manual
+    {
+        let record = CordonRecord { kind: CordonKind::Manual, ..record.clone() };
+        edits.push(Edit::Set(CORDON_ANNOTATION, render(&record)?));
+    }
+    if edits.is_empty() { Err(Judgement::Already) } else { Ok(edits) }
+}
+
+fn render(record: &CordonRecord) -> Result<String, Judgement> {
+    serde_json::to_string(record).map_err(|e| refuse(format!("the record can't be written: {e}")))
+}
+
+fn patch(object: &Value, facts: &NodeFacts, edits: Vec<Edit>) -> Value {
+    let mut operations = vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": facts.uid}),
+        json!({"op": "test", "path": "/metadata/resourceVersion",
+            "value": facts.resource_version}),
+    ];
+    let sets = edits.iter().any(|edit| matches!(edit, Edit::Set(..)));
+    if sets && !object.pointer("/metadata/annotations").is_some_and(Value::is_object) {
+        operations.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+    }
+    operations.extend(edits.into_iter().map(|edit| match edit {
+        Edit::Unschedulable(true) => {
+            json!({"op": "add", "path": "/spec/unschedulable", "value": true})
+        }
+        Edit::Unschedulable(false) => json!({"op": "remove", "path": "/spec/unschedulable"}),
+        Edit::Set(key, value) => json!({"op": "add", "path": path(key), "value": value}),
+        Edit::Remove(key) => json!({"op": "remove", "path": path(key)}),
+    }));
+    Value::Array(operations)
+}
+
+/// The JSON pointer of an annotation (RFC 6901: `~` and `/` within a name are escaped).
+fn path(key: &str) -> String {
+    format!("/metadata/annotations/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: &'static str, kind: CordonKind) -> CordonRecord {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        CordonRecord {
+            id: CordonId::fixed(id),
+            owner: "atlas".to_owned(),
+            kind,
+            prior_unschedulable: false,
+            acquired_at: at(1_700_000_000),
+            expires_at: at(1_700_003_600),
+            boot_id: BootId::fixed("b1"),
+        }
+    }
+
+    /// A node: whether it is cordoned, and the texts under annotations.
+    fn object(unschedulable: bool, annotations: &[(&str, &str)]) -> Value {
+        let mut object = json!({"metadata": {"name": "n", "uid": "u", "resourceVersion": "5"},
+            "spec": {}, "status": {"nodeInfo": {"bootID": "b1", "machineID": "m1"}}});
+        if unschedulable {
+            object["spec"]["unschedulable"] = json!(true);
+        }
+        for (key, value) in annotations {
+            object["metadata"]["annotations"][*key] = json!(value);
+        }
+        object
+    }
+
+    fn word(judgement: &Judgement) -> String {
+        match judgement {
+            Judgement::Already => "already".to_owned(),
+            Judgement::Refuse(why) => format!("refuse: {why}"),
+            Judgement::Patch(patch) => {
+                let ops = patch.as_array().unwrap();
+                assert_eq!(ops[0], json!({"op": "test", "path": "/metadata/uid", "value": "u"}));
+                assert_eq!(
+                    ops[1],
+                    json!({"op": "test", "path": "/metadata/resourceVersion", "value": "5"})
+                );
+                let rest = ops[2..].iter().map(|op| {
+                    format!("{} {}", op["op"].as_str().unwrap(), op["path"].as_str().unwrap())
+                });
+                rest.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    const RECORD: &str = "/metadata/annotations/ananke.bstein.dev~1cordon";
+    const MANUAL: &str = "/metadata/annotations/ananke.bstein.dev~1manual-action";
+
+    #[test]
+    fn a_cordon_is_taken_only_from_a_node_that_is_nobodys() {
+        let new = record("7", CordonKind::Recovery);
+        let ours = serde_json::to_string(&new).unwrap();
+        let left = serde_json::to_string(&record("7", CordonKind::Manual)).unwrap();
+        let other = serde_json::to_string(&record("8", CordonKind::Recovery)).unwrap();
+        let table = [
+            (
+                object(false, &[]),
+                format!("add /metadata/annotations, add /spec/unschedulable, add {RECORD}"),
+            ),
+            (object(false, &[("a", "b")]), format!("add /spec/unschedulable, add {RECORD}")),
+            (object(true, &[(CORDON_ANNOTATION, &ours)]), "already".into()),
+            (object(false, &[(CORDON_ANNOTATION, &ours)]), "refuse: it carries cordon 7".into()),
+            (object(true, &[(CORDON_ANNOTATION, &other)]), "refuse: it carries cordon 8".into()),
+            (object(true, &[(CORDON_ANNOTATION, &left)]), "refuse: this cordon was left".into()),
+            (object(true, &[(CORDON_ANNOTATION, "{}")]), "refuse: a cordon record".into()),
+            (object(true, &[]), "refuse: somebody else cordoned it".into()),
+            (object(false, &[("ananke.bstein.dev/hold", "")]), "refuse: a person holds".into()),
+            (object(false, &[("talos.dev/cordoned", "true")]), "refuse: marked by another".into()),
+            (json!({"metadata": {"name": "n"}}), "refuse: the node has no uid".into()),
+        ];
+        for (object, expected) in table {
+            let said = word(&judge(&object, Change::Cordon(&new), &Expect::default()));
+            assert!(said.starts_with(&expected), "{object}: {said}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_cordon_is_given_back() {
+        let ours = serde_json::to_string(&record("7", CordonKind::Recovery)).unwrap();
+        let left = serde_json::to_string(&record("7", CordonKind::Manual)).unwrap();
+        let other = serde_json::to_string(&record("8", CordonKind::Recovery)).unwrap();
+        let ours = (CORDON_ANNOTATION, ours.as_str());
+        let table = [
+            (object(true, &[ours]), format!("remove {RECORD}, remove /spec/unschedulable")),
+            // A person uncordoned it: the record is dropped, nothing else.
+            (object(false, &[ours]), format!("remove {RECORD}")),
+            (object(false, &[]), "already".into()),
+            (object(true, &[]), "refuse: it carries no record of ours".into()),
+            (object(true, &[(CORDON_ANNOTATION, &other)]), "refuse: it carries cordon 8".into()),
+            (object(true, &[(CORDON_ANNOTATION, &left)]), "refuse: this cordon was left".into()),
+            (object(true, &[(CORDON_ANNOTATION, "x")]), "refuse: a cordon record".into()),
+            (object(true, &[ours, ("ananke.bstein.dev/hold", "no")]), "refuse: a person".into()),
+            (object(true, &[ours, ("cke.cybozu.com/reboot", "")]), "refuse: marked by".into()),
+        ];
+        for (object, expected) in table {
+            let id = CordonId::fixed("7");
+            let said = word(&judge(&object, Change::Uncordon(&id), &Expect::default()));
+            assert!(said.starts_with(&expected), "{object}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_mark_turns_exactly_our_record_into_a_manual_one() {
+        let id = CordonId::fixed("7");
+        let since = Timestamp::from_second(1_700_000_000).unwrap();
+        let change = Change::Mark { reason: "disk", since, cordon: Some(&id) };
+        let ours = serde_json::to_string(&record("7", CordonKind::Recovery)).unwrap();
+        let other = serde_json::to_string(&record("8", CordonKind::Recovery)).unwrap();
+        let marked = json!({"reason": "disk", "since": since.to_string()}).to_string();
+        let table = [
+            (object(true, &[(CORDON_ANNOTATION, &ours)]), format!("add {MANUAL}, add {RECORD}")),
+            (object(true, &[(CORDON_ANNOTATION, &other)]), format!("add {MANUAL}")),
+            (object(true, &[(CORDON_ANNOTATION, "x")]), format!("add {MANUAL}")),
+            (object(false, &[]), format!("add /metadata/annotations, add {MANUAL}")),
+            (object(false, &[("ananke.bstein.dev/hold", "x")]), format!("add {MANUAL}")),
+            (object(false, &[(MANUAL_ANNOTATION, &marked)]), "already".into()),
+        ];
+        for (object, expected) in table {
+            assert_eq!(word(&judge(&object, change, &Expect::default())), expected, "{object}");
+        }
+        let Judgement::Patch(patch) =
+            judge(&object(true, &[(CORDON_ANNOTATION, &ours)]), change, &Expect::default())
+        else {
+            panic!("no patch")
+        };
+        let text = patch.pointer("/3/value").and_then(Value::as_str).unwrap();
+        let written: CordonRecord = serde_json::from_str(text).unwrap();
+        assert_eq!(written, record("7", CordonKind::Manual));
+    }
+
+    #[test]
+    fn every_precondition_that_is_named_is_checked() {
+        let new = record("7", CordonKind::Recovery);
+        let ours = serde_json::to_string(&new).unwrap();
+        let expect = |field: &str, value: &str| -> Expect {
+            serde_json::from_value(json!({ field: value })).unwrap()
+        };
+        for (good, field) in
+            [("u", "uid"), ("5", "resource_version"), ("b1", "boot_id"), ("m1", "machine_id")]
+        {
+            let fresh = object(false, &[]);
+            let said = judge(&fresh, Change::Cordon(&new), &expect(field, good));
+            assert!(matches!(said, Judgement::Patch(_)), "{field}: {said:?}");
+            let said = judge(&fresh, Change::Cordon(&new), &expect(field, "other"));
+            assert!(matches!(said, Judgement::Refuse(_)), "{field}: {said:?}");
+        }
+        // What is done is done, at whatever version; but not on another object.
+        let done = object(true, &[(CORDON_ANNOTATION, &ours)]);
+        let said = judge(&done, Change::Cordon(&new), &expect("resource_version", "4"));
+        assert_eq!(said, Judgement::Already);
+        let said = judge(&done, Change::Cordon(&new), &expect("uid", "other"));
+        assert!(matches!(said, Judgement::Refuse(_)));
+    }
+}

@@ -1,0 +1,76 @@
+//! What this adapter must be allowed to do, from which the RBAC manifest is made.
+//!
+//! `/readyz`, `/version` and discovery need no entry: Kubernetes' own roles
+//! `system:public-info-viewer` and `system:discovery` give them to every account.
+
+/// Where a right is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// On a resource without namespace, or in every namespace: a ClusterRole.
+    Cluster,
+    /// In one fixed namespace: a Role there.
+    Namespace(&'static str),
+    /// In ananke's own namespace, the one of the settings: a Role there.
+    Own,
+}
+
+/// One right and the reason for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// Plural name of the resource.
+    pub resource: &'static str,
+    /// Verbs, as RBAC names them.
+    pub verbs: &'static [&'static str],
+    /// Where.
+    pub scope: Scope,
+    /// The objects to which the right is confined; empty for all.
+    pub names: &'static [&'static str],
+    /// Why ananke needs it, for the person who reviews the manifest.
+    pub why: &'static str,
+}
+
+/// Everything that the Kubernetes adapter asks for, and nothing more.
+pub const RBAC_NEEDS: [Need; 5] = [
+    Need {
+        group: "",
+        resource: "nodes",
+        verbs: &["get", "list", "watch"],
+        scope: Scope::Cluster,
+        names: &[],
+        why: "see whether nodes are Ready, since which boot, and who cordoned them",
+    },
+    Need {
+        group: "",
+        resource: "nodes",
+        verbs: &["patch"],
+        scope: Scope::Cluster,
+        names: &[],
+        why: "cordon, uncordon and mark nodes, together with the record of it",
+    },
+    Need {
+        group: "coordination.k8s.io",
+        resource: "leases",
+        verbs: &["list"],
+        scope: Scope::Namespace("kube-node-lease"),
+        names: &[],
+        why: "see that a kubelet's heartbeat moves, until it is proven after a boot",
+    },
+    Need {
+        group: "coordination.k8s.io",
+        resource: "leases",
+        verbs: &["create"],
+        scope: Scope::Own,
+        names: &[],
+        why: "make ananke's own Lease (RBAC can't confine a create to a name)",
+    },
+    Need {
+        group: "coordination.k8s.io",
+        resource: "leases",
+        verbs: &["get", "patch"],
+        scope: Scope::Own,
+        names: &[super::write::LEASE_NAME],
+        why: "renew ananke's own Lease: proof that the API takes writes",
+    },
+];

@@ -1,0 +1,201 @@
+//! Writes: each is one request, and its answer says whether it happened, did not, or may have.
+
+use http::{Method, StatusCode};
+use jiff::fmt::strtime;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+use crate::config::settings::KubeSettings;
+use crate::model::action::{Effect, Expect};
+use crate::model::facts::Seen;
+use crate::model::ids::MachineName;
+use crate::model::outcome::ActionResult;
+use crate::model::time::Span;
+
+use super::board::Board;
+use super::cordon::{Change, Judgement, judge};
+use super::nodes::text;
+use super::wire::{Answer, NoAnswer, Wire, get, is_object_name, request};
+
+/// Our own Lease. One name for all ananke hosts, so that they can meet there.
+pub const LEASE_NAME: &str = "ananke";
+/// The owner of our fields, in managedFields.
+const FIELD_MANAGER: &str = "ananke";
+
+/// Carries out one effect within `limit`, by at most one write.
+pub(super) async fn perform(
+    board: &Board,
+    settings: &KubeSettings,
+    owner: &str,
+    effect: &Effect,
+    expect: &Expect,
+    limit: Span,
+) -> ActionResult {
+    let (name, change) = match effect {
+        Effect::Cordon { node, record } => (node, Change::Cordon(record)),
+        Effect::Uncordon { node, id } => (node, Change::Uncordon(id)),
+        Effect::MarkManual { node, reason, since, cordon } => {
+            let cordon = cordon.as_ref();
+            (node, Change::Mark { reason, since: *since, cordon })
+        }
+        Effect::WriteCanary => return canary(board, settings, owner, limit).await,
+        Effect::StartUnit { .. } | Effect::RestartUnit { .. } | Effect::ResetFailedUnit { .. } => {
+            return refused("this is no matter of the Kubernetes API");
+        }
+    };
+    let deadline = Instant::now() + limit.to_std();
+    match board.wire() {
+        Ok(wire) => node(board, &wire, settings, name, change, expect, deadline).await,
+        Err(why) => failed(format!("the API is not there: {why}")),
+    }
+}
+
+/// Reads the node uncached, judges it, and sends the patch.
+async fn node(
+    board: &Board,
+    wire: &Wire,
+    settings: &KubeSettings,
+    name: &MachineName,
+    change: Change<'_>,
+    expect: &Expect,
+    deadline: Instant,
+) -> ActionResult {
+    if !is_object_name(name.as_str()) {
+        return refused("this can't be the name of a node");
+    }
+    let path = format!("/api/v1/nodes/{name}");
+    let read = wire.call(get(&path), left(settings, deadline)).await;
+    let answer = match read {
+        Ok(answer) => answer,
+        Err(lost) => return failed(format!("the node can't be read: {}", lost.blind())),
+    };
+    let object = match (answer.code, answer.json()) {
+        (StatusCode::NOT_FOUND, _) => return refused("there is no such node"),
+        (_, Ok(object)) => object,
+        (code, Err(why)) => {
+            note_401(board, code);
+            return failed(format!("the node can't be read: {why}"));
+        }
+    };
+    let patch = match judge(&object, change, expect) {
+        Judgement::Already => return ActionResult::AlreadyDone,
+        Judgement::Refuse(why) => return refused(why),
+        Judgement::Patch(patch) => patch,
+    };
+    let path = format!("{path}?fieldManager={FIELD_MANAGER}");
+    let body = Some(("application/json-patch+json", &patch));
+    let sent = wire.call(request(Method::PATCH, &path, body), left(settings, deadline)).await;
+    classify(board, sent, "nodes").map_or_else(|result| result, |_| ActionResult::Done)
+}
+
+/// Renews our Lease by server-side apply, without force: a field that somebody else owns is a
+/// conflict, not ours to take.
+async fn canary(board: &Board, settings: &KubeSettings, owner: &str, limit: Span) -> ActionResult {
+    let deadline = Instant::now() + limit.to_std();
+    let namespace = &settings.namespace;
+    if !is_object_name(namespace) {
+        return refused("this can't be the name of a namespace");
+    }
+    let wire = match board.wire() {
+        Ok(wire) => wire,
+        Err(why) => return failed(format!("the API is not there: {why}")),
+    };
+    // MicroTime wants exactly six digits.
+    let now = board.moment().wall.to_zoned(jiff::tz::TimeZone::UTC);
+    let Ok(renewed) = strtime::format("%Y-%m-%dT%H:%M:%S.%6fZ", &now) else {
+        return failed("the wall clock can't be written".to_owned());
+    };
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "name": LEASE_NAME, "namespace": namespace },
+        "spec": { "holderIdentity": owner, "renewTime": renewed },
+    });
+    let path = format!(
+        "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE_NAME}\
+         ?fieldManager={FIELD_MANAGER}"
+    );
+    let body = Some(("application/apply-patch+yaml", &lease));
+    let sent = wire.call(request(Method::PATCH, &path, body), left(settings, deadline)).await;
+    let object = match classify(board, sent, "leases") {
+        Ok(answer) => answer.json(),
+        Err(result) => return result,
+    };
+    match object.map(|lease| text(&lease, "/metadata/resourceVersion")) {
+        Ok(version) if !version.is_empty() => written(board, version),
+        Ok(_) => failed("the API answered with an object without version".to_owned()),
+        Err(why) => failed(format!("the API's answer makes no sense: {why}")),
+    }
+}
+
+/// An apply that changes nothing is answered from memory: the same version proves no write.
+fn written(board: &Board, version: String) -> ActionResult {
+    let facts = board.facts();
+    if let Seen::Known { value, .. } = &facts.canary
+        && value.resource_version == version
+    {
+        return failed("the API answered but wrote nothing: its version did not move".to_owned());
+    }
+    board.canary(version);
+    ActionResult::Done
+}
+
+/// What an answer to a write says about the write. `Ok` only for success.
+fn classify(
+    board: &Board,
+    sent: Result<Answer, NoAnswer>,
+    resource: &str,
+) -> Result<Answer, ActionResult> {
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(NoAnswer::NotSent(why)) => return Err(failed(format!("it was not sent: {why}"))),
+        Err(NoAnswer::Lost(why)) => return Err(unknown(format!("no answer came: {why}"))),
+    };
+    note_401(board, answer.code);
+    let words = answer.words();
+    Err(match answer.code.as_u16() {
+        200..=299 => return Ok(answer),
+        401 => failed(format!("the credentials are refused: {words}")),
+        403 => failed(format!("RBAC: the account may not patch {resource}: {words}")),
+        404 => refused(format!("it is not there: {words}")),
+        409 => refused(format!("it changed meanwhile: {words}")),
+        422 if is_failed_test(&answer) => refused(format!("it changed meanwhile: {words}")),
+        // Overload protection turns a request away before it is carried out.
+        429 => failed(format!("the API is overloaded: {words}")),
+        // Behind these etcd may or may not have taken the write.
+        500..=599 => unknown(words),
+        _ => failed(words),
+    })
+}
+
+/// The API server answers 422 both to a failed `test` operation and to an invalid object. Only the
+/// former has the JSON patch library's words in it.
+fn is_failed_test(answer: &Answer) -> bool {
+    let status: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let message = status.as_ref().and_then(|s| s.get("message")?.as_str()).unwrap_or_default();
+    message.contains("test") && !message.contains("is invalid")
+}
+
+fn note_401(board: &Board, code: StatusCode) {
+    if code == StatusCode::UNAUTHORIZED {
+        board.credentials_refused();
+    }
+}
+
+/// The time that one request may take now.
+fn left(settings: &KubeSettings, deadline: Instant) -> Duration {
+    settings.request.to_std().min(deadline.saturating_duration_since(Instant::now()))
+}
+
+fn refused(why: impl Into<String>) -> ActionResult {
+    ActionResult::Refused { why: why.into() }
+}
+
+const fn failed(why: String) -> ActionResult {
+    ActionResult::Failed { why }
+}
+
+const fn unknown(why: String) -> ActionResult {
+    ActionResult::Unknown { why }
+}
