@@ -20,3 +20,22 @@ pub fn replay(record: &TickRecord, tick: impl Fn(&TickInput) -> Decision) -> Opt
     let again = tick(&record.input);
     if again == record.decision { None } else { Some(compare(&record.decision, &again)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::assessment::Phase;
+
+    #[test]
+    fn a_tick_that_decides_the_same_has_no_difference_and_any_other_shows_where() {
+        let record = samples::tick(7);
+        assert_eq!(replay(&record, |_| record.decision.clone()), None);
+        let other = |input: &TickInput| Decision {
+            phase: if input.now.mono.0 == 7 { Phase::Blocked } else { Phase::Looking },
+            ..record.decision.clone()
+        };
+        let difference = replay(&record, other).map(|difference| difference.to_string());
+        let expected = ".phase: recorded \"looking\", now \"blocked\"";
+        assert_eq!(difference.as_deref(), Some(expected));
+    }
+}

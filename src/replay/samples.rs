@@ -5,15 +5,21 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::action::{Action, Channel, Effect, Expect};
+use crate::model::assessment::{Assessment, Phase};
 use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
-use crate::model::facts::Unit;
+use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
 use crate::model::ids::{ActionId, BootId, CordonId, EpisodeId, Epoch, MachineName, RemedyId};
 use crate::model::intent::{Author, Desired, Intent, Progress};
-use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Normal, Pause};
+use crate::model::memory::{
+    Attempts, Durable, HeldCordon, InFlight, Memory, Normal, Passing, Pause,
+};
+use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
-use crate::model::record::{FORMAT, LedgerRecord};
-use crate::model::tick::Order;
+use crate::model::plan::Plan;
+use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::record::{FORMAT, LedgerRecord, TickRecord};
+use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
 use crate::model::verdict::Target;
 
@@ -238,5 +244,69 @@ impl SmallLoop {
         let flight = InFlight { action: action.clone(), since: Mono(0) };
         self.memory.in_flight.insert(action.id.clone(), flight);
         action
+    }
+}
+
+/// A quiet tick of a cluster without machines; `number` only moves its clock.
+pub(crate) fn tick(number: u64) -> TickRecord {
+    let blind = || Blind::new(BlindKind::NotYet, "nobody has looked yet");
+    let unseen = Mono(0);
+    let memory = Memory {
+        durable: durable(),
+        passing: Passing { tick: number, last_tick: Mono(number), ..Passing::default() },
+    };
+    let span = Span::secs(1);
+    TickRecord {
+        format: FORMAT,
+        version: "0.1.0".into(),
+        input: TickInput {
+            now: moment(number),
+            policy: Policy {
+                cluster: CLUSTER.into(),
+                owner: "jump".into(),
+                machines: BTreeMap::new(),
+                skip: BTreeMap::new(),
+                timing: Timing {
+                    fresh_for: span,
+                    boot: span,
+                    server_start: span,
+                    agent_start: span,
+                    patience: span,
+                    soak: span,
+                    cordon_lease: span,
+                    backoff: span,
+                    tick: span,
+                },
+                limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
+            },
+            request: Request {
+                verb: Verb::Daemon,
+                execute: true,
+                by: Author::Ananke,
+                orders: Vec::new(),
+            },
+            observation: Observation {
+                hosts: BTreeMap::new(),
+                api: ApiFacts {
+                    link: Link::Probing,
+                    endpoints: BTreeMap::new(),
+                    version: None,
+                    nodes: Seen::Unknown { why: blind(), since: unseen },
+                    canary: Seen::Unknown { why: blind(), since: unseen },
+                    serves: Vec::new(),
+                },
+                disk: Ok(()),
+            },
+            outcomes: Vec::new(),
+            memory: memory.clone(),
+        },
+        decision: Decision {
+            assessment: Assessment::default(),
+            phase: Phase::Looking,
+            plan: Plan::default(),
+            alarms: Vec::new(),
+            memory,
+            wake: Wake { at: Mono(number + 5_000), why: "the next look".into() },
+        },
     }
 }

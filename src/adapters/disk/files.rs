@@ -208,3 +208,93 @@ fn checksum(value: &Value) -> serde_json::Result<String> {
     sorted.sort_all_objects();
     Ok(format!("{:08x}", crc32fast::hash(&serde_json::to_vec(&sorted)?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::intent::Desired;
+    use crate::replay::samples::{CLUSTER, durable, moment};
+
+    fn down() -> Intent {
+        Intent { desired: Desired::DownPoweroff, ..durable().intent }
+    }
+
+    /// The directory, the files in it, and the text of a good `intent.json`.
+    fn written() -> (tempfile::TempDir, JsonFiles, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let files = JsonFiles::new(dir.path(), CLUSTER);
+        files.write(PeopleFile::Intent, &moment(1), &down()).unwrap();
+        let text = std::fs::read_to_string(dir.path().join("intent.json")).unwrap();
+        (dir, files, text)
+    }
+
+    fn kind(file: &IntentFile) -> &'static str {
+        match file {
+            IntentFile::Missing => "missing",
+            IntentFile::Whole(_) => "whole",
+            IntentFile::Torn { .. } => "torn",
+            IntentFile::Changed { .. } => "changed",
+            IntentFile::Future { .. } => "future",
+            IntentFile::Foreign { .. } => "foreign",
+            IntentFile::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    #[test]
+    fn an_intent_reads_back_with_its_boot_and_reads_well() {
+        let (_dir, files, text) = written();
+        let IntentFile::Whole(read) = files.read_intent() else { panic!("{text}") };
+        assert_eq!((read.content, read.boot_id), (down(), moment(1).boot));
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["intent"]["desired"], "down-poweroff");
+        assert_eq!((&value["schema"], &value["cluster"]), (&json!(1), &json!(CLUSTER)));
+        assert!(text.ends_with("}\n") && text.lines().count() > 8, "{text}");
+    }
+
+    #[test]
+    fn every_way_of_being_wrong_has_its_name() {
+        let (dir, files, text) = written();
+        let path = dir.path().join("intent.json");
+        let table = [
+            (String::new(), "torn"),
+            ("\0".repeat(text.len()), "torn"),
+            (text.replace("down-poweroff", "up"), "changed"),
+            (text.replace("boot-1", "boot-2"), "changed"),
+            (text.replace("\"crc\"", "\"sum\""), "changed"),
+            ("{}".to_owned(), "changed"),
+            ("[1]".to_owned(), "changed"),
+            (text.replace("\"schema\": 1", "\"schema\": 2"), "future"),
+            ("{\"schema\": 7}".to_owned(), "future"),
+            (text.replace(CLUSTER, "other"), "foreign"),
+            // Neither order nor spaces are content.
+            (serde_json::from_str::<Value>(&text).unwrap().to_string(), "whole"),
+        ];
+        for (text, expected) in table {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(kind(&files.read_intent()), expected, "{text}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(kind(&files.read_intent()), "missing");
+        std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+        assert_eq!(kind(&files.read_intent()), "unreadable");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(kind(&files.read_intent()), "unreadable");
+    }
+
+    #[test]
+    fn an_intent_cut_or_flipped_at_any_byte_is_never_taken_for_another() {
+        let (dir, files, text) = written();
+        let path = dir.path().join("intent.json");
+        for at in 0..text.len() - 2 {
+            std::fs::write(&path, &text[..at]).unwrap();
+            assert_eq!(kind(&files.read_intent()), "torn", "cut at {at}");
+            let mut flipped = text.clone().into_bytes();
+            flipped[at] ^= 1;
+            std::fs::write(&path, &flipped).unwrap();
+            if let IntentFile::Whole(read) = files.read_intent() {
+                panic!("byte {at} was flipped: {read:?}");
+            }
+        }
+    }
+}

@@ -189,3 +189,108 @@ const fn kind(verdict: &Verdict) -> &'static str {
         Verdict::Skipped { .. } => "skipped",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::ticks::{TickReadError, TickReader, tick_files};
+    use super::*;
+    use crate::model::assessment::Phase;
+    use crate::model::tick::Order;
+    use crate::replay::samples;
+
+    fn read(files: &[PathBuf]) -> Vec<Result<TickRecord, TickReadError>> {
+        files.iter().flat_map(|file| TickReader::open(file).unwrap()).collect()
+    }
+
+    fn numbers(dir: &Path) -> Vec<u64> {
+        let ticks = read(&tick_files(dir)).into_iter();
+        ticks.map(|tick| tick.unwrap().input.memory.passing.tick).collect()
+    }
+
+    #[test]
+    fn what_is_kept_reads_back_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        FileRecorder::new(dir.path()).keep(&samples::tick(1));
+        let ticks = read(&tick_files(dir.path()));
+        assert_eq!(ticks.len(), 1);
+        assert_eq!(*ticks[0].as_ref().unwrap(), samples::tick(1));
+    }
+
+    #[test]
+    fn ticks_that_decide_nothing_new_are_left_out_and_news_never() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut recorder = FileRecorder::new(dir.path());
+        let change = |number: u64| {
+            let mut tick = samples::tick(number);
+            match number {
+                5 => tick.input.request.orders.push(Order::Resume { by: "brad".into() }),
+                7 => tick.decision.memory.durable.last_action = 1,
+                9.. => tick.decision.phase = Phase::Converged,
+                _ => {}
+            }
+            tick
+        };
+        for number in 1..=9 + u64::from(KEEP_EVERY) {
+            recorder.keep(&change(number));
+        }
+        assert_eq!(numbers(dir.path()), [1, 5, 7, 9, 9 + u64::from(KEEP_EVERY)]);
+    }
+
+    #[test]
+    fn the_ring_is_bounded_and_keeps_the_newest() {
+        let dir = tempfile::tempdir().unwrap();
+        let (size, mut total) = (20_000, 0);
+        let mut recorder = FileRecorder::with_size(dir.path(), size);
+        for number in 0..200 {
+            let mut tick = samples::tick(number);
+            tick.decision.memory.durable.last_action = number + 1;
+            recorder.keep(&tick);
+            let files = tick_files(dir.path());
+            total = files.iter().map(|file| file.metadata().unwrap().len()).sum();
+            assert!(total <= u64::from(FILES) * size, "{number}: {total}");
+        }
+        assert!(total > u64::from(FILES - 1) * size / 2);
+        let kept = numbers(dir.path());
+        assert_eq!(kept, (kept[0]..200).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_torn_line_costs_itself_only() {
+        let dir = tempfile::tempdir().unwrap();
+        FileRecorder::new(dir.path()).keep(&samples::tick(1));
+        let path = dir.path().join(file_name(0));
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        FileRecorder::new(dir.path()).keep(&samples::tick(2));
+        let ticks = read(&tick_files(dir.path()));
+        assert!(matches!(ticks[0], Err(TickReadError::Garbled { line: 1, .. })));
+        assert_eq!(*ticks[1].as_ref().unwrap(), samples::tick(2));
+    }
+
+    #[test]
+    fn long_and_future_lines_are_named_and_read_past() {
+        let mut text = vec![b'x'; LINE_MAX + 1];
+        text.extend(b"\n{\"format\":9,\"what\":1}\n");
+        text.extend(serde_json::to_vec(&samples::tick(3)).unwrap());
+        let ticks: Vec<_> = TickReader::new(text.as_slice()).collect();
+        assert!(matches!(ticks[0], Err(TickReadError::TooLong { line: 1 })));
+        assert!(matches!(ticks[1], Err(TickReadError::Future { line: 2, found: 9 })));
+        assert_eq!(*ticks[2].as_ref().unwrap(), samples::tick(3));
+        assert_eq!(ticks.len(), 3);
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_counted_and_got_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = dir.path().join("gone");
+        let mut recorder = FileRecorder::new(&gone);
+        recorder.keep(&samples::tick(1));
+        recorder.keep(&samples::tick(2));
+        assert_eq!(recorder.dropped(), 2);
+        std::fs::create_dir(&gone).unwrap();
+        recorder.keep(&samples::tick(3));
+        assert_eq!(numbers(&gone), [3]);
+    }
+}
