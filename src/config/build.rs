@@ -1,0 +1,214 @@
+//! Known values become settings; contradictions between them become errors.
+
+use std::path::PathBuf;
+
+use super::context::Context;
+use super::files;
+use super::inventory::Inventory;
+use super::jump;
+use super::key::Key;
+use super::keys;
+use super::kinds::Kind;
+use super::nearest::{nearest, quoted};
+use super::problem::{Code, Fault};
+use super::scalar::exact;
+use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
+use super::tree::Place;
+use super::walk::Values;
+use crate::model::ids::GateId;
+use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::time::Span;
+
+/// The settings, if all that they need is there. Every error is put among the faults.
+pub(super) fn build(
+    values: &Values<'_>,
+    context: &Context<'_>,
+    faults: &mut Vec<Fault>,
+) -> Option<Settings> {
+    let inventory = Inventory::read(values, faults);
+    let policy = policy(values, context, &inventory, faults);
+    let ssh = ssh(values, context, &inventory, faults);
+    let kube = kube(values);
+    peers(values, faults);
+    let notify_command = notify(values, faults);
+    files::check(values, context, faults);
+    Some(Settings {
+        policy,
+        ssh: ssh?,
+        kube,
+        state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
+        run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
+        notify_command,
+        notify_wall: keys::WALL.get(values),
+    })
+}
+
+fn path<K: Kind<Out = String>>(key: &Key<K>, values: &Values<'_>) -> Option<PathBuf> {
+    key.given(values).map(|given| PathBuf::from(given.value))
+}
+
+/// A count of the table, whose bounds are far below the largest `usize`.
+pub(super) fn size(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn policy(
+    values: &Values<'_>,
+    context: &Context<'_>,
+    inventory: &Inventory,
+    faults: &mut Vec<Fault>,
+) -> Policy {
+    Policy {
+        cluster: keys::CLUSTER.get(values),
+        owner: context.hostname.to_owned(),
+        machines: inventory.machines(values, faults),
+        skip: skip(values, context, faults),
+        timing: timing(values, faults),
+        limits: Limits {
+            wave: size(keys::WAVE.get(values)),
+            cordons: size(keys::CORDONS.get(values)),
+            storm_percent: u8::try_from(keys::STORM_PERCENT.get(values)).unwrap_or(100),
+        },
+    }
+}
+
+fn timing(values: &Values<'_>, faults: &mut Vec<Fault>) -> Timing {
+    let timing = Timing {
+        fresh_for: keys::FRESH_FOR.get(values),
+        boot: keys::BOOT_TIME.get(values),
+        server_start: keys::SERVER_START.get(values),
+        agent_start: keys::AGENT_START.get(values),
+        patience: keys::PATIENCE.get(values),
+        soak: keys::SOAK.get(values),
+        cordon_lease: keys::LEASE.get(values),
+        backoff: keys::BACKOFF.get(values),
+        tick: keys::TICK.get(values),
+    };
+    // A look may take the whole command deadline, and the next one begins a pause later.
+    let look = keys::POLL.get(values) + keys::COMMAND.get(values);
+    let fresh =
+        at_least(timing.fresh_for, "nodes.fresh_for", look, "ssh.poll + ssh.command_timeout");
+    let patience = at_least(timing.patience, "nodes.patience", timing.boot, "nodes.boot_time");
+    let lease =
+        at_least(timing.cordon_lease, "cordon.lease", timing.agent_start, "startup.agent_start");
+    let first = |keys: &[&str]| keys.iter().find_map(|key| values.node(key)).map(|node| node.at);
+    let checks = [
+        (
+            fresh,
+            first(&["nodes.fresh_for", "ssh.command_timeout", "ssh.poll"]),
+            "otherwise every observation is too old before the next one comes",
+        ),
+        (
+            patience,
+            first(&["nodes.patience", "nodes.boot_time"]),
+            "otherwise machines are given up while they still boot",
+        ),
+        (
+            lease,
+            first(&["cordon.lease", "startup.agent_start"]),
+            "otherwise the lease of a cordon ends before the agent had its time",
+        ),
+    ];
+    for (message, at, why) in checks {
+        if let (Some(message), Some(at)) = (message, at) {
+            faults.push(Fault::error(Code::Conflict, message).at(at).help(why));
+        }
+    }
+    timing
+}
+
+fn at_least(value: Span, name: &str, least: Span, of: &str) -> Option<String> {
+    (value < least).then(|| {
+        format!("`{name}` ({}) must not be less than {of} ({})", exact(value), exact(least))
+    })
+}
+
+fn skip(
+    values: &Values<'_>,
+    context: &Context<'_>,
+    faults: &mut Vec<Fault>,
+) -> std::collections::BTreeMap<GateId, String> {
+    let given = keys::SKIP.given(values).map(|given| given.value).unwrap_or_default();
+    let mut skip = std::collections::BTreeMap::new();
+    for (name, entry) in given {
+        if !context.gates.contains(&name.as_str()) {
+            let fault =
+                Fault::error(Code::UnknownGate, format!("no gate is called {}", quoted(&name)));
+            let help = match nearest(&name, context.gates.iter().copied()) {
+                Some(gate) => format!("did you mean `{gate}`?"),
+                None => format!("the gates are: {}", context.gates.join(", ")),
+            };
+            faults.push(fault.at(entry.at).help(help));
+        }
+        skip.insert(GateId::new(name), entry.value.1);
+    }
+    skip
+}
+
+fn ssh(
+    values: &Values<'_>,
+    context: &Context<'_>,
+    inventory: &Inventory,
+    faults: &mut Vec<Fault>,
+) -> Option<SshSettings> {
+    let logins = super::inventory::Logins::read(values, inventory, faults);
+    let jump = jump::find(values, context, inventory, &logins, faults);
+    let machines = logins.targets(values, inventory, &jump, faults);
+    Some(SshSettings {
+        machines: machines?,
+        jump: jump.target,
+        known_hosts: path(&keys::SSH_KNOWN_HOSTS_FILE, values)
+            .unwrap_or_else(|| context.known_hosts.clone()),
+        deadlines: SshDeadlines {
+            connect: keys::CONNECT.get(values),
+            handshake: keys::HANDSHAKE.get(values),
+            auth: keys::AUTH.get(values),
+            command: keys::COMMAND.get(values),
+        },
+        fan_out: size(keys::FAN_OUT.get(values)),
+        poll: keys::POLL.get(values),
+    })
+}
+
+fn kube(values: &Values<'_>) -> KubeSettings {
+    let endpoints = keys::ENDPOINTS.given(values).map(|given| given.value).unwrap_or_default();
+    KubeSettings {
+        kubeconfig: path(&keys::KUBECONFIG, values),
+        endpoints: endpoints.into_iter().map(|endpoint| endpoint.value).collect(),
+        request: keys::REQUEST.get(values),
+        namespace: keys::NAMESPACE.get(values),
+    }
+}
+
+/// To ignore these would be unsafe: two hosts would act without knowing of each other.
+fn peers(values: &Values<'_>, faults: &mut Vec<Fault>) {
+    let refuse = |message: &str, at: Place| {
+        Fault::error(Code::NotBuilt, message)
+            .at(at)
+            .help("run ananke on one host only; two would act without knowing of each other")
+    };
+    if let Some(role) = keys::ROLE.given(values).filter(|role| role.value == "peer") {
+        faults.push(refuse("this host can't be a peer: two hosts are not built yet", role.at));
+    }
+    let peers = keys::PEERS.given(values).map(|given| given.value).unwrap_or_default();
+    if let Some(peer) = peers.first() {
+        faults.push(refuse("there can be no peers: two hosts are not built yet", peer.at));
+    }
+}
+
+fn notify(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<Vec<String>> {
+    let given = keys::NOTIFY_COMMAND.given(values)?;
+    match given.value.first() {
+        Some(program) if program.value.starts_with('/') => {}
+        Some(program) => {
+            let message = format!("{} is not an absolute path", quoted(&program.value));
+            let fault = Fault::error(Code::BadValue, message).at(program.at);
+            faults.push(fault.help("the first word is the program, written from `/`"));
+        }
+        None => {
+            let fault = Fault::error(Code::BadValue, "there is no program in this list");
+            faults.push(fault.at(given.at).help("remove the key if nothing is to be called"));
+        }
+    }
+    Some(given.value.into_iter().map(|word| word.value).collect())
+}

@@ -1,0 +1,123 @@
+//! What is wrong with the files that a configuration names, as far as somebody looked at them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::context::{Context, FileFact};
+use super::keys;
+use super::problem::{Code, Fault};
+use super::tree::Place;
+use super::walk::Values;
+
+/// Permission bits of group and others, stat(2).
+const OTHERS: u32 = 0o077;
+/// Write permission of group and others.
+const OTHERS_WRITE: u32 = 0o022;
+/// Execute permission of anybody.
+const EXECUTE: u32 = 0o111;
+
+/// Looks at every file that the configuration names.
+pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec<Fault>) {
+    identities(values, context, faults);
+    if let Some(path) = keys::KUBECONFIG.given(values) {
+        let shown = &path.value;
+        match context.files.look(Path::new(shown)) {
+            FileFact::Unlooked => {}
+            FileFact::File { mode } if mode & OTHERS == 0 => {}
+            FileFact::File { mode } => {
+                let message = format!("others may read the credentials in {shown} ({mode:o})");
+                let fault = Fault::warning(Code::KeyReadable, message).at(path.at);
+                faults.push(fault.help(format!("chmod 600 {shown}")));
+            }
+            fact @ (FileFact::Missing | FileFact::NotAFile | FileFact::Denied(_)) => {
+                let help = "remove the key to fetch the one of a server over SSH";
+                faults.push(absent(shown, &fact, Some(path.at)).help(help));
+            }
+        }
+    }
+    known_hosts(values, context, faults);
+    if let Some(program) =
+        keys::NOTIFY_COMMAND.given(values).and_then(|g| g.value.into_iter().next())
+    {
+        let message = match context.files.look(Path::new(&program.value)) {
+            FileFact::Unlooked => return,
+            FileFact::File { mode } if mode & EXECUTE != 0 => return,
+            FileFact::File { .. } => format!("{} is not executable", program.value),
+            FileFact::Missing => format!("{} is not there", program.value),
+            FileFact::NotAFile => format!("{} is not a file", program.value),
+            FileFact::Denied(why) => format!("{} can't be looked at: {why}", program.value),
+        };
+        // Not an error: that nobody can be called is no reason to leave a cluster down.
+        let fault = Fault::warning(Code::MissingFile, message).at(program.at);
+        faults.push(fault.help("nobody will be called until it is mended"));
+    }
+}
+
+fn absent(path: &str, fact: &FileFact, at: Option<Place>) -> Fault {
+    let fault = match fact {
+        FileFact::Denied(why) => {
+            // Who may not look may still start the daemon that may.
+            let message = format!("{path} can't be looked at: {why}");
+            Fault::warning(Code::UnreadableFile, message)
+        }
+        FileFact::NotAFile => Fault::error(Code::MissingFile, format!("{path} is not a file")),
+        FileFact::Missing | FileFact::Unlooked | FileFact::File { .. } => {
+            Fault::error(Code::MissingFile, format!("{path} is not there"))
+        }
+    };
+    match at {
+        Some(at) => fault.at(at),
+        None => fault,
+    }
+}
+
+fn identities(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec<Fault>) {
+    let one = keys::SSH_IDENTITY_FILE.given(values).map(|path| (path.value, path.at));
+    let more = keys::SSH_IDENTITY_FILES.given(values).map(|given| given.value);
+    let own = keys::SSH_NODE_IDENTITY_FILES.given(values).map(|given| given.value);
+    let more = more.into_iter().flatten().map(|path| (path.value, path.at));
+    let own = own.into_iter().flatten().map(|(_, entry)| (entry.value.1, entry.value.0));
+    let mut seen = BTreeSet::new();
+    for (path, at) in one.into_iter().chain(more).chain(own) {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        match context.files.look(Path::new(&path)) {
+            FileFact::Unlooked => {}
+            FileFact::File { mode } if mode & OTHERS == 0 => {}
+            FileFact::File { mode } => {
+                let message = format!("others may read the private key {path} ({mode:o})");
+                let fault = Fault::error(Code::KeyReadable, message).at(at);
+                faults.push(fault.help(format!("chmod 600 {path}")));
+            }
+            fact @ (FileFact::Missing | FileFact::NotAFile | FileFact::Denied(_)) => {
+                faults.push(absent(&path, &fact, Some(at)));
+            }
+        }
+    }
+}
+
+fn known_hosts(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec<Fault>) {
+    let given = keys::SSH_KNOWN_HOSTS_FILE.given(values);
+    let at = given.as_ref().map(|path| path.at);
+    let path = given.map_or_else(|| context.known_hosts.display().to_string(), |path| path.value);
+    let fault = match context.files.look(Path::new(&path)) {
+        FileFact::Unlooked => return,
+        FileFact::File { mode } if mode & OTHERS_WRITE == 0 => return,
+        FileFact::File { mode } => {
+            let message = format!("others may change the host keys in {path} ({mode:o})");
+            Fault::error(Code::FileWritable, message).help(format!("chmod 644 {path}"))
+        }
+        FileFact::Missing => {
+            // The first run: `hosts accept` writes the file and needs a configuration for it.
+            let message = format!("{path} is not there: no host key is known, no login possible");
+            let help = "compare and accept the keys with `ananke hosts scan` and `hosts accept`";
+            Fault::warning(Code::MissingFile, message).help(help)
+        }
+        fact @ (FileFact::NotAFile | FileFact::Denied(_)) => absent(&path, &fact, at),
+    };
+    faults.push(match at {
+        Some(at) => fault.at(at),
+        None => fault,
+    });
+}

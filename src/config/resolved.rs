@@ -1,0 +1,213 @@
+//! Settings as a file again, every default written out: `ananke config show`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::scalar::{exact, joined};
+use super::settings::{Settings, SshTarget};
+use crate::model::ids::MachineName;
+use crate::model::policy::Role;
+use crate::model::time::Span;
+
+/// The settings as they are used, as a configuration that means exactly the same on this host.
+pub fn resolved(settings: &Settings) -> String {
+    let mut out = format!("# The settings in use on {}.\n", settings.policy.owner);
+    let general = General::of(settings);
+    top(&mut out, settings, &general);
+    nodes(&mut out, settings);
+    groups(&mut out, settings);
+    out
+}
+
+/// What most machines have in common; the others are written out one by one.
+struct General {
+    user: String,
+    port: u16,
+    identities: Vec<PathBuf>,
+}
+
+impl General {
+    fn of(settings: &Settings) -> Self {
+        let ssh = &settings.ssh;
+        let targets = || ssh.machines.values();
+        let is_machine = |jump: &SshTarget| targets().any(|target| same_place(target, jump));
+        let outer_jump = ssh.jump.iter().filter(|jump| !is_machine(jump));
+        // Only the general list can have several files, and only it serves a foreign jump host.
+        let several = targets().filter(|target| target.identities.len() != 1);
+        let identities = outer_jump.chain(several).chain(targets()).next();
+        Self {
+            user: commonest(targets().map(|target| target.user.clone())).unwrap_or_default(),
+            port: commonest(targets().map(|target| target.port)).unwrap_or(22),
+            identities: identities.map(|target| target.identities.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn same_place(a: &SshTarget, b: &SshTarget) -> bool {
+    (&a.address, a.port) == (&b.address, b.port)
+}
+
+fn commonest<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
+    values.for_each(|value| *counts.entry(value).or_default() += 1);
+    let most = counts.values().copied().max()?;
+    counts.into_iter().find(|(_, count)| *count == most).map(|(value, _)| value)
+}
+
+fn top(out: &mut String, settings: &Settings, general: &General) {
+    let ssh = &settings.ssh;
+    line(out, "cluster", &text(&settings.policy.cluster));
+    line(out, "state_dir", &text(&settings.state_dir.display().to_string()));
+    line(out, "run_dir", &text(&settings.run_dir.display().to_string()));
+    if let Some(path) = &settings.kube.kubeconfig {
+        line(out, "kubeconfig", &text(&path.display().to_string()));
+    }
+    line(out, "ssh_user", &text(&general.user));
+    line(out, "ssh_port", &general.port.to_string());
+    let paths = general.identities.iter().map(|path| path.display().to_string());
+    line(out, "ssh_identity_files", &list(paths));
+    line(out, "ssh_known_hosts_file", &text(&ssh.known_hosts.display().to_string()));
+    per_machine(out, settings, "ssh_node_hosts", |t| Some(text(&t.address)));
+    per_machine(out, settings, "ssh_node_ports", |t| {
+        (t.port != general.port).then(|| t.port.to_string())
+    });
+    per_machine(out, settings, "ssh_node_users", |t| {
+        (t.user != general.user).then(|| text(&t.user))
+    });
+    per_machine(out, settings, "ssh_node_identity_files", |t| {
+        let own = t.identities.first().filter(|_| t.identities != general.identities);
+        own.map(|path| text(&path.display().to_string()))
+    });
+    let managed = settings.policy.machines.iter().filter(|(_, machine)| machine.managed);
+    line(out, "ssh_managed_nodes", &names(managed.map(|(name, _)| name)));
+    if let Some(jump) = &ssh.jump {
+        line(out, "ssh_jump_host", &text(&joined(&jump.address, jump.port)));
+        line(out, "ssh_jump_user", &text(&jump.user));
+        let direct = ssh.machines.iter().filter(|(_, target)| !target.via_jump);
+        line(out, "ssh_node_direct", &names(direct.map(|(name, _)| name)));
+    }
+}
+
+fn nodes(out: &mut String, settings: &Settings) {
+    let (policy, timing) = (&settings.policy, &settings.policy.timing);
+    let critical = policy.machines.iter().filter(|(_, machine)| machine.critical);
+    group(
+        out,
+        "nodes",
+        &[
+            ("servers", names(policy.with_role(Role::Server))),
+            ("agents", names(policy.with_role(Role::Agent))),
+            ("others", names(policy.with_role(Role::Other))),
+            ("critical", names(critical.map(|(name, _)| name))),
+            ("boot_time", exact(timing.boot)),
+            ("patience", exact(timing.patience)),
+            ("wave", policy.limits.wave.to_string()),
+            ("fresh_for", exact(timing.fresh_for)),
+            ("storm_percent", policy.limits.storm_percent.to_string()),
+        ],
+    );
+}
+
+fn groups(out: &mut String, settings: &Settings) {
+    let (ssh, kube, policy) = (&settings.ssh, &settings.kube, &settings.policy);
+    let deadlines = &ssh.deadlines;
+    let times = |times: &[(&'static str, Span)]| -> Vec<(&'static str, String)> {
+        times.iter().map(|(name, span)| (*name, exact(*span))).collect()
+    };
+    let mut lines = times(&[
+        ("connect_timeout", deadlines.connect),
+        ("handshake_timeout", deadlines.handshake),
+        ("auth_timeout", deadlines.auth),
+        ("command_timeout", deadlines.command),
+        ("poll", ssh.poll),
+    ]);
+    lines.push(("fan_out", ssh.fan_out.to_string()));
+    group(out, "ssh", &lines);
+    let mut lines = times(&[("request_timeout", kube.request)]);
+    lines.push(("namespace", text(&kube.namespace)));
+    if !kube.endpoints.is_empty() {
+        lines.push(("endpoints", list(kube.endpoints.iter().cloned())));
+    }
+    group(out, "kube", &lines);
+    let timing = &policy.timing;
+    let lines = times(&[
+        ("soak", timing.soak),
+        ("server_start", timing.server_start),
+        ("agent_start", timing.agent_start),
+        ("backoff", timing.backoff),
+        ("tick", timing.tick),
+    ]);
+    group(out, "startup", &lines);
+    let lease = ("lease", exact(timing.cordon_lease));
+    group(out, "cordon", &[lease, ("limit", policy.limits.cordons.to_string())]);
+    if !policy.skip.is_empty() {
+        let skip = policy.skip.iter().map(|(gate, why)| (gate.as_str(), text(why)));
+        group(out, "gates", &[("skip", flow_map(skip))]);
+    }
+    let mut lines = vec![("wall", settings.notify_wall.to_string())];
+    if let Some(command) = &settings.notify_command {
+        lines.push(("command", list(command.iter().cloned())));
+    }
+    group(out, "notify", &lines);
+}
+
+fn group(out: &mut String, name: &str, lines: &[(&str, String)]) {
+    let _ = writeln!(out, "{name}:");
+    for (key, value) in lines {
+        let _ = writeln!(out, "  {key}: {value}");
+    }
+}
+
+fn line(out: &mut String, key: &str, value: &str) {
+    let _ = writeln!(out, "{key}: {value}");
+}
+
+fn per_machine(
+    out: &mut String,
+    settings: &Settings,
+    key: &str,
+    value: impl Fn(&SshTarget) -> Option<String>,
+) {
+    let given: Vec<_> = settings
+        .ssh
+        .machines
+        .iter()
+        .filter_map(|(name, target)| value(target).map(|value| (name, value)))
+        .collect();
+    if given.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{key}:");
+    for (name, value) in given {
+        let _ = writeln!(out, "  {}: {value}", text(name.as_str()));
+    }
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a MachineName>) -> String {
+    list(names.map(|name| name.as_str().to_owned()))
+}
+
+fn list(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.map(|word| text(&word)).collect();
+    format!("[{}]", words.join(", "))
+}
+
+fn flow_map<'a>(pairs: impl Iterator<Item = (&'a str, String)>) -> String {
+    let pairs: Vec<String> = pairs.map(|(key, value)| format!("{}: {value}", text(key))).collect();
+    format!("{{{}}}", pairs.join(", "))
+}
+
+/// A text as YAML reads it back: in quotes unless it is plainly a word. Every JSON string is a
+/// YAML string.
+fn text(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    let word = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')
+        && text.chars().all(plain)
+        && text.parse::<f64>().is_err()
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
+        );
+    if word { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
