@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rust::{Kind, PathUse};
+use crate::rust::PathUse;
 use crate::tree::{Offence, Tree};
 
 /// The modules from which a decision is made. They are built without the `shell` feature too.
@@ -49,8 +49,8 @@ pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
             continue;
         }
         let words = rust.tokens.iter().filter(|token| !token.in_test).filter_map(|token| {
-            let Kind::Word(word) = &token.kind else { return None };
-            let (_, instead) = BANNED_WORDS.iter().find(|(banned, _)| banned == word)?;
+            let word = token.word()?;
+            let (_, instead) = BANNED_WORDS.iter().find(|(banned, _)| *banned == word)?;
             Some((token.line, format!("`{word}` in the pure module `{top}`: {instead}")))
         });
         let paths = rust.paths();

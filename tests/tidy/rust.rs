@@ -18,6 +18,13 @@ pub(crate) struct Token {
     module: usize,
 }
 
+impl Token {
+    /// The word, if it is one.
+    pub(crate) fn word(&self) -> Option<&str> {
+        if let Kind::Word(word) = &self.kind { Some(word) } else { None }
+    }
+}
+
 /// What a token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -132,10 +139,7 @@ impl Rust {
 
     /// The word at `index`, if there is one.
     pub(crate) fn word(&self, index: usize) -> Option<&str> {
-        match &self.tokens.get(index)?.kind {
-            Kind::Word(word) => Some(word),
-            _ => None,
-        }
+        self.tokens.get(index)?.word()
     }
 
     fn is(&self, index: usize, kind: &Kind) -> bool {
@@ -271,13 +275,7 @@ const fn brackets(delimiter: Delimiter) -> (char, char) {
 
 /// Whether an attribute says that the next item is for tests only.
 fn marks_a_test(attribute: &[Token]) -> bool {
-    let words: Vec<&str> = attribute
-        .iter()
-        .filter_map(|token| match &token.kind {
-            Kind::Word(word) => Some(word.as_str()),
-            _ => None,
-        })
-        .collect();
+    let words: Vec<&str> = attribute.iter().filter_map(Token::word).collect();
     match words.as_slice() {
         ["test", ..] | ["tokio", "test", ..] => true,
         ["cfg", rest @ ..] => rest.contains(&"test") && !rest.contains(&"not"),
