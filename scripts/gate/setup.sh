@@ -6,6 +6,8 @@
 COMMANDS_HOST='cc:gcc git:git shellcheck:shellcheck python3:python3'
 COMMANDS_ROOT='sshd:openssh-server ssh-keygen:openssh-client dash:dash sudo:sudo flock:util-linux
 	unshare:util-linux ip:iproute2 jq:jq openssl:openssl'
+# In the file that keeps Debian from starting services, so that it is known as ours.
+POLICY_MARK='written by the quality gate of ananke for the time of an installation'
 
 stage_setup() {
 	local missing
@@ -58,10 +60,11 @@ missing_list() {
 install_packages() {
 	local policy=/usr/sbin/policy-rc.d
 	echo "installing $*"
-	if [[ ! -e $policy ]]; then
+	# Somebody else's policy stays. Ours may have been left behind by a run that was killed.
+	if [[ ! -e $policy ]] || grep -q "$POLICY_MARK" "$policy"; then
 		# shellcheck disable=SC2064 # the path is fixed now
 		trap "rm -f $policy" EXIT
-		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		printf '#!/bin/sh\n# %s\nexit 101\n' "$POLICY_MARK" >"$policy"
 		chmod 755 "$policy"
 	fi
 	export DEBIAN_FRONTEND=noninteractive
