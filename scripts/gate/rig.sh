@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# End to end: real machines, a real Kubernetes API, real SSH. The site is the gate's own, so that one which is up
+# for a person is left alone.
+
+RIG_SIZE=tiny
+
+stage_testbed() {
+	need_testbed
+	scripts/testbed build --size "$RIG_SIZE"
+}
+
+stage_rig() {
+	local names
+	need_testbed
+	names=$(targets test)
+	grep -qx rig <<<"$names" || { echo "there is no tests/rig: the end-to-end tests are missing"; return 1; }
+	export TESTBED_DIR=${GATE_TESTBED_DIR:-/var/lib/ananke-testbed-gate}
+	trap 'rig_end $?' EXIT
+	trap 'exit 143' TERM
+	scripts/testbed wipe || true # what an earlier run left behind when it was killed
+	scripts/testbed up --size "$RIG_SIZE"
+	"$CARGO" test --locked --test rig -- --test-threads=1
+}
+
+need_testbed() {
+	[[ -x scripts/testbed ]] || { echo "there is no scripts/testbed: the end-to-end tests can't run"; return 1; }
+}
+
+# After a failure the machines' own words first: nothing of them is left afterwards.
+rig_end() {
+	local node
+	trap - EXIT
+	if (($1 != 0)); then
+		scripts/testbed status || true
+		for node in $(scripts/testbed env --json | python3 -c 'import json, sys
+facts = json.load(sys.stdin)
+print(facts.get("TESTBED_SERVERS", ""), facts.get("TESTBED_AGENTS", ""))' || true); do
+			echo "--- journal of $node"
+			scripts/testbed logs "$node" -n 100 --no-pager || true
+		done
+	fi
+	scripts/testbed wipe || true
+	exit "$1"
+}

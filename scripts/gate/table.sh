@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# The stages in their order, each with its budget in seconds: measured cold on 2 cores, with room to spare.
+# Read by scripts/quality_gate.sh; a stage NAME is the function stage_NAME (with _ for -).
+
+# The whole gate has to end below 75 minutes, cold, on 2 cores. The sums of the budgets below are kept to these
+# shares: set-up and Go builds 18 minutes, cargo 18, tests 6, end-to-end 20. Still free: simulation 5, installer and
+# page 3. What does not fit goes to --full.
+# shellcheck disable=SC2034 # read by scripts/quality_gate.sh
+TOTAL_BUDGET=4500
+
+#  name        budget  in       what it shows
+STAGES='
+   gate            10  host     the gate itself: a failing stage fails, a hanging one is ended
+   setup          180  host     tools and packages are there, installed where that is allowed
+   scripts         15  host     shellcheck finds nothing in any script
+   format          15  host     rustfmt would change nothing
+   policy          30  host     licences, sources and banned crates of every dependency
+   purity          10  host     the pure half has no tokio, kube, russh or hyper in its graph
+   clippy         360  host     no warning, all targets
+   clippy-pure    120  host     no warning in the pure half by itself
+   docs           120  host     the documentation builds, all links lead somewhere
+   generated       30  host     files that are made from others are up to date
+   build          420  host     all tests are built
+   unit            60  host     unit tests of library and program
+   pure            60  host     the same of the pure half, built without the shell
+   tests           60  host     every other test binary: house rules, snapshots
+   real           180  default  tests against real parts: sshd, dash, sudo, file system
+   testbed        900  default  the machines of the testbed are built
+   rig            600  default  end to end on real machines
+   repeat         900  full     unit and real tests five times over: none passes by luck
+   bench         1200  full     benchmarks run and print their figures
+'
+
+# stages_of MODE: the names, in order. A mode has all stages of the smaller ones.
+stages_of() {
+	local name in
+	while read -r name _ in _; do
+		case $1:$in in
+		*:host | default:default | full:*) echo "$name" ;;
+		esac
+	done < <(stage_rows)
+}
+stage_rows() { sed '/^ *$/d' <<<"$STAGES"; }
+# stage_row NAME: budget and the words that say what it shows.
+stage_row() {
+	local name budget what
+	while read -r name budget _ what; do
+		[[ $name != "$1" ]] || { echo "$budget $what"; return; }
+	done < <(stage_rows)
+	return 1
+}

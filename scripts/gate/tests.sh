@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# Everything that runs ananke on this machine. The end-to-end tests are in rig.sh.
+
+# Test binaries with a stage of their own.
+OWN_STAGE='real rig'
+
+stage_build() { "$CARGO" test --locked --no-run --lib --bins --tests; }
+stage_unit() { "$CARGO" test --locked --lib --bins; }
+stage_pure() { "$CARGO" test --locked --no-default-features --lib; }
+
+# All others, found in the manifest: a new test binary is run without a line here.
+stage_tests() {
+	local name names
+	names=$(targets test)
+	for name in $names; do
+		case " $OWN_STAGE " in
+		*" $name "*) ;;
+		*) "$CARGO" test --locked --test "$name" ;;
+		esac
+	done
+}
+
+stage_real() { "$CARGO" test --locked --test real; }
+
+stage_repeat() {
+	local round
+	for round in 1 2 3 4 5; do
+		echo "round $round"
+		stage_unit
+		stage_real
+	done
+}
+
+stage_bench() {
+	local benches
+	benches=$(targets bench)
+	[[ -n $benches ]] || { echo "there are no benchmarks yet"; return 1; }
+	"$CARGO" bench --locked --benches
+}
+
+# targets KIND: their names.
+targets() {
+	"$CARGO" metadata --locked --offline --no-deps --format-version 1 |
+		python3 -c 'import json, sys
+for package in json.load(sys.stdin)["packages"]:
+    for target in package["targets"]:
+        if sys.argv[1] in target["kind"]:
+            print(target["name"])' "$1"
+}

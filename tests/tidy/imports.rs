@@ -1,0 +1,176 @@
+//! Who may import whom. The rings of `src/ARCHITECTURE.md`, as a table.
+
+use std::collections::BTreeSet;
+
+use crate::rust::{PathUse, Rust};
+use crate::tree::{Offence, Source, Tree};
+
+/// Top-level module, and which other ones it may name. A new module needs a row.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    // The pure half.
+    ("model", &[]),
+    ("config", &["model"]),
+    ("checks", &["model"]),
+    ("remedies", &["model", "checks"]),
+    ("gates", &["model", "checks", "remedies"]),
+    ("decide", &["model", "checks", "remedies", "gates"]),
+    // The words for what was decided come from the declarations.
+    ("report", &["model", "checks", "remedies", "gates"]),
+    // The decision function is an argument of a replay, so that it needs no other module.
+    ("replay", &["model"]),
+    // The shell.
+    ("ports", &["model"]),
+    ("engine", &["model", "gates", "decide", "report", "ports"]),
+    ("adapters", &["model", "config", "ports"]),
+    ("cli", &["model", "config", "report"]),
+    ("app", EVERYTHING),
+    ("main", &["app"]),
+];
+
+const EVERYTHING: &[&str] = &[
+    "model", "config", "checks", "remedies", "gates", "decide", "report", "replay", "ports",
+    "engine", "adapters", "cli",
+];
+
+/// Crates that one folder wraps, so that their next version changes one folder only.
+const WRAPPED: &[(&str, &str)] = &[
+    ("kube", "crate::adapters::kube"),
+    ("k8s_openapi", "crate::adapters::kube"),
+    ("russh", "crate::adapters::ssh"),
+];
+
+/// Every import that points outward.
+pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
+    let mut found = Vec::new();
+    for (file, rust) in tree.rust().filter(|(file, _)| file.path.starts_with("src/")) {
+        found
+            .extend(rust.error.iter().map(|error| file.offence(1, format!("unreadable: {error}"))));
+        let Some(top) = rust.module().get(1) else { continue };
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| name == top) else {
+            let what =
+                format!("`{top}` has no row in MAY_IMPORT of tests/tidy/imports.rs: add one");
+            found.push(file.offence(1, what));
+            continue;
+        };
+        let mut seen = BTreeSet::new();
+        for path in rust.paths() {
+            let bad = outward(top, allowed, &path)
+                .or_else(|| sideways(rust, &path))
+                .or_else(|| unwrapped(rust, &path));
+            if let Some(what) = bad
+                && seen.insert((path.line, what.clone()))
+            {
+                found.push(file.offence(path.line, what));
+            }
+        }
+    }
+    found.extend(tree.rust().filter(|(file, _)| file.path == "src/lib.rs").flat_map(unlisted));
+    found
+}
+
+/// A path into a module that is not in the row.
+fn outward(top: &str, allowed: &[&str], path: &PathUse) -> Option<String> {
+    let [head, module, ..] = path.segments.as_slice() else { return None };
+    let ours = head == "crate" || head == env!("CARGO_PKG_NAME");
+    let known = MAY_IMPORT.iter().any(|(name, _)| name == module);
+    (ours && known && module != top && !allowed.contains(&module.as_str()))
+        .then(|| format!("`{top}` may not import `{module}`"))
+}
+
+/// A path from one adapter into another.
+fn sideways(rust: &Rust, path: &PathUse) -> Option<String> {
+    let [_, top, own, ..] = rust.module() else { return None };
+    let [head, module, other, ..] = path.segments.as_slice() else { return None };
+    (top == "adapters" && head == "crate" && module == "adapters" && own != other)
+        .then(|| format!("adapter `{own}` may not import adapter `{other}`: go through a port"))
+}
+
+/// A path into a crate that another folder wraps. A module of ours with the same name is no such.
+fn unwrapped(rust: &Rust, path: &PathUse) -> Option<String> {
+    let (name, home) = WRAPPED.iter().find(|(name, _)| path.segments[0] == *name)?;
+    let module = rust.module().join("::");
+    if module == *home || module.starts_with(&format!("{home}::")) {
+        return None;
+    }
+    let is_ours = rust.declared_modules().iter().any(|it| it.ends_with(&format!("::{name}")))
+        || rust.paths().iter().any(|other| {
+            other.segments[0] == "crate" && other.segments.last().is_some_and(|it| it == name)
+        });
+    (!is_ours).then(|| format!("only `{home}` may use the crate `{name}`"))
+}
+
+/// A module of the library without a row.
+fn unlisted((file, rust): (&Source, &Rust)) -> Vec<Offence> {
+    let has_row =
+        |module: &str| MAY_IMPORT.iter().any(|(name, _)| format!("crate::{name}") == module);
+    let declared = rust.declared_modules().into_iter();
+    declared
+        .filter(|module| !has_row(module))
+        .map(|module| file.offence(1, format!("`{module}` has no row in MAY_IMPORT")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::places;
+
+    fn caught(path: &str, text: &str) -> Vec<String> {
+        offences(&Tree::sample(&[(path, text)])).into_iter().map(|it| it.what).collect()
+    }
+
+    #[test]
+    fn an_outward_import_is_caught_however_it_is_written() {
+        let cases = [
+            "use crate::decide::tick;",
+            "use crate::{model::ids, decide::{self, tick}};",
+            "use super::super::decide::tick;",
+            "fn f() { crate::decide::tick() }",
+            "m!(crate::decide::tick());",
+            "use ananke::decide::tick;",
+            "#[cfg(test)] mod tests { use crate::decide::tick; }",
+        ];
+        for text in cases {
+            assert_eq!(
+                caught("src/gates/nodes.rs", text),
+                ["`gates` may not import `decide`"],
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn inward_imports_and_own_ones_are_let_through() {
+        let text = "use crate::{checks::ssh, model::ids};\nuse super::Gate;\nuse crate::gates::x;";
+        assert!(caught("src/gates/nodes.rs", text).is_empty());
+    }
+
+    #[test]
+    fn an_adapter_that_names_another_is_caught() {
+        let sideways = ["adapter `ssh` may not import adapter `guard`: go through a port"];
+        assert_eq!(caught("src/adapters/ssh/client.rs", "use super::super::guard::G;"), sideways);
+        assert_eq!(caught("src/adapters/ssh.rs", "use super::guard::G;"), sideways);
+        assert_eq!(caught("src/adapters/ssh/mod.rs", "use crate::adapters::guard::G;"), sideways);
+        assert!(caught("src/adapters/ssh/client.rs", "use super::keys::K;").is_empty());
+        assert!(caught("src/adapters/mod.rs", "pub mod ssh; pub use ssh::Client;").is_empty());
+    }
+
+    #[test]
+    fn a_wrapped_crate_outside_of_its_folder_is_caught() {
+        let kube = ["only `crate::adapters::kube` may use the crate `kube`"];
+        assert_eq!(caught("src/engine/run.rs", "use kube::Client;"), kube);
+        assert!(caught("src/adapters/kube/link.rs", "use kube::Client;").is_empty());
+        assert!(
+            caught("src/app/wire.rs", "use crate::adapters::kube; fn f() { kube::go() }")
+                .is_empty()
+        );
+        assert!(caught("src/adapters/mod.rs", "pub mod kube; pub use kube::Link;").is_empty());
+    }
+
+    #[test]
+    fn a_module_without_a_row_is_caught() {
+        let tree =
+            Tree::sample(&[("src/lib.rs", "pub mod model; pub mod extra;"), ("src/extra.rs", "")]);
+        assert_eq!(places(&offences(&tree)), ["src/extra.rs:1", "src/lib.rs:1"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! Every unit is in its list and every file in its module, so that nothing written is forgotten.
+
+use std::collections::BTreeSet;
+
+use crate::rust::Kind;
+use crate::tree::{Offence, Source, Tree};
+
+/// Folder of units, and the name of the declaration that each file in it has.
+const UNITS: [(&str, &str); 3] =
+    [("src/gates", "GATE"), ("src/checks", "CHECK"), ("src/remedies", "REMEDY")];
+
+/// Everything that is written and not listed.
+pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
+    let units =
+        UNITS.into_iter().flat_map(|(folder, declaration)| unlisted(tree, folder, declaration));
+    units.chain(orphans(tree)).collect()
+}
+
+/// Units without a line `&name::DECLARATION` in the list of their folder.
+fn unlisted(tree: &Tree, folder: &str, declaration: &str) -> Vec<Offence> {
+    let list_path = format!("{folder}/mod.rs");
+    let listed = tree.get(&list_path).map(|list| listed(list, declaration)).unwrap_or_default();
+    let mut found = Vec::new();
+    for file in &tree.files {
+        let Some(name) = unit_name(folder, &file.path) else { continue };
+        if !declares(file, declaration) {
+            found.push(file.offence(1, format!("no `pub static {declaration}`: one unit a file")));
+        }
+        if !listed.contains(name) {
+            let what =
+                format!("not registered: add `&{name}::{declaration}` to ALL in {list_path}");
+            found.push(file.offence(1, what));
+        }
+    }
+    found
+}
+
+/// `nodes` for `src/gates/nodes.rs` and for `src/gates/nodes/mod.rs`.
+fn unit_name<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
+    let rest = path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".rs")?;
+    let name = rest.strip_suffix("/mod").unwrap_or(rest);
+    (name != "mod" && !name.contains('/')).then_some(name)
+}
+
+fn declares(file: &Source, declaration: &str) -> bool {
+    file.rust.iter().any(|rust| {
+        (0..rust.tokens.len()).any(|index| {
+            rust.word(index) == Some("static") && rust.word(index + 1) == Some(declaration)
+        })
+    })
+}
+
+/// The names in `ALL`.
+fn listed(list: &Source, declaration: &str) -> BTreeSet<String> {
+    let Some(rust) = &list.rust else { return BTreeSet::new() };
+    let find = |from: usize, kind: Kind| {
+        (from..rust.tokens.len()).find(|index| rust.tokens[*index].kind == kind)
+    };
+    // Behind the `=`, since the type of the list has brackets of its own.
+    let open = find(0, Kind::Word("ALL".to_owned()))
+        .and_then(|name| find(name, Kind::Punct('=')))
+        .and_then(|equals| find(equals, Kind::Open('[')));
+    let entries = open.into_iter().flat_map(|open| open..rust.behind(open));
+    entries
+        .filter(|index| rust.word(index + 3) == Some(declaration))
+        .filter_map(|index| rust.word(index).map(str::to_owned))
+        .collect()
+}
+
+/// Rust files that no `mod` line names, which nobody compiles.
+fn orphans(tree: &Tree) -> Vec<Offence> {
+    let declared: BTreeSet<String> =
+        tree.rust().flat_map(|(_, rust)| rust.declared_modules()).collect();
+    let is_root = |path: &str| {
+        let below_tests = path.strip_prefix("tests/");
+        ["src/lib.rs", "src/main.rs"].contains(&path)
+            || below_tests.is_some_and(|rest| !rest.contains('/') || rest.ends_with("/main.rs"))
+            || path.starts_with("benches/")
+    };
+    tree.rust()
+        .filter(|(file, rust)| {
+            !is_root(&file.path) && !declared.contains(&rust.module().join("::"))
+        })
+        .map(|(file, _)| file.offence(1, "no `mod` line names this file: nobody compiles it"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::places;
+
+    const LIST: &str = "pub mod nodes; pub mod soak; pub static ALL: &[&Gate] = &[&nodes::GATE];";
+    const UNIT: &str = "pub static GATE: Gate = Gate {};";
+
+    #[test]
+    fn a_unit_outside_of_the_list_is_caught() {
+        let tree = Tree::sample(&[
+            ("src/lib.rs", "pub mod gates;"),
+            ("src/gates/mod.rs", LIST),
+            ("src/gates/nodes.rs", UNIT),
+            ("src/gates/soak.rs", UNIT),
+        ]);
+        let found = offences(&tree);
+        assert_eq!(places(&found), ["src/gates/soak.rs:1"]);
+        assert!(found[0].what.contains("`&soak::GATE`"), "{}", found[0]);
+    }
+
+    #[test]
+    fn a_file_without_a_declaration_is_caught() {
+        let tree = Tree::sample(&[
+            ("src/lib.rs", "pub mod gates;"),
+            ("src/gates/mod.rs", "mod nodes; static ALL: &[&Gate] = &[&nodes::GATE];"),
+            ("src/gates/nodes.rs", "pub fn f() {}"),
+        ]);
+        assert_eq!(places(&offences(&tree)), ["src/gates/nodes.rs:1"]);
+    }
+
+    #[test]
+    fn a_folder_without_units_is_let_through() {
+        let tree =
+            Tree::sample(&[("src/lib.rs", "pub mod gates;"), ("src/gates/mod.rs", "//! stub")]);
+        assert!(offences(&tree).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_nobody_compiles_is_caught() {
+        let tree = Tree::sample(&[
+            ("src/lib.rs", "pub mod model;"),
+            ("src/model/mod.rs", "pub mod ids;"),
+            ("src/model/ids.rs", ""),
+            ("src/model/old.rs", ""),
+            ("tests/real/main.rs", "mod ssh;"),
+            ("tests/real/ssh.rs", ""),
+            ("tests/real/lost.rs", ""),
+            ("tests/rig.rs", "mod scene;"),
+            ("tests/scene/mod.rs", ""),
+        ]);
+        assert_eq!(places(&offences(&tree)), ["src/model/old.rs:1", "tests/real/lost.rs:1"]);
+    }
+}
