@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use super::protocol::WORD_LIMIT;
 use super::{LOCK, SOCKET};
 
-/// Nobody but the owner may connect.
-const SOCKET_MODE: u32 = 0o600;
+/// Nobody but the owner may connect, or take the lock.
+const FILE_MODE: u32 = 0o600;
 
 /// The same for a run directory that we make ourselves.
 const DIR_MODE: u32 = 0o700;
@@ -62,7 +62,7 @@ pub(super) async fn bind_socket(run_dir: &Path) -> Result<Bound, BindError> {
     let listener = UnixListener::bind(&socket).map_err(failed)?;
     // Between these two lines the umask decides who may connect; the peer's credentials are
     // checked in any case.
-    std::fs::set_permissions(&socket, Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
+    std::fs::set_permissions(&socket, Permissions::from_mode(FILE_MODE)).map_err(failed)?;
     Ok(Bound { listener, socket, lock })
 }
 
@@ -81,10 +81,12 @@ fn make_dir(dir: &Path) -> Result<(), BindError> {
     Ok(())
 }
 
-/// A lock says more than a socket that answers: it also holds for a daemon that hangs.
+/// A lock says more than a socket that answers: it also holds for a daemon that hangs. Nobody else
+/// may open the file, or they could take the lock.
 fn take_lock(path: &Path) -> Result<File, BindError> {
     let failed = |source| io_error(path, source);
-    let lock = File::options().create(true).append(true).open(path).map_err(failed)?;
+    let lock =
+        File::options().create(true).append(true).mode(FILE_MODE).open(path).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(BindError::OtherDaemon(path.to_owned())),

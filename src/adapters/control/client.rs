@@ -17,7 +17,8 @@ use crate::model::record::TickRecord;
 use crate::model::tick::Order;
 
 /// A connection to the daemon of this host. Dropping it ends nothing but the connection: the
-/// daemon and what it was ordered to do go on.
+/// daemon and what it was ordered to do go on. Requests follow each other without a pause: the
+/// daemon hangs up on a client that says nothing for five seconds.
 #[derive(Debug)]
 pub struct ControlClient {
     lines: Lines<UnixStream>,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::bind::{BindError, Bound, bind_socket, may_connect};
@@ -160,6 +160,10 @@ async fn accept_all(listener: UnixListener, desk: Desk) {
     let mut news = desk.news.clone();
     let mut clients = JoinSet::new();
     loop {
+        // Those who have left don't count against the limit.
+        while let Some(left) = clients.try_join_next() {
+            note(left);
+        }
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((mut stream, _)) if clients.len() >= CLIENTS => {
@@ -173,7 +177,7 @@ async fn accept_all(listener: UnixListener, desk: Desk) {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(_) = clients.join_next() => {}
+            Some(left) = clients.join_next() => note(left),
             () = over(&mut news) => break,
         }
     }
@@ -181,6 +185,13 @@ async fn accept_all(listener: UnixListener, desk: Desk) {
     let farewell = async { while clients.join_next().await.is_some() {} };
     if timeout(FAREWELL, farewell).await.is_err() {
         tracing::debug!("a client did not read the last line");
+    }
+}
+
+/// A client's task ends without a word, unless it had a defect.
+fn note(left: Result<(), JoinError>) {
+    if let Err(error) = left {
+        tracing::error!(%error, "serving a control client failed");
     }
 }
 
@@ -312,11 +323,8 @@ impl Desk {
 /// Why an order does not even reach the loop.
 fn objection(stance: Stance, order: &Order) -> Option<String> {
     let texts: &[&String] = match order {
-        Order::Startup { by } if stance == Stance::Observes => {
-            return Some(format!(
-                "the daemon only observes: it was started without --execute, and starts nothing \
-                 for {by:.40}"
-            ));
+        Order::Startup { .. } if stance == Stance::Observes => {
+            return Some("the daemon only observes: it was started without --execute".to_owned());
         }
         Order::Startup { by } | Order::Resume { by } | Order::ClearIntent { by } => &[by],
         Order::Pause { by, why } => &[by, why],

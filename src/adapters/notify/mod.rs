@@ -16,12 +16,9 @@ use crate::model::time::{Moment, Span};
 
 pub use document::{DOCUMENT_LIMIT, Document, DocumentAlarm, DocumentTried, VERSION};
 
-/// How long one run of the notify command may take. Mail and chat gateways answer within seconds;
-/// after that the next alarm is worth more.
-const COMMAND_LIMIT: Span = Span::secs(30);
-
-/// How long wall(1) may take.
-const WALL_LIMIT: Span = Span::secs(15);
+/// How long each way may take for one notice. Mail and chat gateways answer within seconds; after
+/// that the next alarm is worth more.
+const DELIVERY_LIMIT: Span = Span::secs(30);
 
 /// wall(1) gives up a blocked terminal after this many seconds; its own default is 300.
 const WALL_TIMEOUT_SECS: &str = "10";
@@ -39,19 +36,21 @@ const WALL_LINE: usize = 200;
 const LOGGED_OUTPUT: usize = 500;
 
 /// By which ways people are told, besides the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Means {
     /// Program and arguments: gets one [`Document`] as JSON on stdin.
     pub command: Option<Vec<String>>,
     /// Program and arguments: gets a short text on stdin.
     pub wall: Option<Vec<String>>,
+    /// How long each of them may take for one notice, before it is killed.
+    pub limit: Span,
 }
 
 impl Means {
-    /// As the settings say: `notify_command`, `notify_wall`.
+    /// As the settings say (`notify_command`, `notify_wall`), with 30 seconds for each.
     pub fn from_settings(command: Option<Vec<String>>, wall: bool) -> Self {
         let wall = wall.then(|| ["wall", "-t", WALL_TIMEOUT_SECS].map(str::to_owned).to_vec());
-        Self { command, wall }
+        Self { command, wall, limit: DELIVERY_LIMIT }
     }
 }
 
@@ -135,12 +134,12 @@ async fn deliver_all(means: Means, mut notices: mpsc::Receiver<Notice>) {
     while let Some(notice) = notices.recv().await {
         let wall = async {
             if let Some(line) = means.wall.as_ref().filter(|_| !wall_missing) {
-                wall_missing = told_wall(line, &notice).await;
+                wall_missing = told_wall(line, &notice, means.limit).await;
             }
         };
         let command = async {
             if let Some(line) = &means.command {
-                told_command(line, &notice).await;
+                told_command(line, &notice, means.limit).await;
             }
         };
         tokio::join!(wall, command);
@@ -148,8 +147,8 @@ async fn deliver_all(means: Means, mut notices: mpsc::Receiver<Notice>) {
 }
 
 /// Says whether wall(1) is missing: that is logged once.
-async fn told_wall(line: &[String], notice: &Notice) -> bool {
-    match start(line, wall_text(notice).into_bytes(), WALL_LIMIT).await {
+async fn told_wall(line: &[String], notice: &Notice, limit: Span) -> bool {
+    match start(line, wall_text(notice).into_bytes(), limit).await {
         Ok(()) => false,
         Err(DeliveryError::Process(ProcessError::Missing { program })) => {
             tracing::warn!("{program} is not installed; people at terminals are not told");
@@ -162,9 +161,9 @@ async fn told_wall(line: &[String], notice: &Notice) -> bool {
     }
 }
 
-async fn told_command(line: &[String], notice: &Notice) {
+async fn told_command(line: &[String], notice: &Notice, limit: Span) {
     let told = match Document::of(notice).to_json() {
-        Ok(json) => start(line, json, COMMAND_LIMIT).await,
+        Ok(json) => start(line, json, limit).await,
         Err(error) => Err(DeliveryError::Document(error)),
     };
     match told {
