@@ -330,11 +330,16 @@ async fn leases_are_read_only_while_they_are_wanted() {
 #[tokio::test(start_paused = true)]
 async fn every_answer_to_a_write_is_classified() {
     let says = |code, message: &str| Mode::Says(code, json!({ "message": message }).to_string());
+    let whole_422 = |details| {
+        let status = json!({"kind": "Status", "reason": "Invalid", "details": details});
+        Mode::Says(422, status.to_string())
+    };
     let table = [
         (Mode::Well, "done", ""),
         (says(409, "the object has been modified"), "refused", "changed meanwhile"),
-        (says(422, "testing path /metadata/resourceVersion: test failed"), "refused", "meanwhile"),
-        (says(422, "Node \"n1\" is invalid: spec: test"), "failed", "invalid"),
+        (whole_422(json!({})), "refused", "changed meanwhile"),
+        (whole_422(json!({"name": "n1", "causes": []})), "failed", "422"),
+        (says(422, "no details at all"), "failed", "no details"),
         (says(404, "nodes \"n1\" not found"), "refused", "not there"),
         (says(403, "may not"), "failed", "RBAC"),
         (says(401, "Unauthorized"), "failed", "credentials"),

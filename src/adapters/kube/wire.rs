@@ -177,10 +177,6 @@ fn blind_of_error(error: &(dyn StdError + 'static)) -> Option<Blind> {
             return Some(blind_of_tls(tls));
         }
         let Some(io) = cause.downcast_ref::<std::io::Error>() else { continue };
-        // An io::Error's source() skips the error that it carries.
-        if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Some(blind_of_tls(tls));
-        }
         if io.kind() == std::io::ErrorKind::TimedOut {
             return Some(Blind::new(BlindKind::TimedOut, "no answer in time"));
         }
@@ -222,7 +218,11 @@ fn causes<'a>(
     // Bounded, in case a source leads back to itself.
     std::iter::from_fn(move || {
         let error = next?;
-        next = error.source();
+        // An io::Error's source() skips the error that it carries.
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(carried) => Some(carried),
+            None => error.source(),
+        };
         Some(error)
     })
     .take(16)
