@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a container image as a docker-archive, from plain files and without a container tool.
 
-usage: build.py OUT.tar NAME:TAG --cmd WORD... [--file SOURCE=TARGET]... 
+usage: build.py OUT.tar NAME:TAG --cmd WORD... [--file SOURCE=TARGET]...
 
 Each image carries its own name as a label. Since Kubernetes 1.35 the kubelet keeps its records of pulls by image id,
 so two names for the same bytes would be taken for one image."""
@@ -45,7 +45,7 @@ def main():
     data = layer([item.split("=", 1) for item in args.file])
     config = json.dumps({
         "architecture": "amd64", "os": "linux",
-        "config": {"Entrypoint": args.cmd, "Env": ["PATH=/bin"], "Labels": {"rig.test/name": args.name}},
+        "config": {"Entrypoint": args.cmd, "Env": ["PATH=/bin:/usr/bin"], "Labels": {"rig.test/name": args.name}},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(data).hexdigest()]},
     }).encode()
     config_name = hashlib.sha256(config).hexdigest() + ".json"

@@ -6,43 +6,26 @@ CORE_PROGRAMS=(etcd etcdctl kube-apiserver kube-controller-manager kube-schedule
 
 programs_of() { # SIZE
 	echo "${CORE_PROGRAMS[*]}"
-	[[ $1 == tiny ]] || echo kustomize-controller
-	[[ $1 != big ]] || echo kube-proxy
+	[[ $1 == tiny ]] || echo kube-proxy coredns kustomize-controller
+	[[ $1 != big ]] || echo registry
 }
 
 tools_path() {
 	echo "$TESTBED_CACHE/bin/rigtools-$(cat "$LIB/../tools/"*.go "$LIB/../tools/go.mod" | sha256sum | cut -c1-8)"
 }
-tools_build() {
-	local out
-	out=$(tools_path)
+own_build() { # OUT FOLDER
+	local out=$1
 	[[ -x $out ]] && return
 	go_env
 	mkdir -p "$TESTBED_CACHE/bin"
-	(cd "$LIB/../tools" && CGO_ENABLED=0 nice -n "$BUILD_NICE" go build -trimpath -ldflags="-s -w" -o "$out.new" .) ||
-		die "building the testbed's own tools failed"
+	(cd "$LIB/../$2" && GOFLAGS=-buildvcs=false CGO_ENABLED=0 nice -n "$BUILD_NICE" go build -trimpath -ldflags="-s -w" -o "$out.new" .) ||
+		die "building $2 failed"
 	mv "$out.new" "$out"
 }
 
-# Images that a node has on its own disk, as k3s' agent/images: imported at every start of the node.
-images_path() {
-	echo "$TESTBED_CACHE/images-$(cat "$(tools_path)" "$LIB/../images/build.py" "${BASH_SOURCE[0]}" | sha256sum | cut -c1-8)"
-}
-images_build() {
-	local out tools
-	out=$(images_path)
-	tools=$(tools_path)
-	[[ -d $out ]] && return
-	rm -rf "$out.new" && mkdir -p "$out.new"
-	image() { # FILE NAME CMD...
-		local file=$1 name=$2
-		shift 2
-		python3 "$LIB/../images/build.py" "$out.new/$file.tar" "$name" \
-			--file "$tools=/bin/rigtools" --file /bin/busybox=/bin/busybox --cmd "$@"
-	}
-	image pause rig.test/pause:1 /bin/rigtools pause
-	image app rig.test/app:1 /bin/rigtools serve :8080 app
-	mv "$out.new" "$out"
+# The stand-in for Flux's source-controller, a module of its own because it needs a git library.
+source_path() {
+	echo "$TESTBED_CACHE/bin/source-controller-$(cat "$LIB/../source/"*.go "$LIB/../source/go.mod" | sha256sum | cut -c1-8)"
 }
 
 # build_missing SIZE: what of it the cache lacks, in words; empty when all is there.
@@ -52,6 +35,7 @@ build_missing() {
 	# shellcheck disable=SC2046 # names without blanks
 	for p in $(programs_of "$1"); do [[ -x $(go_artefact "$p") ]] || echo "$p"; done
 	[[ -x $(tools_path) ]] || echo "tools"
+	[[ $1 == tiny || -x $(source_path) ]] || echo "source-controller"
 }
 
 build_all() { # SIZE
@@ -66,9 +50,11 @@ build_all() { # SIZE
 		base_build
 		# shellcheck disable=SC2046
 		go_build $(programs_of "$1")
-		tools_build
+		own_build "$(tools_path)" tools
+		[[ $1 == tiny ]] || own_build "$(source_path)" source
 		exec 8>&-
 		say "built in $((SECONDS - started)) s"
 	fi
-	images_build
+	[[ $1 == tiny ]] || flux_crds_build
+	images_build "$1"
 }

@@ -57,6 +57,7 @@ background() {
 	local name=$1
 	shift
 	pid_of "$RUN/$name.pid" >/dev/null && return
+	rm -f "$RUN/$name.pid"
 	(
 		exec 9>&- 8>&-
 		cgroup_enter host

@@ -62,7 +62,7 @@ disk_node() {
 		echo "NAME=$name"
 		echo "NODE_IP=${IP[$name]}"
 		echo "SERVERS='$(servers_with_ip)'"
-		echo "KUBE_PROXY=$([[ $SIZE == big ]] && echo yes || echo no)"
+		echo "KUBE_PROXY=$([[ $SIZE == tiny ]] && echo no || echo yes)"
 	} >"$disk/etc/rig/node.env"
 	cp "$PKI/ca.crt" "$tls/client-ca.crt"
 	install -m 600 "$PKI/node-$name.crt" "$tls/serving-kubelet.crt"

@@ -65,7 +65,7 @@ programs_link() {
 	# shellcheck disable=SC2046
 	for p in $(programs_of "$SIZE"); do link_or_copy "$(go_artefact "$p")" "$TESTBED_DIR/bin/$p"; done
 	link_or_copy "$(tools_path)" "$TESTBED_DIR/bin/rigtools"
-	for p in "$(images_path)"/*.tar; do link_or_copy "$p" "$TESTBED_DIR/images/${p##*/}"; done
+	for p in "$(images_path "$SIZE")"/node/*.tar; do link_or_copy "$p" "$TESTBED_DIR/images/${p##*/}"; done
 }
 link_or_copy() {
 	[[ $1 -ef $2 ]] && return

@@ -10,6 +10,8 @@ KUBERNETES_STAGING=v0.36.3
 ETCD_VERSION=v3.7.3
 KUSTOMIZE_CONTROLLER_VERSION=v1.9.5
 SOURCE_CONTROLLER_VERSION=v1.8.5 # only its CRDs: see the README for why the program itself is a stand-in
+COREDNS_VERSION=v1.15.0
+REGISTRY_VERSION=v3.1.2
 GO_MINIMUM=1.26
 DEBIAN_SUITE=bookworm
 # Raise this when the recipe of the base image changes in a way that the package list does not show.
