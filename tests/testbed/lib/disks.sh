@@ -56,7 +56,7 @@ disk_node() {
 	k3s=$disk/var/lib/rancher/k3s
 	tls=$k3s/agent
 	mkdir -p "$tls/images" "$disk/etc/rancher/k3s" "$disk/etc/rancher/node" "$disk/usr/local/bin" \
-		"$disk/etc/systemd/system/multi-user.target.wants" "$disk/etc/cni/net.d" "$disk/etc/containerd"
+		"$disk/etc/systemd/system/multi-user.target.wants" "$disk/etc/cni/net.d" "$disk/etc/containerd" "$disk/var/lib/site"
 	chmod 700 "$disk/etc/rancher/k3s"
 	{
 		echo "NAME=$name"
@@ -79,6 +79,7 @@ disk_node() {
 	install -m 755 "$MACHINE/k3s-killall.sh" "$disk/usr/local/bin/k3s-killall.sh"
 	ln -sf k3s "$disk/usr/local/bin/kubectl"
 	ln -sf k3s "$disk/usr/local/bin/ctr"
+	disk_registry "$disk" "${IP[$name]}"
 	disk_unit "$disk" rig-cgroups.service
 	if [[ $role == server ]]; then
 		disk_server "$name" "$disk" "$k3s/server"

@@ -15,6 +15,7 @@ flux_up() {
 	[[ -s $dir/password ]] || (umask 077 && openssl rand -hex 16 >"$dir/password")
 	flux_render "$dir"
 	kube apply -f "$dir/site/dns.yaml" -f "$dir/crds" --server-side >/dev/null
+	[[ $SIZE != big ]] || registry_up "$dir"
 	flux_secrets
 	kube apply -f "$dir/repo/infra/git" >/dev/null
 	kube apply -f "$dir/site/flux.yaml" >/dev/null
@@ -35,6 +36,7 @@ flux_render() {
 	rm -rf "$dir/site" "$dir/repo" "$dir/crds"
 	cp -r "$LIB/../site" "$LIB/../repo" "$dir/"
 	grep -rlE '@[A-Z]+@' "$dir/site" "$dir/repo" | xargs -r sed -i -e "s|@IMAGES@|$prefix|g" -e "s|@ELECT@|$elect|g"
+	[[ $SIZE == big ]] || rm -rf "$dir/repo/infra/registry" "$dir/repo/clusters/site/registry.yaml"
 	mkdir -p "$dir/crds"
 	for mod in "source-controller@$SOURCE_CONTROLLER_VERSION" "kustomize-controller@$KUSTOMIZE_CONTROLLER_VERSION"; do
 		cp "$TESTBED_CACHE/crds-$mod"/*.yaml "$dir/crds/"

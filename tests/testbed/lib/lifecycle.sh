@@ -35,6 +35,7 @@ cmd_up() {
 	if [[ $SIZE == big ]]; then virtual_address_up; fi
 	for name in "${MACHINES[@]}"; do machine_on "$name"; done
 	power_up
+	wake_up
 	mark "$started" "machines are powered on"
 	for name in "${MACHINES[@]}"; do wait_for 60 "SSH on $name" ssh_answers "$name"; done
 	mark "$started" "SSH answers on all"
