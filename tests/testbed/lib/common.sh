@@ -15,6 +15,7 @@ proc_start() {
 	local stat
 	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
 	stat=${stat##*) } # the name before it may contain blanks
+	[[ $stat != Z* ]] || return 1 # dead, only not yet collected by its parent
 	cut -d' ' -f20 <<<"$stat"
 }
 pid_write() { echo "$2 $(proc_start "$2")" >"$1.new" && mv "$1.new" "$1"; }
@@ -74,4 +75,4 @@ background_end() {
 	fi
 	rm -f "$RUN/$1.pid"
 }
-process_gone() { ! kill -0 "$1" 2>/dev/null; }
+process_gone() { ! proc_start "$1" >/dev/null; }

@@ -84,7 +84,7 @@ flux_push() {
 # before a power failure.
 flux_ready() {
 	local head
-	head=main@sha1:$(site_git rev-parse HEAD)
+	head=main@sha1:$(site_git ls-remote "$(git_url)" refs/heads/main 2>/dev/null | cut -f1) || return 1
 	kube get gitrepositories,kustomizations -A --request-timeout=3s -o json 2>/dev/null | jq -e --arg head "$head" '
 		(.items | length) > 10 and all(.items[];
 			any(.status.conditions[]?; .type == "Ready" and .status == "True")

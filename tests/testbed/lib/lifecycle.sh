@@ -88,9 +88,8 @@ nodes_fresh() {
 }
 
 take_down() {
-	local name pid
-	for name in "${MACHINES[@]}"; do [[ ! -d $TESTBED_DIR/machines/$name ]] || machine_cut "$name" & done
-	wait
+	local pid
+	machines_cut "${MACHINES[@]}"
 	power_down
 	for pid in "$RUN"/*.pid; do
 		[[ -e $pid ]] || continue

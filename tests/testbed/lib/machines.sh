@@ -79,6 +79,16 @@ machine_cut() {
 	network_link "$name" down 2>/dev/null || true
 }
 
+# All at once. Waits for these only: `up` has other children, which stay.
+machines_cut() {
+	local name pids=()
+	for name in "$@"; do
+		machine_cut "$name" &
+		pids+=("$!")
+	done
+	((${#pids[@]} == 0)) || wait "${pids[@]}"
+}
+
 ssh_answers() { in_site timeout 2 bash -c "</dev/tcp/${IP[$1]}/$SSH_PORT" 2>/dev/null; }
 
 cmd_node_on() {
@@ -89,8 +99,7 @@ cmd_node_on() {
 cmd_node_cut() {
 	local name
 	for name in "$@"; do need_machine "$name"; done
-	for name in "$@"; do machine_cut "$name" & done
-	wait
+	machines_cut "$@"
 }
 cmd_node_freeze() { need_machine "$1" && cgroup_freeze "$1" FROZEN; }
 cmd_node_thaw() { need_machine "$1" && cgroup_freeze "$1" THAWED; }

@@ -91,8 +91,7 @@ ups_empty() {
 	[[ $(ups_get "$ups" ups.status) == *OB* && $(ups_get "$ups" battery.charge) == 0 ]] || return 0
 	for name in "${MACHINES[@]}"; do [[ ${FED_BY[$name]} != "$ups" ]] || dark+=("$name"); done
 	say "$ups is empty: ${dark[*]} go dark"
-	for name in "${dark[@]}"; do machine_cut "$name" & done
-	wait
+	machines_cut "${dark[@]}"
 }
 
 cmd_ups_set() { # UPS VAR VALUE...
