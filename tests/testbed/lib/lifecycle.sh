@@ -25,6 +25,7 @@ cmd_up() {
 	trap 'exit 130' INT TERM
 	echo "$SIZE" >"$TESTBED_DIR/size"
 	mkdir -p "$RUN" "$TESTBED_DIR/machines"
+	host_up
 	programs_link
 	access_up
 	pki_up
@@ -101,6 +102,7 @@ take_down() {
 	wait_for 10 "the site's processes to end" cgroup_empty || true
 	network_down
 	cgroups_remove
+	host_down
 }
 cgroup_empty() { [[ -z $(cgroup_pids) ]]; }
 
