@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# `build`: everything that takes long, once, into the cache. Each artefact is made under another name and renamed when
+# it is whole, so a build that was killed is simply gone on with.
+
+CORE_PROGRAMS=(etcd etcdctl kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl)
+
+programs_of() { # SIZE
+	echo "${CORE_PROGRAMS[*]}"
+	[[ $1 == tiny ]] || echo kube-proxy coredns kustomize-controller
+	[[ $1 != big ]] || echo registry
+}
+
+tools_path() {
+	echo "$TESTBED_CACHE/bin/rigtools-$(cat "$LIB/../tools/"*.go "$LIB/../tools/go.mod" | sha256sum | cut -c1-8)"
+}
+own_build() { # OUT FOLDER
+	local out=$1
+	[[ -x $out ]] && return
+	go_env
+	mkdir -p "$TESTBED_CACHE/bin"
+	(cd "$LIB/../$2" && GOFLAGS=-buildvcs=false CGO_ENABLED=0 nice -n "$BUILD_NICE" go build -trimpath -ldflags="-s -w" -o "$out.new" .) ||
+		die "building $2 failed"
+	mv "$out.new" "$out"
+}
+
+# The stand-in for Flux's source-controller, a module of its own because it needs a git library.
+source_path() {
+	echo "$TESTBED_CACHE/bin/source-controller-$(cat "$LIB/../source/"*.go "$LIB/../source/go.mod" | sha256sum | cut -c1-8)"
+}
+
+# build_missing SIZE: what of it the cache lacks, in words; empty when all is there.
+build_missing() {
+	local p
+	[[ -d $(base_path) ]] || echo "base image"
+	# shellcheck disable=SC2046 # names without blanks
+	for p in $(programs_of "$1"); do [[ -x $(go_artefact "$p") ]] || echo "$p"; done
+	[[ -x $(tools_path) ]] || echo "tools"
+	[[ $1 == tiny || -x $(source_path) ]] || echo "source-controller"
+}
+
+build_all() { # SIZE
+	local missing trouble started=$SECONDS
+	host_packages
+	missing=$(build_missing "$1")
+	if [[ -n $missing ]]; then
+		trouble=$(go_check)
+		[[ -z $trouble ]] || refuse "$trouble"
+		say "to build: $(tr '\n' ' ' <<<"$missing")"
+		cache_lock
+		base_build
+		# shellcheck disable=SC2046
+		go_build $(programs_of "$1")
+		own_build "$(tools_path)" tools
+		[[ $1 == tiny ]] || own_build "$(source_path)" source
+		exec 8>&-
+		say "built in $((SECONDS - started)) s"
+	fi
+	[[ $1 == tiny ]] || flux_crds_build
+	images_build "$1"
+}

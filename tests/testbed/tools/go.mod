@@ -1,0 +1,3 @@
+module rigtools
+
+go 1.26
