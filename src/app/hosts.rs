@@ -95,7 +95,7 @@ const fn verdict_word(verdict: Option<&Verdict>) -> &'static str {
         Some(Verdict::Known { .. }) => "known",
         Some(Verdict::Changed { .. }) => "CHANGED",
         Some(Verdict::Revoked { .. }) => "REVOKED",
-        Some(Verdict::Unknown) | None => "unknown",
+        Some(Verdict::Unknown { .. }) | None => "unknown",
     }
 }
 

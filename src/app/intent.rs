@@ -54,9 +54,15 @@ fn words_of(intent: &Intent) -> String {
 
 /// What is to be said about intent.json, if anything is.
 fn differs(file: &IntentFile, intent: &Intent) -> Option<String> {
-    match file {
-        IntentFile::Good(written) if written.content == *intent => None,
-        IntentFile::Missing => None,
-        other => Some(format!("intent.json says otherwise, and the ledger wins: {other:?}")),
-    }
+    let why = match file {
+        IntentFile::Missing => return None,
+        IntentFile::Whole(written) if written.content == *intent => return None,
+        IntentFile::Whole(written) => format!("it says {}", written.content.progress),
+        IntentFile::Torn { why } => format!("it is torn: {why}"),
+        IntentFile::Changed { why } => format!("it was changed: {why}"),
+        IntentFile::Future { found, .. } => format!("a newer ananke wrote it (schema {found})"),
+        IntentFile::Foreign { found } => format!("it belongs to the cluster {found}"),
+        IntentFile::Unreadable { why } => format!("it can't be read: {why}"),
+    };
+    Some(format!("note       intent.json differs, and the ledger wins: {why}"))
 }

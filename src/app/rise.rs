@@ -85,7 +85,7 @@ async fn run_here(
     sink.finish().await;
     let summary = summary(&end.last, &end.done);
     let files = JsonFiles::new(&settings.state_dir, &settings.policy.cluster);
-    if let Err(error) = files.write(PeopleFile::Report, &end.last.input.now, &summary) {
+    if let Err(error) = files.write(PeopleFile::LastStartupReport, &end.last.input.now, &summary) {
         tracing::warn!("the report is not on disk: {error}");
     }
     print_end(&end, &summary, format)

@@ -97,7 +97,7 @@ impl RealSink {
         let intent = &record.decision.memory.durable.intent;
         let written = files
             .write(PeopleFile::Intent, at, intent)
-            .and_then(|()| files.write(PeopleFile::Progress, at, &summary));
+            .and_then(|()| files.write(PeopleFile::StartupProgress, at, &summary));
         if let Err(error) = written {
             warn!("the files for people are not up to date: {error}");
         }

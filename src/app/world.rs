@@ -8,7 +8,7 @@ use super::observer::RealObserver;
 use crate::adapters::clock::HostClock;
 use crate::adapters::disk::{FileLedger, FileRecorder, history};
 use crate::adapters::guard::parse;
-use crate::adapters::kube::{KubeLink, KubeconfigFile, KubeconfigText};
+use crate::adapters::kube::{KubeLink, KubeconfigFile};
 use crate::adapters::ssh::Fleet;
 use crate::config::settings::Settings;
 use crate::decide::fresh_memory;
@@ -66,7 +66,7 @@ fn server_endpoints(settings: &Settings) -> Vec<String> {
 }
 
 /// The admin kubeconfig of the first server that gives it, through its guard.
-async fn from_a_server(fleet: Fleet, servers: Vec<MachineName>) -> Result<KubeconfigText, Blind> {
+async fn from_a_server(fleet: Fleet, servers: Vec<MachineName>) -> Result<String, Blind> {
     let line = Command::Kubeconfig
         .render()
         .map_err(|error| Blind::new(BlindKind::Garbled, error.to_string()))?;
@@ -79,7 +79,7 @@ async fn from_a_server(fleet: Fleet, servers: Vec<MachineName>) -> Result<Kubeco
         match answer {
             Ok(yaml) => {
                 tracing::info!(%server, "using the server's admin kubeconfig");
-                return Ok(KubeconfigText { yaml, base: None });
+                return Ok(yaml);
             }
             Err(blind) => {
                 let detail = format!("no kubeconfig from {server}: {blind}");

@@ -281,6 +281,7 @@ fn record<C, O, H, L: Ledger, R, S>(
         orders: Vec::new(),
         outcomes: Vec::new(),
         begin: Vec::new(),
+        lost: Vec::new(),
         memory: memory.clone(),
     }
 }

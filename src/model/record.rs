@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::ids::ActionId;
 use super::memory::Durable;
 use super::outcome::Outcome;
 use super::tick::{Decision, Order, TickInput};
@@ -32,6 +33,9 @@ pub struct LedgerRecord {
     /// What is about to be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub begin: Vec<Action>,
+    /// Actions that a crash left without an outcome.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<ActionId>,
     /// All durable memory, as it is after this record.
     pub memory: Durable,
 }

@@ -9,6 +9,7 @@ use crate::model::memory::Durable;
 use crate::model::observation::Observation;
 use crate::model::outcome::Outcome;
 use crate::model::record::{LedgerRecord, TickRecord};
+use crate::model::tick::Order;
 use crate::model::time::{Moment, Mono};
 
 /// The only source of time.

@@ -323,10 +323,13 @@ impl Desk {
 /// Why an order does not even reach the loop.
 fn objection(stance: Stance, order: &Order) -> Option<String> {
     let texts: &[&String] = match order {
-        Order::Startup { .. } if stance == Stance::Observes => {
+        Order::Startup { .. } | Order::Converge { .. } if stance == Stance::Observes => {
             return Some("the daemon only observes: it was started without --execute".to_owned());
         }
-        Order::Startup { by } | Order::Resume { by } | Order::ClearIntent { by } => &[by],
+        Order::Startup { by }
+        | Order::Converge { by }
+        | Order::Resume { by }
+        | Order::ClearIntent { by } => &[by],
         Order::Pause { by, why } => &[by, why],
         Order::Ack { by, name } => &[by, name],
     };
