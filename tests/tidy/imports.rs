@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("adapters", &["model", "config", "ports"]),
     ("cli", &["model", "config", "report"]),
     ("app", EVERYTHING),
-    ("main", &["app"]),
+    ("main", &["cli", "app"]),
 ];
 
 const EVERYTHING: &[&str] = &[
