@@ -12,7 +12,8 @@ const BEFORE_A_PATH: [&str; 8] = ["use", "impl", "dyn", "for", "as", "return", "
 pub(crate) struct Token {
     pub(crate) kind: Kind,
     pub(crate) line: usize,
-    /// Whether it belongs to a test: a file of `tests/`, a `#[test]`, a `#[cfg(test)]`.
+    /// Whether it belongs to a test: a file of `tests/`, a `#[test]`, a `#[cfg(test)]`, a module
+    /// that such code declares.
     pub(crate) in_test: bool,
     /// Index into [`Rust::modules`].
     module: usize,
@@ -60,9 +61,8 @@ impl Rust {
     /// Reads one file. Its path says which module it is.
     pub(crate) fn parse(path: &str, text: &str) -> Self {
         let mut rust = Self { tokens: Vec::new(), modules: vec![module_of(path)], error: None };
-        let is_test = path.starts_with("tests/") || path.ends_with("/tests.rs");
         match text.parse::<TokenStream>() {
-            Ok(stream) => rust.flatten(stream, is_test, 0),
+            Ok(stream) => rust.flatten(stream, path.starts_with("tests/"), 0),
             Err(error) => rust.error = Some(error.to_string()),
         }
         rust
@@ -140,6 +140,11 @@ impl Rust {
     /// The word at `index`, if there is one.
     pub(crate) fn word(&self, index: usize) -> Option<&str> {
         self.tokens.get(index)?.word()
+    }
+
+    /// Whether the word stands anywhere.
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.tokens.iter().any(|token| token.word() == Some(word))
     }
 
     fn is(&self, index: usize, kind: &Kind) -> bool {
@@ -231,15 +236,24 @@ impl Rust {
         }
     }
 
-    /// The names that this file declares with `mod name;`, with their full module path.
-    pub(crate) fn declared_modules(&self) -> Vec<String> {
+    /// What this file declares with `mod name;`: full module path, and whether for tests only.
+    pub(crate) fn declared_modules(&self) -> Vec<(String, bool)> {
         let declared = |index: usize| {
             let name = self.word(index + 1)?;
             let ends = self.is(index + 2, &Kind::Punct(';'));
-            let parent = self.modules[self.tokens[index].module].join("::");
-            (self.word(index) == Some("mod") && ends).then(|| format!("{parent}::{name}"))
+            let token = &self.tokens[index];
+            let parent = self.modules[token.module].join("::");
+            (self.word(index) == Some("mod") && ends)
+                .then(|| (format!("{parent}::{name}"), token.in_test))
         };
         (0..self.tokens.len()).filter_map(declared).collect()
+    }
+
+    /// Says that the whole file is test code, since only tests declare it.
+    pub(crate) fn mark_as_test(&mut self) {
+        for token in &mut self.tokens {
+            token.in_test = true;
+        }
     }
 
     /// The module that this file is.

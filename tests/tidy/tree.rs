@@ -1,5 +1,6 @@
 //! The files of the repository that the rules look at.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,14 +74,39 @@ impl Tree {
                 read(root, &path, &mut files);
             }
         }
-        let tree = Self { files };
+        let mut tree = Self { files };
+        tree.mark_test_modules();
         assert!(tree.get("src/lib.rs").is_some(), "no sources below {}", root.display());
         tree
     }
 
     /// A tree of samples.
     pub(crate) fn sample(files: &[(&str, &str)]) -> Self {
-        Self { files: files.iter().map(|(path, text)| Source::new(path, text)).collect() }
+        let files = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+        let mut tree = Self { files };
+        tree.mark_test_modules();
+        tree
+    }
+
+    /// A file is test code when a `mod` line in test code names it: all the way down.
+    fn mark_test_modules(&mut self) {
+        let mut known = 0;
+        loop {
+            let declared: BTreeSet<String> = self
+                .rust()
+                .flat_map(|(_, rust)| rust.declared_modules())
+                .filter_map(|(module, in_test)| in_test.then_some(module))
+                .collect();
+            if declared.len() == known {
+                return;
+            }
+            known = declared.len();
+            for rust in self.files.iter_mut().filter_map(|file| file.rust.as_mut()) {
+                if declared.contains(&rust.module().join("::")) {
+                    rust.mark_as_test();
+                }
+            }
+        }
     }
 
     /// One file by its path.
@@ -140,4 +166,26 @@ impl fmt::Display for Offence {
 #[cfg(test)]
 pub(crate) fn places(offences: &[Offence]) -> Vec<String> {
     offences.iter().map(|offence| format!("{}:{}", offence.path, offence.line)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_only_tests_declare_is_test_code_all_the_way_down() {
+        let tree = Tree::sample(&[
+            ("src/lib.rs", "mod a;"),
+            ("src/a/mod.rs", "#[cfg(test)]\nmod cases;\nmod b;"),
+            ("src/a/b.rs", "fn f() {}"),
+            ("src/a/cases/mod.rs", "mod more;"),
+            ("src/a/cases/more.rs", "fn f() {}"),
+        ]);
+        let is_test = |path| {
+            let rust = tree.get(path).and_then(|file| file.rust.as_ref());
+            rust.is_some_and(|rust| rust.tokens.iter().all(|token| token.in_test))
+        };
+        assert!(is_test("src/a/cases/mod.rs") && is_test("src/a/cases/more.rs"));
+        assert!(!is_test("src/a/b.rs") && !is_test("src/a/mod.rs"));
+    }
 }
