@@ -68,7 +68,7 @@ pub(super) struct Flag;
 #[derive(Debug)]
 pub(super) struct List<K>(pub(super) K);
 
-/// A map from names to values. The names are checked like [`Text`].
+/// A map from names to values. The names are checked like a text.
 #[derive(Debug)]
 pub(super) struct Map<K> {
     pub(super) names: Text,

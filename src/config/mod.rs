@@ -1,8 +1,8 @@
 //! The configuration: a file becomes checked settings, or every error at once with its place.
 //!
-//! The text is read in three steps, none of which touches the outside: [`tree`] turns it into
-//! nodes that know their place, [`walk`] holds them against the table of keys in [`keys`], and
-//! [`build`] makes the settings and looks for contradictions. The table is the only source of
+//! The text is read in three steps, none of which touches the outside: `tree` turns it into
+//! nodes that know their place, `walk` holds them against the table of keys in `keys`, and
+//! `build` makes the settings and looks for contradictions. The table is the only source of
 //! names, types, bounds, defaults and sentences: the JSON schema, the example file and
 //! "did you mean" are made from it.
 
