@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use super::jump::Jump;
 use super::key::Key;
 use super::keys;
-use super::kinds::{Kind, List, Map, Text};
+use super::kinds::{Kind, List, Map};
 use super::nearest::{nearest, quoted};
 use super::problem::{Code, Fault};
 use super::settings::SshTarget;
+use super::text::Text;
 use super::tree::{At, Place};
 use super::walk::Values;
 use crate::model::ids::MachineName;
@@ -58,7 +59,10 @@ impl Inventory {
         let why = "the role decides what may be started on a machine, so there is no default";
         if self.roles.is_empty() {
             let message = "`nodes.servers` is missing: it is not known what the machines are";
-            let names = if names.is_empty() { "NAME".to_owned() } else { names.join(", ") };
+            let names = match names.as_slice() {
+                [] => "the names of their nodes".to_owned(),
+                names => names.join(", "),
+            };
             let help = format!(
                 "sort them into `nodes: {{servers: [...], agents: [...], others: [...]}}`: \
                  {names}; {why}"
@@ -90,6 +94,10 @@ impl Inventory {
                 format!("{help} to `nodes.servers`, `nodes.agents` or `nodes.others`; {why}");
             faults.push(Fault::error(Code::NoRole, message).at(entry.at).help(help));
         }
+    }
+
+    pub(super) const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -250,7 +258,9 @@ impl Logins {
             .collect();
         self.no_identity(values, &targets, jump, faults);
         self.same_address(inventory, &targets, faults);
-        if !keys::SSH_NODE_HOSTS.broken(values) {
+        // A host without a role may be a misspelt machine, which then seems to have no address.
+        let all_known = self.hosts.keys().all(|name| inventory.has(name));
+        if !keys::SSH_NODE_HOSTS.broken(values) && all_known {
             self.looked_up(inventory, faults);
         }
         let idle = !self.direct.is_empty() && keys::SSH_JUMP_HOST.given(values).is_none();

@@ -44,7 +44,9 @@ pub(super) fn find(
     }
     let machine = machine(&host, port, inventory, logins);
     if machine.is_none() && !host.contains(['.', ':']) {
-        unknown(&given, &host, inventory, faults);
+        if inventory.is_whole() {
+            unknown(&given, &host, inventory, faults);
+        }
         return Jump::default();
     }
     let mut target = match &machine {

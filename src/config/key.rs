@@ -52,8 +52,8 @@ pub(super) trait Entry: fmt::Debug + Sync {
     /// The default as the file writes it.
     fn default(&self) -> Option<String>;
     fn schema(&self) -> Value;
-    /// Whether the node is a good value. What is wrong is put among the faults.
-    fn check(&self, node: &Node, to: &mut Reading<'_>) -> bool;
+    /// Puts what is wrong with the node among the faults.
+    fn check(&self, node: &Node, to: &mut Reading<'_>);
 
     /// The group, if the key is in one.
     fn group(&self) -> Option<&'static str> {
@@ -91,14 +91,14 @@ impl<K: Kind> Entry for Key<K> {
         self.kind.schema()
     }
 
-    fn check(&self, node: &Node, to: &mut Reading<'_>) -> bool {
-        self.kind.read(node, to).is_some()
+    fn check(&self, node: &Node, to: &mut Reading<'_>) {
+        self.kind.read(node, to);
     }
 }
 
 impl<K: Kind> Key<K> {
-    /// The value that the file gives, with its place. None if it gives none or a bad one, which
-    /// was reported when the file was held against the table.
+    /// The value that the file gives, with its place. None if it gives none or a bad one; of a
+    /// list or a map the good part. What is bad was reported by the walk over the table.
     pub(super) fn given(&self, values: &Values<'_>) -> Option<At<K::Out>> {
         let node = values.node(self.path)?;
         let mut faults = Vec::new();
@@ -106,7 +106,7 @@ impl<K: Kind> Key<K> {
         self.kind.read(node, &mut reading).map(|value| At { at: node.at, value })
     }
 
-    /// Whether the file has the key with a value that can't be read, so that nothing may be
+    /// Whether the file has the key with a value that can't be read, or misspelt, so that nothing may be
     /// concluded from its absence.
     pub(super) fn broken(&self, values: &Values<'_>) -> bool {
         values.is_broken(self.path)

@@ -3,9 +3,11 @@
 //! The order is the one of the example file. Bounds keep out what can't be meant (a soak of a
 //! year, a deadline of a millisecond), not what is merely unusual.
 
-use super::key::Stage::{Later, Sample, Used};
+use super::key::Stage::{Sample, Used};
 use super::key::{Entry, Key, key};
-use super::kinds::{Anything, Count, Flag, Length, List, Map, Number, Or, Text};
+use super::kinds::{Count, Flag, Length, List, Map, Or};
+use super::later;
+use super::text::Text;
 use crate::model::time::Span;
 
 type Machines = List<Text>;
@@ -367,127 +369,6 @@ pub(super) static PEERS: Key<List<Text>> = key(
     Used,
 );
 
-static SSH_CONFIG_FILE: Key<Text> = key(
-    "ssh_config_file",
-    Text::Path,
-    "An ssh_config(5) to take addresses, users and keys from.",
-    "/etc/ananke/ssh_config",
-    Later("it is not read; addresses, ports, users and keys come from this file only"),
-);
-const FLUX: &str = "Flux is not looked at";
-static FLUX_BRANCH: Key<Text> = key(
-    "expected_flux_branch",
-    Text::Line,
-    "The branch that Flux must follow.",
-    "main",
-    Later(FLUX),
-);
-static FLUX_URL: Key<Text> = key(
-    "expected_flux_source_url",
-    Text::Url,
-    "The repository that Flux must follow.",
-    "ssh://git@git.example.org:2222/ops/cluster.git",
-    Later(FLUX),
-);
-const POWER: &str = "no UPS is watched, and a low battery shuts nothing down";
-static SAFETY_FACTOR: Key<Or<Number, &str>> = key(
-    "runtime_safety_factor",
-    Or(Number { min: 1.0, max: 10.0 }, "1.10"),
-    "By how much a UPS must outlast the shutdown.",
-    "1.10",
-    Later(POWER),
-);
-static DEFAULT_BUDGET: Key<Count> = key(
-    "default_budget_seconds",
-    Count { min: 1, max: 86_400 },
-    "Seconds that a shutdown is thought to take before one was measured.",
-    "300",
-    Later(POWER),
-);
-const CLOCKS: &str = "the clocks of the machines are not checked";
-static TIME_SYNC_MODE: Key<Text> = key(
-    "startup.time_sync_mode",
-    Text::OneOf(&["strict", "quorum"]),
-    "Whether all machines must have the right time, or enough of them.",
-    "strict",
-    Later(CLOCKS),
-);
-static TIME_SYNC_QUORUM: Key<Count> = key(
-    "startup.time_sync_quorum",
-    Count { min: 1, max: 1_000 },
-    "How many machines are enough.",
-    "2",
-    Later(CLOCKS),
-);
-static REQUIRE_STORAGE: Key<Flag> = key(
-    "startup.require_storage_ready",
-    Flag,
-    "Whether the way up waits for storage.",
-    "true",
-    Later("storage is not checked, and the way up does not wait for it"),
-);
-const PROBES: &str = "nothing is probed after the start";
-static REQUIRE_PROBES: Key<Flag> = key(
-    "startup.require_post_start_probes",
-    Flag,
-    "Whether the way up waits for the probes.",
-    "true",
-    Later(PROBES),
-);
-static POST_START_PROBES: Key<Anything> = key(
-    "startup.post_start_probes",
-    Anything,
-    "What is probed after the start.",
-    "[]",
-    Later(PROBES),
-);
-const VAULT: &str = "Vault is not unsealed";
-static VAULT_KEY_FILE: Key<Text> = key(
-    "startup.vault_unseal_key_file",
-    Text::Path,
-    "File with Vault's unseal key.",
-    "/etc/ananke/vault-unseal-key",
-    Later(VAULT),
-);
-static VAULT_BREAKGLASS: Key<Anything> = key(
-    "startup.vault_unseal_breakglass_command",
-    Anything,
-    "Command that prints Vault's unseal key when the file is not there.",
-    "[/usr/local/bin/unseal-key]",
-    Later(VAULT),
-);
-static ALLOW_ON_BATTERY: Key<Flag> = key(
-    "coordination.allow_startup_on_battery",
-    Flag,
-    "Whether a start-up may begin while a UPS is on battery.",
-    "false",
-    Later("no UPS is watched, so a start-up is never held back for one"),
-);
-static GUARD_MAX_AGE: Key<Count> = key(
-    "coordination.startup_guard_max_age_seconds",
-    Count { min: 1, max: 31_536_000 },
-    "Seconds after which a shutdown that a UPS asked for no longer holds a start-up back.",
-    "900",
-    Later("a wish for down ends by a person's word only"),
-);
-static POWER_GROUP: Key<Anything> =
-    key("power", Anything, "UPSes, outlets, power domains.", "{}", Later(POWER));
-static FLUX_GROUP: Key<Anything> =
-    key("flux", Anything, "What Flux must reach.", "{}", Later(FLUX));
-static INGRESS_GROUP: Key<Anything> =
-    key("ingress", Anything, "How ingress is proven.", "{}", Later("ingress is not checked"));
-static SERVICES_GROUP: Key<Anything> = key(
-    "services",
-    Anything,
-    "Services and their probes.",
-    "{}",
-    Later("services are not checked"),
-);
-static SHUTDOWN_GROUP: Key<Anything> =
-    key("shutdown", Anything, "The way down.", "{}", Later("ananke can't shut a cluster down"));
-static WEB_GROUP: Key<Anything> =
-    key("web", Anything, "The status page and metrics.", "{}", Later("no page is served"));
-
 /// Every key, in the order of the example.
 pub(super) static KEYS: &[&dyn Entry] = &[
     &CLUSTER,
@@ -530,13 +411,13 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &AGENT_START,
     &BACKOFF,
     &TICK,
-    &TIME_SYNC_MODE,
-    &TIME_SYNC_QUORUM,
-    &REQUIRE_STORAGE,
-    &REQUIRE_PROBES,
-    &POST_START_PROBES,
-    &VAULT_KEY_FILE,
-    &VAULT_BREAKGLASS,
+    &later::TIME_SYNC_MODE,
+    &later::TIME_SYNC_QUORUM,
+    &later::REQUIRE_STORAGE,
+    &later::REQUIRE_PROBES,
+    &later::POST_START_PROBES,
+    &later::VAULT_KEY_FILE,
+    &later::VAULT_BREAKGLASS,
     &LEASE,
     &CORDONS,
     &SKIP,
@@ -544,17 +425,17 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &WALL,
     &ROLE,
     &PEERS,
-    &ALLOW_ON_BATTERY,
-    &GUARD_MAX_AGE,
-    &SSH_CONFIG_FILE,
-    &FLUX_BRANCH,
-    &FLUX_URL,
-    &SAFETY_FACTOR,
-    &DEFAULT_BUDGET,
-    &POWER_GROUP,
-    &FLUX_GROUP,
-    &INGRESS_GROUP,
-    &SERVICES_GROUP,
-    &SHUTDOWN_GROUP,
-    &WEB_GROUP,
+    &later::ALLOW_ON_BATTERY,
+    &later::GUARD_MAX_AGE,
+    &later::SSH_CONFIG_FILE,
+    &later::FLUX_BRANCH,
+    &later::FLUX_URL,
+    &later::SAFETY_FACTOR,
+    &later::DEFAULT_BUDGET,
+    &later::POWER_GROUP,
+    &later::FLUX_GROUP,
+    &later::INGRESS_GROUP,
+    &later::SERVICES_GROUP,
+    &later::SHUTDOWN_GROUP,
+    &later::WEB_GROUP,
 ];

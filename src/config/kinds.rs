@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::nearest::{nearest, quoted};
+use super::nearest::quoted;
 use super::problem::{Code, Fault};
 use super::scalar::{self, Bad, DURATION_PATTERN};
+use super::text::Text;
 use super::tree::{At, Body, Node};
 use crate::model::time::Span;
 
@@ -25,7 +26,8 @@ pub(super) trait Kind: fmt::Debug + Sync {
     /// What a value becomes.
     type Out;
 
-    /// Reads a node; none if something is wrong, which is then among the faults.
+    /// Reads a node. What is wrong with it is put among the faults; of a list or a map the good
+    /// part is returned, so that it can be looked at as well.
     fn read(&self, node: &Node, to: &mut Reading<'_>) -> Option<Self::Out>;
 
     /// The JSON schema of a value.
@@ -62,26 +64,11 @@ pub(super) struct Number {
 #[derive(Debug)]
 pub(super) struct Flag;
 
-/// Text of a certain form.
-#[derive(Debug)]
-pub(super) enum Text {
-    Line,
-    Label,
-    Machine,
-    User,
-    Address,
-    HostPort,
-    Path,
-    Url,
-    Endpoint,
-    OneOf(&'static [&'static str]),
-}
-
 /// A list.
 #[derive(Debug)]
 pub(super) struct List<K>(pub(super) K);
 
-/// A map from names to values. The names are checked like [`Text`].
+/// A map from names to values. The names are checked like a text.
 #[derive(Debug)]
 pub(super) struct Map<K> {
     pub(super) names: Text,
@@ -150,7 +137,11 @@ impl<K: Kind, D: Written> Kind for Or<K, D> {
 }
 
 /// The text of a scalar. `wanted` names the type: "a number".
-fn scalar<'n>(node: &'n Node, wanted: &str, to: &mut Reading<'_>) -> Option<(&'n str, bool)> {
+pub(super) fn scalar<'n>(
+    node: &'n Node,
+    wanted: &str,
+    to: &mut Reading<'_>,
+) -> Option<(&'n str, bool)> {
     let found = match &node.body {
         Body::Scalar { text, plain } => return Some((text, *plain)),
         Body::Null => {
@@ -166,7 +157,13 @@ fn scalar<'n>(node: &'n Node, wanted: &str, to: &mut Reading<'_>) -> Option<(&'n
     None
 }
 
-fn wrong_type(node: &Node, want: &str, found: &str, help: Option<String>, to: &mut Reading<'_>) {
+pub(super) fn wrong_type(
+    node: &Node,
+    want: &str,
+    found: &str,
+    help: Option<String>,
+    to: &mut Reading<'_>,
+) {
     let fault = Fault::error(Code::WrongType, format!("{want} belongs here, not {found}"));
     let fault = fault.at(node.at);
     to.faults.push(match help {
@@ -181,7 +178,7 @@ fn out_of_range(node: &Node, text: &str, min: &str, max: &str, to: &mut Reading<
     to.faults.push(fault.help(format!("it must lie between {min} and {max}")));
 }
 
-fn bad_value(node: &Node, bad: Bad, to: &mut Reading<'_>) {
+pub(super) fn bad_value(node: &Node, bad: Bad, to: &mut Reading<'_>) {
     let mut fault = Fault::error(Code::BadValue, bad.message).at(node.at);
     if let Some(help) = bad.help {
         fault = fault.help(help);
@@ -214,7 +211,7 @@ impl Kind for Length {
 }
 
 /// Whether the text is a number in YAML, and so needs quotes to be text.
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     text.bytes().next().is_some_and(|b| b.is_ascii_digit() || b"+-.".contains(&b))
         && text.parse::<f64>().is_ok()
 }
@@ -298,84 +295,6 @@ impl Kind for Flag {
     }
 }
 
-impl Text {
-    fn check(&self, text: &str, home: Option<&Path>) -> Result<String, Bad> {
-        match self {
-            Self::Line => scalar::line(text),
-            Self::Label => scalar::label(text),
-            Self::Machine => scalar::machine(text),
-            Self::User => scalar::user(text),
-            Self::Address => scalar::address(text),
-            Self::HostPort => scalar::host_and_port(text).map(|_| text.to_owned()),
-            Self::Url => scalar::url(text),
-            Self::Endpoint => scalar::endpoint(text),
-            Self::Path => {
-                let path = scalar::path(&scalar::line(text)?)?;
-                match (path.strip_prefix("~/"), home) {
-                    (None, _) => Ok(path),
-                    (Some(rest), Some(home)) => Ok(home.join(rest).display().to_string()),
-                    (Some(_), None) => {
-                        let bad = Bad::new("`~/` stands for nothing here: no home is known");
-                        Err(bad.help("write the whole path"))
-                    }
-                }
-            }
-            Self::OneOf(words) => {
-                if words.contains(&text) {
-                    return Ok(text.to_owned());
-                }
-                let bad = Bad::new(format!("{} is not one of the values", quoted(text)));
-                Err(match nearest(text, words.iter().copied()) {
-                    Some(word) => bad.help(format!("did you mean `{word}`?")),
-                    None => bad.help(format!("write one of: {}", words.join(", "))),
-                })
-            }
-        }
-    }
-
-    const fn article(&self) -> &'static str {
-        match self {
-            Self::Line | Self::OneOf(_) => "a text",
-            Self::Label | Self::Machine => "a name",
-            Self::User => "a login name",
-            Self::Address | Self::HostPort => "an address",
-            Self::Path => "a path",
-            Self::Url | Self::Endpoint => "a URL",
-        }
-    }
-}
-
-impl Kind for Text {
-    type Out = String;
-
-    fn read(&self, node: &Node, to: &mut Reading<'_>) -> Option<String> {
-        let (text, plain) = scalar(node, self.article(), to)?;
-        let boolean = matches!(text, "true" | "false");
-        if plain && (boolean || is_number(text)) {
-            let help = format!("if it is meant as a text, write \"{text}\"");
-            let found = if boolean { "a boolean" } else { "a number" };
-            wrong_type(node, self.article(), found, Some(help), to);
-            return None;
-        }
-        self.check(text, to.home).map_err(|bad| bad_value(node, bad, to)).ok()
-    }
-
-    fn schema(&self) -> Value {
-        match self {
-            Self::OneOf(words) => json!({ "type": "string", "enum": words }),
-            Self::Path => json!({ "type": "string", "pattern": "^~?/" }),
-            Self::Url => json!({ "type": "string", "pattern": "^[^:/]+://." }),
-            Self::Endpoint => json!({ "type": "string", "pattern": "^https://[^/]+/?$" }),
-            Self::Line
-            | Self::Label
-            | Self::Machine
-            | Self::User
-            | Self::Address
-            | Self::HostPort => json!({ "type": "string", "minLength": 1 }),
-        }
-    }
-}
-
 impl<K: Kind> Kind for List<K> {
     type Out = Vec<At<K::Out>>;
 
@@ -399,11 +318,8 @@ impl<K: Kind> Kind for List<K> {
                 return None;
             }
         };
-        let read: Vec<_> = items
-            .iter()
-            .map(|item| self.0.read(item, to).map(|value| At { at: item.at, value }))
-            .collect();
-        read.into_iter().collect()
+        let read = |item: &Node| self.0.read(item, to).map(|value| At { at: item.at, value });
+        Some(items.iter().filter_map(read).collect())
     }
 
     fn schema(&self) -> Value {
@@ -419,12 +335,15 @@ impl<K: Kind> Kind for Map<K> {
             Body::Map(pairs) => pairs,
             // All lines below the key are comments.
             Body::Null => return Some(BTreeMap::new()),
-            Body::Scalar { .. } | Body::List(_) => {
-                wrong_type(node, "a map (`name: value`)", "this", None, to);
+            Body::Scalar { .. } => {
+                wrong_type(node, "a map (`name: value`)", "one value", None, to);
+                return None;
+            }
+            Body::List(_) => {
+                wrong_type(node, "a map (`name: value`)", "a list", None, to);
                 return None;
             }
         };
-        let mut good = true;
         let mut map = BTreeMap::new();
         for pair in pairs {
             let name = self.names.check(&pair.key.value, None);
@@ -432,14 +351,12 @@ impl<K: Kind> Kind for Map<K> {
                 let key = Node { at: pair.key.at, body: Body::Null };
                 bad_value(&key, bad, to);
             });
-            match (name, self.values.read(&pair.value, to)) {
-                (Ok(name), Some(value)) => {
-                    map.insert(name, At { at: pair.key.at, value: (pair.value.at, value) });
-                }
-                (_, _) => good = false,
+            let value = self.values.read(&pair.value, to);
+            if let (Ok(name), Some(value)) = (name, value) {
+                map.insert(name, At { at: pair.key.at, value: (pair.value.at, value) });
             }
         }
-        good.then_some(map)
+        Some(map)
     }
 
     fn schema(&self) -> Value {

@@ -1,8 +1,8 @@
 //! The configuration: a file becomes checked settings, or every error at once with its place.
 //!
-//! The text is read in three steps, none of which touches the outside: [`tree`] turns it into
-//! nodes that know their place, [`walk`] holds them against the table of keys in [`keys`], and
-//! [`build`] makes the settings and looks for contradictions. The table is the only source of
+//! The text is read in three steps, none of which touches the outside: `tree` turns it into
+//! nodes that know their place, `walk` holds them against the table of keys in `keys`, and
+//! `build` makes the settings and looks for contradictions. The table is the only source of
 //! names, types, bounds, defaults and sentences: the JSON schema, the example file and
 //! "did you mean" are made from it.
 
@@ -15,12 +15,16 @@ mod jump;
 mod key;
 mod keys;
 mod kinds;
+mod later;
 mod nearest;
 mod problem;
 mod resolved;
 mod scalar;
 mod schema;
 pub mod settings;
+#[cfg(test)]
+mod tests;
+mod text;
 mod tree;
 mod walk;
 
@@ -117,9 +121,7 @@ fn read(text: &str, context: &Context<'_>) -> (Option<Settings>, Vec<Fault>) {
 fn in_order(mut faults: Vec<Fault>, source: &Source<'_>) -> Vec<Problem> {
     faults.sort_by_key(|fault| (fault.place().is_none(), fault.place()));
     faults.dedup();
-    // Errors may not be pushed out by warnings: a file with errors must never look accepted.
     if faults.len() > MAX_PROBLEMS {
-        faults.sort_by_key(|fault| !fault.is_error());
         let more = faults.len() - MAX_PROBLEMS;
         faults.truncate(MAX_PROBLEMS);
         faults.push(Fault::error(Code::More, format!("there are {more} more problems")));

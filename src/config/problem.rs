@@ -11,6 +11,9 @@ use super::tree::Place;
 /// The width of the terminal that messages are wrapped for.
 const WIDTH: usize = 80;
 
+/// The longest mark below a line, in characters.
+const MARK: usize = 40;
+
 /// Whether the file can be used in spite of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -169,6 +172,12 @@ impl Fault {
         self
     }
 
+    /// Names the key, for readers who don't see the line.
+    pub(super) fn about(mut self, key: &str) -> Self {
+        self.message = format!("`{key}`: {}", self.message);
+        self
+    }
+
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -182,10 +191,6 @@ impl Fault {
 
     pub(super) const fn place(&self) -> Option<Place> {
         self.at
-    }
-
-    pub(super) fn is_error(&self) -> bool {
-        self.severity == Severity::Error
     }
 
     pub(super) fn into_problem(self, source: &Source<'_>) -> Problem {
@@ -218,11 +223,15 @@ fn snippet(at: Place, (number, start, line): (usize, usize, &str), hide: bool) -
     } else {
         format!("{line} ")
     };
-    let to = to.min(shown.len().saturating_sub(1)).max(from);
-    let mark = AnnotationKind::Primary.span(from..if to > from { to } else { from + 1 });
+    // The mark must not push a line over the width: its beginning is enough.
+    let most = shown[from..].char_indices().nth(MARK).map_or(shown.len(), |(i, _)| from + i);
+    // An empty place is marked at its first character.
+    let least = shown[from..].chars().next().map_or(from, |c| from + c.len_utf8());
+    let mark = AnnotationKind::Primary.span(from..to.min(most).max(least));
     let body = Snippet::source(shown.as_str()).line_start(number).annotation(mark);
     let group = annotate_snippets::Group::with_level(Level::ERROR).element(body);
-    Renderer::plain().term_width(WIDTH).render(&[group])
+    let drawn = Renderer::plain().term_width(WIDTH).render(&[group]);
+    drawn.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 /// Problems as text for a terminal of 80 columns.
@@ -237,7 +246,7 @@ pub fn problems_to_text(problems: &[Problem]) -> String {
         push_wrapped(&mut out, "", "  ", &title);
         let _ = writeln!(out, "  --> {place}");
         for line in problem.snippet.lines() {
-            let _ = writeln!(out, "  {}", line.trim_end());
+            let _ = writeln!(out, "  {line}");
         }
         if let Some(help) = &problem.help {
             push_wrapped(&mut out, "  help: ", "        ", help);

@@ -67,7 +67,8 @@ pub(super) fn duration(text: &str) -> Result<Span, Bad> {
 /// A duration as the file writes it, without rounding.
 pub(super) fn exact(span: Span) -> String {
     let ms = span.as_millis();
-    let (unit, factor) = UNITS.into_iter().find(|(_, f)| ms % f == 0).unwrap_or(("ms", 1));
+    let (unit, factor) =
+        UNITS.into_iter().find(|(_, f)| ms.is_multiple_of(*f)).unwrap_or(("ms", 1));
     if ms == 0 { "0s".to_owned() } else { format!("{}{unit}", ms / factor) }
 }
 

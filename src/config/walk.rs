@@ -102,8 +102,10 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn known(&mut self, key: &dyn Entry, pair: &'a Pair) {
-        let mut reading = Reading { home: self.values.home, faults: self.faults };
-        let good = key.check(&pair.value, &mut reading);
+        let mut faults = Vec::new();
+        key.check(&pair.value, &mut Reading { home: self.values.home, faults: &mut faults });
+        let good = faults.is_empty();
+        self.faults.extend(faults.into_iter().map(|fault| fault.about(key.path())));
         if !good {
             self.values.broken.insert(key.path());
         }
@@ -204,11 +206,28 @@ impl Meant {
     }
 }
 
+/// Words of other tools and of plain speech for keys that have another name here.
+const SYNONYMS: [(&str, &str); 10] = [
+    ("control_plane", "nodes.servers"),
+    ("control_planes", "nodes.servers"),
+    ("masters", "nodes.servers"),
+    ("workers", "nodes.agents"),
+    ("user", "ssh_user"),
+    ("port", "ssh_port"),
+    ("hosts", "ssh_node_hosts"),
+    ("known_hosts", "ssh_known_hosts_file"),
+    ("proxy_jump", "ssh_jump_host"),
+    ("peers", "coordination.peer_hosts"),
+];
+
 /// First among the keys that may stand here, then everywhere.
 fn suggestion(group: Option<&str>, name: &str) -> Meant {
     let here = KEYS.iter().filter(|key| key.group() == group);
     let groups = GROUPS.iter().map(|(name, _)| *name).filter(|_| group.is_none());
     let near_here = nearest(name, here.map(|key| key.name()).chain(groups));
+    if let (None, Some((_, path))) = (near_here, SYNONYMS.iter().find(|(word, _)| *word == name)) {
+        return Meant::Key(path);
+    }
     let found = match near_here {
         Some(word) => KEYS.iter().find(|key| key.group() == group && key.name() == word),
         None => {
