@@ -131,7 +131,7 @@ impl Rig {
     /// Starts the script and leaves it running.
     pub(super) fn guard_started(&self, args: &[&str]) -> Child {
         let line = self.line(args);
-        command(&line).stdout(Stdio::piped()).spawn().unwrap()
+        command(&line).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     pub(super) fn line(&self, args: &[&str]) -> Vec<String> {
