@@ -145,7 +145,8 @@ pub struct HostFacts {
     pub sudo: Sudo,
     /// The k3s units that the machine has.
     pub units: BTreeMap<Unit, UnitFacts>,
-    /// Where this machine keeps the cluster's data. `None` on a machine that is not a server.
+    /// Where this machine keeps the cluster's data. `None` on a machine that is not a server, and
+    /// on one where only root could tell and there is no guard.
     pub datastore: Option<Datastore>,
     /// The etcd member's own word, if there is a member on this machine.
     pub etcd: Option<EtcdFacts>,
@@ -157,7 +158,8 @@ pub struct HostFacts {
 pub enum GuardState {
     /// The script that belongs to this program answered through sudo.
     Current,
-    /// A script of another version is there. Nothing is sent to it.
+    /// A script of another version is there, or one that sudo does not let us run. Nothing is
+    /// sent to it, nor past it.
     Other {
         /// What it calls itself.
         version: String,

@@ -240,10 +240,12 @@ impl Preparation {
 
     /// The script that installs, for [`AS_ROOT`], or for a person to run by hand:
     /// `ssh NODE sudo sh -s < script`. Each file is written beside its place, checked, and moved
-    /// in; a sudoers file that breaks sudo as a whole is taken back. Can be run again.
+    /// in; a sudoers file that breaks sudo as a whole is taken back. Can be run again. The braces
+    /// make the shell read all of it first: half a script, of a lost connection, does nothing.
     pub fn script(&self) -> String {
         let mut text = format!(
             r#"# ananke prepare: the guard {version} and its sudoers line, for {user}.
+{{
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
@@ -265,7 +267,7 @@ mkdir -p -m 0700 /var/lib/ananke-guard
                 _ => install_rule(&change.content),
             });
         }
-        text.push_str("sync\necho ananke-prepare=done\n");
+        text.push_str("sync\necho ananke-prepare=done\n}\n");
         text
     }
 }

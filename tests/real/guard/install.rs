@@ -202,6 +202,18 @@ async fn what_differs_is_shown_and_mended() {
 }
 
 #[tokio::test]
+async fn half_an_installation_script_does_nothing() {
+    let machine = Machine::new();
+    let script = looked(&machine).await.script().into_bytes();
+    for end in [script.len() - 3, script.len() / 2, script.len() / 50] {
+        machine.enter(&["sh", "-s"], script.get(..end));
+        let left = "ls -A /usr/local/sbin /etc/sudoers.d; ls /var/lib/ananke-guard 2>&1";
+        assert!(!machine.text(left).contains("ananke-guard.new"), "{end}");
+        assert!(machine.text(left).contains("No such file"), "{end}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_in_the_way_stops_it_before_anything_changes() {
     let table = [
         ("ln -s /bin/sh /usr/local/sbin/ananke-guard", "is no plain file"),

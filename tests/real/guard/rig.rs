@@ -112,9 +112,9 @@ impl Rig {
     pub(super) fn remove(&self, name: &str) {
         let path = self.path(name);
         if path.is_dir() {
-            fs::remove_dir_all(path).unwrap()
+            fs::remove_dir_all(path).unwrap();
         } else {
-            fs::remove_file(path).unwrap()
+            fs::remove_file(path).unwrap();
         }
     }
 
@@ -131,7 +131,7 @@ impl Rig {
     /// Starts the script and leaves it running.
     pub(super) fn guard_started(&self, args: &[&str]) -> Child {
         let line = self.line(args);
-        command(&line).stdout(Stdio::piped()).spawn().unwrap()
+        command(&line).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     pub(super) fn line(&self, args: &[&str]) -> Vec<String> {
