@@ -1,1 +1,7 @@
-//! stub
+//! The SSH adapter against real sshd, and against servers that hang and lie.
+
+mod hosts;
+mod liar;
+mod lies;
+mod rig;
+mod sshd;

@@ -39,12 +39,12 @@ impl Output {
     }
 }
 
-/// How far a command got that could not be sent.
+/// Why there is no output.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The session had died: nothing was sent.
-    NotSent,
-    /// All others.
+    /// The session had died before anything was sent: a new one may be tried.
+    NotSent(SshError),
+    /// Whatever else. Never tried again.
     Error(SshError),
 }
 
@@ -58,7 +58,9 @@ pub(super) async fn run(
     let (mut read, write) = channel.split();
     let work = async {
         if write.exec(true, command).await.is_err() {
-            return Err(Failure::NotSent);
+            let why = "the session was lost".to_owned();
+            let stage = Stage::Channel;
+            return Err(Failure::NotSent(SshError::Unreachable { stage, why }));
         }
         converse(&mut read, &write, stdin).await.map_err(Failure::Error)
     };

@@ -2,41 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
-use tracing::{info, warn};
 
 use super::error::{SshError, Stage};
 use super::exec::{self, Failure, Output};
-use super::identity::{Identity, IdentityError};
-use super::known_hosts::{HostName, Trust};
+use super::identity::Identity;
+use super::known_hosts::Trust;
 use super::scan::{HostKey, scan_over};
-use super::session::{Endpoint, Session, within};
+use super::session::{Session, within};
+use super::slot::Slot;
 use super::tunnel;
+use super::way::Way;
 use crate::config::settings::{SshDeadlines, SshSettings, SshTarget};
 use crate::model::ids::MachineName;
 use crate::model::time::Span;
 
-/// How long a jump host that failed is left alone, so that not every look pays for it.
-const JUMP_REST: Duration = Duration::from_secs(30);
-
 /// How long a kept-open session may take to open a channel before a new connection is tried. A
 /// machine that lost its power leaves such sessions behind.
 const REOPEN: Span = Span::secs(2);
-
-/// How long a jump host may take to prove that it lives.
-const JUMP_PING: Duration = Duration::from_secs(1);
-
-/// Commands at once on one machine. sshd allows 10 (`MaxSessions`, sshd_config(5)); the rest is
-/// for people.
-const COMMANDS: usize = 4;
 
 /// How long saying goodbye to all machines may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -50,92 +39,19 @@ const GOODBYE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Fleet(Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     machines: BTreeMap<MachineName, Slot>,
-    jump: Option<Slot>,
-    trust: Trust,
-    deadlines: SshDeadlines,
+    pub(super) jump: Option<Slot>,
+    pub(super) trust: Trust,
+    pub(super) deadlines: SshDeadlines,
     answering: Semaphore,
     silent: Semaphore,
     closed: AtomicBool,
 }
 
-/// One machine, and what is known about reaching it.
-struct Slot {
-    end: Endpoint,
-    line: tokio::sync::Mutex<Line>,
-    /// Attempts to connect that came to an end.
-    attempts: AtomicU64,
-    commands: Semaphore,
-    silent: AtomicBool,
-    /// Where its name led last time, for when the cluster's own DNS is down.
-    resolved: Mutex<Vec<std::net::SocketAddr>>,
-}
-
-#[derive(Default)]
-struct Line {
-    session: Option<Arc<Session>>,
-    failed: Option<(Instant, SshError)>,
-}
-
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Fleet").field(&self.0.machines.len()).finish()
-    }
-}
-
-impl Slot {
-    fn new(
-        name: &str,
-        target: &SshTarget,
-        keys: &BTreeMap<PathBuf, Identity>,
-    ) -> Result<Self, SshError> {
-        let identities: Vec<_> =
-            target.identities.iter().filter_map(|file| keys.get(file).cloned()).collect();
-        if identities.is_empty() {
-            return Err(IdentityError::Missing { machine: name.to_owned() }.into());
-        }
-        let host = HostName::new(&target.address, target.port);
-        let end = Endpoint { name: name.to_owned(), target: target.clone(), identities, host };
-        Ok(Self {
-            end,
-            line: tokio::sync::Mutex::default(),
-            attempts: AtomicU64::new(0),
-            commands: Semaphore::new(COMMANDS),
-            silent: AtomicBool::new(false),
-            resolved: Mutex::default(),
-        })
-    }
-
-    /// TCP, by an address that worked before if the name can't be looked up.
-    async fn connect(&self, limit: Span) -> Result<TcpStream, SshError> {
-        within(Stage::Connect, limit, async {
-            let unreachable = |why: String| SshError::Unreachable { stage: Stage::Connect, why };
-            let addresses = self.resolve(limit).await.map_err(unreachable)?;
-            let stream = TcpStream::connect(addresses.as_slice()).await;
-            let stream = stream.map_err(|e| unreachable(e.to_string()))?;
-            // Only costs speed if it fails.
-            drop(stream.set_nodelay(true));
-            Ok(stream)
-        })
-        .await
-    }
-
-    async fn resolve(&self, limit: Span) -> Result<Vec<std::net::SocketAddr>, String> {
-        let SshTarget { address, port, .. } = &self.end.target;
-        let lookup = tokio::net::lookup_host((address.as_str(), *port));
-        // Half of the time, so that an address from last time still has the other half.
-        let why = match tokio::time::timeout(limit.to_std() / 2, lookup).await {
-            Ok(Ok(found)) => {
-                let found: Vec<_> = found.collect();
-                self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&found);
-                return Ok(found);
-            }
-            Ok(Err(e)) => format!("looking up {address}: {e}"),
-            Err(_) => format!("looking up {address}: no answer"),
-        };
-        let last = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if last.is_empty() { Err(why) } else { Ok(last) }
     }
 }
 
@@ -195,40 +111,12 @@ impl Fleet {
         let inner = &*self.0;
         let slot = inner.slot(machine)?;
         let _turn = inner.wait(&slot.commands, limit).await?;
-        for last in [false, true] {
-            let (session, kept) = inner.session(slot).await?;
-            let _place = inner.place(slot, limit).await?;
-            let channel = match session.open(inner.open_limit(kept)).await {
-                Ok(channel) => channel,
-                Err(refused @ SshError::Refused { .. }) => return Err(refused),
-                Err(error) => {
-                    session.retire();
-                    if kept && !last {
-                        continue;
-                    }
-                    slot.silent.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-            };
-            match exec::run(channel, command, stdin.as_deref(), limit).await {
-                Ok(output) => {
-                    slot.silent.store(false, Ordering::Relaxed);
-                    return Ok(output);
-                }
-                Err(Failure::NotSent) if kept && !last => session.retire(),
-                Err(Failure::NotSent) => {
-                    session.retire();
-                    let why = "the session was lost".to_owned();
-                    return Err(SshError::Unreachable { stage: Stage::Channel, why });
-                }
-                Err(Failure::Error(error)) => {
-                    session.retire();
-                    slot.silent.store(error.may_have_run(), Ordering::Relaxed);
-                    return Err(error);
-                }
-            }
+        let stdin = stdin.as_deref();
+        match inner.attempt(slot, command, stdin, limit).await {
+            Err(Failure::NotSent(_)) => inner.attempt(slot, command, stdin, limit).await,
+            done => done,
         }
-        Err(SshError::Closed)
+        .map_err(|(Failure::NotSent(error) | Failure::Error(error))| error)
     }
 
     /// Connects to `host:port` from the machine, for probes that only make sense from there. The
@@ -298,19 +186,43 @@ impl Fleet {
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// A connection to a machine on which no SSH is spoken yet.
-enum Way {
-    Direct(TcpStream),
-    Jump(russh::Channel<russh::client::Msg>, Arc<Session>),
-}
-
 impl Inner {
     fn slot(&self, machine: &MachineName) -> Result<&Slot, SshError> {
         self.machines.get(machine).ok_or(SshError::NotInInventory)
     }
 
-    fn open_limit(&self, kept: bool) -> Span {
-        if kept { REOPEN.min(self.deadlines.connect) } else { self.deadlines.connect }
+    /// Sends the command once at most, over a session that is there or a new one.
+    async fn attempt(
+        &self,
+        slot: &Slot,
+        command: &str,
+        stdin: Option<&[u8]>,
+        limit: Span,
+    ) -> Result<Output, Failure> {
+        let (session, kept) = self.session(slot).await.map_err(Failure::Error)?;
+        let _place = self.place(slot, limit).await.map_err(Failure::Error)?;
+        let connect = self.deadlines.connect;
+        let open = session.open(if kept { REOPEN.min(connect) } else { connect });
+        let done = match open.await {
+            Ok(channel) => exec::run(channel, command, stdin, limit).await,
+            Err(refused @ SshError::Refused { .. }) => Err(Failure::Error(refused)),
+            Err(error) => Err(Failure::NotSent(error)),
+        };
+        if done.is_err() {
+            session.retire();
+        }
+        match done {
+            // A session that was there already may have died long ago: worth a new one.
+            Err(Failure::NotSent(error)) if !kept => {
+                slot.silent.store(true, Ordering::Relaxed);
+                Err(Failure::Error(error))
+            }
+            Err(Failure::Error(error)) => {
+                slot.silent.store(error.may_have_run(), Ordering::Relaxed);
+                Err(Failure::Error(error))
+            }
+            done => done,
+        }
     }
 
     /// A place in the fan-out. The wait is bounded by what those in front may take.
@@ -325,7 +237,7 @@ impl Inner {
         limit: Span,
     ) -> Result<SemaphorePermit<'a>, SshError> {
         /// Rounds of machines that may be in front before this is called too long.
-        const ROUNDS: u64 = 8;
+        const ROUNDS: u64 = 4;
         let SshDeadlines { connect, handshake, auth, command } = self.deadlines;
         let limit = (connect + handshake + auth + command.max(limit)).times(ROUNDS);
         within(Stage::Place, limit, async { places.acquire().await.map_err(|_| SshError::Closed) })
@@ -335,7 +247,7 @@ impl Inner {
     /// The session with a machine, and whether it was there already. All who ask while a
     /// connection is being tried share its outcome, so that a machine that hangs costs each of
     /// them one deadline and not one after the other.
-    async fn session(&self, slot: &Slot) -> Result<(Arc<Session>, bool), SshError> {
+    pub(super) async fn session(&self, slot: &Slot) -> Result<(Arc<Session>, bool), SshError> {
         let arrived = slot.attempts.load(Ordering::Acquire);
         let mut line = slot.line.lock().await;
         if self.closed.load(Ordering::Acquire) {
@@ -361,6 +273,7 @@ impl Inner {
         slot.attempts.fetch_add(1, Ordering::AcqRel);
         slot.silent.store(connected.is_err(), Ordering::Relaxed);
         match connected {
+            Ok(_) if self.closed.load(Ordering::Acquire) => Err(SshError::Closed),
             Ok(session) => {
                 let session = Arc::new(session);
                 line.session = Some(Arc::clone(&session));
@@ -373,107 +286,4 @@ impl Inner {
             }
         }
     }
-
-    async fn connect(&self, slot: &Slot) -> Result<Session, SshError> {
-        let (way, jump_error) = self.way(slot).await?;
-        let established = match way {
-            Way::Direct(stream) => {
-                Session::establish(stream, &slot.end, &self.trust, &self.deadlines, None).await
-            }
-            Way::Jump(channel, via) => {
-                let stream = channel.into_stream();
-                Session::establish(stream, &slot.end, &self.trust, &self.deadlines, Some(via)).await
-            }
-        };
-        established.map_err(|direct| self.both(jump_error, direct))
-    }
-
-    /// Through the jump host where that is asked for; directly if the jump host is no use. With
-    /// the direct way goes the reason why the other one failed.
-    async fn way(&self, slot: &Slot) -> Result<(Way, Option<SshError>), SshError> {
-        let mut jump_error = None;
-        if let Some(jump) = self.jump.as_ref().filter(|_| slot.end.target.via_jump) {
-            match self.jump_way(jump, &slot.end.target).await {
-                Ok(way) => return Ok((way, None)),
-                Err(Detour::Dead(error)) => return Err(error),
-                Err(Detour::Direct(error)) => jump_error = Some(error),
-            }
-        }
-        match slot.connect(self.deadlines.connect).await {
-            Ok(stream) => Ok((Way::Direct(stream), jump_error)),
-            Err(direct) => Err(self.both(jump_error, direct)),
-        }
-    }
-
-    fn both(&self, jump: Option<SshError>, direct: SshError) -> SshError {
-        match (jump, &self.jump) {
-            (Some(jump), Some(slot)) => SshError::BothPaths {
-                host: slot.end.target.address.clone(),
-                jump: Box::new(jump),
-                direct: Box::new(direct),
-            },
-            _ => direct,
-        }
-    }
-
-    async fn jump_way(&self, jump: &Slot, target: &SshTarget) -> Result<Way, Detour> {
-        let (session, _) = self.jump_session(jump).await.map_err(Detour::Direct)?;
-        let limit = self.deadlines.connect;
-        match session.forward(&target.address, target.port, limit).await {
-            Ok(channel) => Ok(Way::Jump(channel, session)),
-            // The jump host may have died with the session open.
-            Err(error) if !session.answers(JUMP_PING).await => {
-                session.retire();
-                self.rest(jump, &error).await;
-                Err(Detour::Direct(error))
-            }
-            Err(error @ SshError::Refused { .. }) => Err(Detour::Direct(error)),
-            Err(SshError::TimedOut { limit, .. }) => {
-                Err(Detour::Dead(SshError::TimedOut { stage: Stage::Connect, limit }))
-            }
-            Err(SshError::Unreachable { .. }) => Err(Detour::Dead(SshError::Unreachable {
-                stage: Stage::Connect,
-                why: format!("the jump host {} can't reach it", jump.end.target.address),
-            })),
-            Err(error) => Err(Detour::Dead(error)),
-        }
-    }
-
-    /// The jump host's session, unless it failed a short while ago.
-    async fn jump_session(&self, jump: &Slot) -> Result<(Arc<Session>, bool), SshError> {
-        {
-            let line = jump.line.lock().await;
-            if let Some((at, error)) = &line.failed
-                && at.elapsed() < JUMP_REST
-            {
-                return Err(error.clone());
-            }
-        }
-        let was_silent = jump.silent.load(Ordering::Relaxed);
-        let session = Box::pin(self.session(jump)).await;
-        let host = &jump.end.target.address;
-        match &session {
-            Err(error) if !was_silent => {
-                warn!(host, %error, "jump host fails; machines are tried directly");
-            }
-            Ok(_) if was_silent => info!(host, "jump host answers again"),
-            _ => {}
-        }
-        session
-    }
-
-    async fn rest(&self, jump: &Slot, error: &SshError) {
-        let mut line = jump.line.lock().await;
-        line.session = None;
-        line.failed = Some((Instant::now(), error.clone()));
-        jump.silent.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Why a machine is not reached through the jump host.
-enum Detour {
-    /// The jump host is no use: try directly.
-    Direct(SshError),
-    /// The jump host works, and the machine does not answer it.
-    Dead(SshError),
 }

@@ -17,8 +17,10 @@ mod identity;
 pub mod known_hosts;
 mod scan;
 mod session;
+mod slot;
 pub mod ssh_config;
 mod tunnel;
+mod way;
 
 pub use error::{HostKeyError, SshError, Stage};
 pub use exec::Output;
