@@ -118,8 +118,16 @@ impl Board {
         std::mem::take(&mut self.lock().refused)
     }
 
-    pub(super) fn endpoints(&self, seen: BTreeMap<String, Seen<bool>>) {
+    /// What each endpoint said. One that stays unknown is so since it first was.
+    pub(super) fn endpoints(&self, mut seen: BTreeMap<String, Seen<bool>>) {
         self.update(|state, _| {
+            for (name, seen) in &mut seen {
+                if let (Seen::Unknown { since, .. }, Some(Seen::Unknown { since: first, .. })) =
+                    (seen, state.facts.endpoints.get(name))
+                {
+                    *since = *first;
+                }
+            }
             let changed = !alike(&state.facts.endpoints, &seen);
             state.facts.endpoints = seen;
             changed

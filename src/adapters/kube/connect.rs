@@ -26,7 +26,8 @@ const READ: Duration = Duration::from_secs(WATCH_SECONDS + 10);
 pub struct KubeconfigText {
     /// The YAML.
     pub yaml: String,
-    /// The folder against which relative paths in it are meant.
+    /// The folder against which relative paths in it are meant. `None` for a text that was
+    /// fetched from elsewhere: it may not name files of this host.
     pub base: Option<PathBuf>,
 }
 
@@ -117,8 +118,9 @@ fn install_crypto() {
 
 async fn checked_config(text: KubeconfigText) -> Result<Config, Blind> {
     let mut kubeconfig = Kubeconfig::from_yaml(&text.yaml).map_err(|e| broken(&e))?;
-    if let Some(base) = &text.base {
-        resolve_paths(&mut kubeconfig, base);
+    match &text.base {
+        Some(base) => resolve_paths(&mut kubeconfig, base),
+        None => refuse_files(&mut kubeconfig)?,
     }
     refuse_what_runs_programs(&kubeconfig)?;
     let own_proxy = kubeconfig
@@ -183,21 +185,33 @@ fn wire(config: &Config, endpoint: &str) -> Result<Wire, Blind> {
 }
 
 fn resolve_paths(kubeconfig: &mut Kubeconfig, base: &Path) {
-    let resolve = |path: &mut Option<String>| {
-        if let Some(text) = path
-            && Path::new(text.as_str()).is_relative()
-        {
-            *text = base.join(text.as_str()).to_string_lossy().into_owned();
+    for path in paths(kubeconfig) {
+        if Path::new(path.as_str()).is_relative() {
+            *path = base.join(path.as_str()).to_string_lossy().into_owned();
         }
-    };
-    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
-        resolve(&mut cluster.certificate_authority);
     }
-    for auth in kubeconfig.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()) {
-        resolve(&mut auth.client_certificate);
-        resolve(&mut auth.client_key);
-        resolve(&mut auth.token_file);
+}
+
+/// A kubeconfig from elsewhere may not make this host send the content of its own files anywhere,
+/// which a `tokenFile` would do.
+fn refuse_files(kubeconfig: &mut Kubeconfig) -> Result<(), Blind> {
+    match paths(kubeconfig).first() {
+        Some(path) => Err(unusable(&format!("it was fetched, and yet names a file: {path}"))),
+        None => Ok(()),
     }
+}
+
+/// Every file that a kubeconfig names.
+fn paths(kubeconfig: &mut Kubeconfig) -> Vec<&mut String> {
+    let clusters = kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut());
+    let users = kubeconfig.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut());
+    let mut paths: Vec<_> =
+        clusters.filter_map(|cluster| cluster.certificate_authority.as_mut()).collect();
+    for user in users {
+        let files = [&mut user.client_certificate, &mut user.client_key, &mut user.token_file];
+        paths.extend(files.into_iter().filter_map(Option::as_mut));
+    }
+    paths
 }
 
 fn broken(error: &KubeconfigError) -> Blind {
@@ -244,7 +258,8 @@ mod tests {
             (user("auth-provider: {name: gcp}"), vec![], "plugin"),
             (cluster("insecure-skip-tls-verify: true"), vec![], "must be verified"),
             (cluster("proxy-url: 'http://p:1'"), vec![], "proxy"),
-            (cluster("certificate-authority: /nowhere"), vec![], "/nowhere"),
+            (cluster("certificate-authority: /nowhere"), vec![], "names a file: /nowhere"),
+            (user("tokenFile: /etc/shadow"), vec![], "names a file: /etc/shadow"),
             (CLUSTER.into(), vec!["http://10.0.0.1:6443"], "is not https"),
             (CLUSTER.into(), vec!["10.0.0.1"], "is not https"),
         ];

@@ -16,6 +16,8 @@ use super::wire::{NoAnswer, Wire, get};
 
 /// A kubelet renews every 10 s; looking five times as often costs one small request each.
 const POLL: Duration = Duration::from_secs(2);
+/// The pause after a failure, missing rights among them.
+const FAILED: Duration = Duration::from_secs(10);
 /// Objects a page.
 const PAGE: usize = 500;
 /// Pages at most: as many Leases as nodes are looked at.
@@ -29,11 +31,16 @@ pub(super) async fn poll(wire: Wire, board: &Board, request: Duration) {
             return;
         }
         match list(&wire, request).await {
-            Ok(leases) => board.leases(leases),
-            // The last Leases stay: one that does not move proves nothing.
-            Err(blind) => tracing::debug!(%blind, "the nodes' Leases can't be read"),
+            Ok(leases) => {
+                board.leases(leases);
+                sleep(POLL).await;
+            }
+            Err(blind) => {
+                // The last Leases stay: one that does not move proves nothing.
+                tracing::debug!(%blind, "the nodes' Leases can't be read");
+                sleep(FAILED).await;
+            }
         }
-        sleep(POLL).await;
     }
 }
 

@@ -12,6 +12,7 @@ mod discovery;
 mod leases;
 mod link;
 mod nodes;
+mod probe;
 mod rbac;
 #[cfg(test)]
 mod simulated;

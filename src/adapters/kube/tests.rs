@@ -232,6 +232,28 @@ async fn another_endpoint_takes_over_and_keeps_the_link() {
     sleep(Duration::from_secs(60)).await;
     assert!(up_on(B)(&rig.link.facts()), "a good endpoint is not left");
     assert!(matches!(rig.link.facts().endpoints[A], Seen::Known { value: true, .. }));
+    rig.api.with(|state| state.readyz.insert(A.to_owned(), Mode::Breaks));
+    let lost = |facts: &ApiFacts| matches!(facts.endpoints[A], Seen::Unknown { .. });
+    rig.until(10, "the first one is lost", lost).await;
+    let since = rig.link.facts().endpoints[A].clone();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(rig.link.facts().endpoints[A], since, "lost since then, not since the last look");
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_rights_are_not_asked_for_in_a_storm() {
+    let rig = rig(|api| {
+        api.with(|state| state.rest = Mode::Says(403, r#"{"message":"no nodes"}"#.to_owned()));
+    });
+    rig.link.watch_leases([MachineName::fixed("n1")].into());
+    let denied = |facts: &ApiFacts| matches!(&facts.nodes, Seen::Unknown { why, .. } if why.kind == BlindKind::Denied);
+    rig.until(2, "the right is named", denied).await;
+    sleep(Duration::from_secs(600)).await;
+    assert!(up_on(A)(&rig.link.facts()), "the link itself is well");
+    assert!(rig.api.count("/nodes") <= 80, "{} lists", rig.api.count("/nodes"));
+    assert!(rig.api.count("/leases") <= 62, "{} lists", rig.api.count("/leases"));
+    rig.api.with(|state| state.rest = Mode::Well);
+    rig.until(9, "seen once it may be", has_nodes(&["n1"])).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,8 +26,10 @@ pub(super) const WATCH_SECONDS: u64 = 10;
 const GRACE: Duration = Duration::from_secs(3);
 /// A full, consistent list every so often: whatever a watch lost is mended by it.
 const RELIST: Duration = Duration::from_secs(60);
-/// The pause after a failure, and the least time between two openings.
+/// The least time between two openings, and the pause after a first failure; it doubles.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after failures. A link that comes back starts a new watch without a pause.
+const MAX_PAUSE: Duration = Duration::from_secs(8);
 /// Objects a page. With 60 kB a node (images, mostly) a page has 15 MB.
 const PAGE: usize = 250;
 /// More nodes than this are not kept: k3s itself ends well below.
@@ -46,6 +48,7 @@ enum End {
 
 /// Keeps the board's nodes as fresh as the server allows. Never returns; ended by dropping it.
 pub(super) async fn nodes(wire: Wire, board: &Board, request: Duration) {
+    let mut pause = PAUSE;
     loop {
         let end = match list(&wire, board, request).await {
             Ok((nodes, version)) => {
@@ -61,8 +64,12 @@ pub(super) async fn nodes(wire: Wire, board: &Board, request: Duration) {
                 board.nudge.notify_one();
             }
             board.nodes_blind(blind);
+            sleep(pause).await;
+            pause = MAX_PAUSE.min(pause * 2);
+        } else {
+            sleep(PAUSE).await;
+            pause = PAUSE;
         }
-        sleep(PAUSE).await;
     }
 }
 
