@@ -47,11 +47,14 @@ build_all() { # SIZE
 		[[ -z $trouble ]] || refuse "$trouble"
 		say "to build: $(tr '\n' ' ' <<<"$missing")"
 		cache_lock
-		base_build
+		# Unpacking Debian packages and compiling Go wait for different things, so they go on beside each other.
+		base_build &
+		local base=$!
 		# shellcheck disable=SC2046
 		go_build $(programs_of "$1")
 		own_build "$(tools_path)" tools
 		[[ $1 == tiny ]] || own_build "$(source_path)" source
+		wait "$base" || die "the base image was not built"
 		exec 8>&-
 		say "built in $((SECONDS - started)) s"
 	fi

@@ -62,7 +62,7 @@ go_env() {
 
 # Says what is wrong with the Go at hand, or nothing.
 go_check() {
-	command -v go >/dev/null || { echo "Go is not installed (need $GO_MINIMUM or newer, from go.dev or your distribution)"; return; }
+	command -v go >/dev/null || { echo "Go is not installed: Kubernetes $KUBERNETES_VERSION needs $GO_MINIMUM or newer"; return; }
 	local have
 	have=$(go env GOVERSION)
 	have=${have#go}
