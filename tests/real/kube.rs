@@ -127,6 +127,7 @@ fn moment(began: Instant) -> Moment {
     }
 }
 
+/// The deadlines are wide, for machines under load; how soon is proved under paused time.
 async fn until(link: &KubeLink, seconds: u64, what: &str, test: impl Fn(&ApiFacts) -> bool) {
     let wait = async {
         while !test(&link.facts()) {
@@ -134,7 +135,8 @@ async fn until(link: &KubeLink, seconds: u64, what: &str, test: impl Fn(&ApiFact
         }
     };
     let end = timeout(Duration::from_secs(seconds), wait).await;
-    assert!(end.is_ok(), "not within {seconds} s: {what}; {:#?}", link.facts());
+    let facts = link.facts();
+    assert!(end.is_ok(), "not within {seconds} s: {what}; {:?}; {:?}", facts.link, facts.nodes);
 }
 
 fn down(facts: &ApiFacts) -> Option<(BlindKind, &str)> {
@@ -250,7 +252,7 @@ async fn another_name_or_authority_is_no_api(site: &Site) {
     ];
     for (endpoint, authority, reason) in table {
         let link = site.link_to(vec![endpoint.clone()], file(authority));
-        until(&link, 5, "down", |facts| down(facts).is_some()).await;
+        until(&link, 15, "down", |facts| down(facts).is_some()).await;
         let facts = link.facts();
         let (kind, words) = down(&facts).unwrap();
         assert_eq!(kind, BlindKind::Identity, "{words}");
@@ -260,17 +262,17 @@ async fn another_name_or_authority_is_no_api(site: &Site) {
 }
 
 async fn missing_rights_are_named_and_the_generated_ones_suffice(site: &Site, link: &KubeLink) {
-    until(link, 10, "up without any right", up).await;
+    until(link, 20, "up without any right", up).await;
     let forbidden = |facts: &ApiFacts| {
         matches!(&facts.nodes, Seen::Unknown { why, .. }
             if why.kind == BlindKind::Denied && why.detail.contains("cannot list resource"))
     };
-    until(link, 5, "the missing right is named", forbidden).await;
+    until(link, 15, "the missing right is named", forbidden).await;
     let own = json!({"metadata": {"name": NAMESPACE}});
     assert_result(&canary(link).await, "failed", "RBAC");
     grant_with_namespace(site, &own).await;
     let known = |facts: &ApiFacts| matches!(facts.nodes, Seen::Known { .. });
-    until(link, 10, "nodes are seen once they may be", known).await;
+    until(link, 20, "nodes are seen once they may be", known).await;
 }
 
 /// The canary must be refused in words while its namespace does not exist.
@@ -281,7 +283,7 @@ async fn grant_with_namespace(site: &Site, namespace: &Value) {
 }
 
 async fn what_the_server_is_gets_known(site: &Site, link: &KubeLink) {
-    until(link, 5, "kinds", |facts| !facts.serves.is_empty()).await;
+    until(link, 15, "kinds", |facts| !facts.serves.is_empty()).await;
     let facts = link.facts();
     assert!(facts.version.as_deref().is_some_and(|v| v.starts_with("v1.")), "{:?}", facts.version);
     for kind in ["v1/Node", "coordination.k8s.io/v1/Lease", "policy/v1/PodDisruptionBudget"] {
@@ -293,7 +295,7 @@ async fn what_the_server_is_gets_known(site: &Site, link: &KubeLink) {
 
 async fn cordon_and_record_are_one_step(site: &Site, link: &KubeLink) {
     let made = site.make_node("one", json!({})).await;
-    until(link, 5, "the node", |facts| seen(facts, "one").is_some()).await;
+    until(link, 15, "the node", |facts| seen(facts, "one").is_some()).await;
     let facts = link.facts();
     let expect = Expect {
         uid: made.metadata.uid.clone(),
@@ -313,7 +315,7 @@ async fn cordon_and_record_are_one_step(site: &Site, link: &KubeLink) {
             n.unschedulable && matches!(&n.cordon, CordonMark::Record(r) if r.id.as_str() == "c1")
         })
     };
-    until(link, 2, "the watch brings it", fact).await;
+    until(link, 10, "the watch brings it", fact).await;
     // Again, with the version of before: done is done, and nothing is written.
     assert_eq!(cordon(link, "one", "c1", &expect).await, ActionResult::AlreadyDone);
     assert_eq!(version(&site.node("one").await), version(&first));
@@ -397,7 +399,7 @@ async fn a_mark_makes_the_cordon_a_persons(site: &Site, link: &KubeLink) {
                 && matches!(&n.cordon, CordonMark::Record(r) if r.kind == CordonKind::Manual)
         })
     };
-    until(link, 2, "the mark is seen", fact).await;
+    until(link, 10, "the mark is seen", fact).await;
 }
 
 async fn an_old_version_is_refused(site: &Site, link: &KubeLink) {
@@ -450,7 +452,7 @@ async fn the_server_itself_refuses_what_changed_meanwhile(site: &Site, link: &Ku
 
 async fn of_two_hosts_one_gets_the_cordon(site: &Site, link: &KubeLink) {
     let second = site.link("ananke", "second.kubeconfig");
-    until(&second, 10, "the second host is up", up).await;
+    until(&second, 20, "the second host is up", up).await;
     for n in 0..20 {
         let name = format!("race-{n}");
         site.make_node(&name, json!({})).await;
@@ -503,13 +505,13 @@ async fn heartbeats_are_seen_to_move(site: &Site, link: &KubeLink) {
     let lease = |facts: &ApiFacts| -> Option<LeaseFacts> { seen(facts, "one")?.lease.clone() };
     let first = beat(1).await;
     link.watch_leases(BTreeSet::from([MachineName::fixed("one")]));
-    until(link, 5, "a lease", |f| lease(f).is_some_and(|l| l.renew_time == first)).await;
+    until(link, 15, "a lease", |f| lease(f).is_some_and(|l| l.renew_time == first)).await;
     let before = lease(&link.facts()).unwrap();
     let second = beat(2).await;
-    until(link, 5, "it moves", |f| lease(f).is_some_and(|l| l.renew_time == second)).await;
+    until(link, 15, "it moves", |f| lease(f).is_some_and(|l| l.renew_time == second)).await;
     assert_ne!(lease(&link.facts()).unwrap().resource_version, before.resource_version);
     link.watch_leases(BTreeSet::new());
-    until(link, 5, "it is forgotten", |facts| lease(facts).is_none()).await;
+    until(link, 15, "it is forgotten", |facts| lease(facts).is_none()).await;
 }
 
 async fn a_frozen_server_is_down_and_its_facts_grow_old(site: &Site, link: &KubeLink) {
@@ -526,18 +528,18 @@ async fn a_frozen_server_is_down_and_its_facts_grow_old(site: &Site, link: &Kube
         .await;
     assert_result(&late, "failed", "can't be read: no answer within");
     let timed_out = |f: &ApiFacts| down(f).is_some_and(|(kind, _)| kind == BlindKind::TimedOut);
-    until(link, 15, "down", timed_out).await;
+    until(link, 20, "down", timed_out).await;
     let at = seen_at(&link.facts());
     let aged = |facts: &ApiFacts| facts.nodes.fresh(site.now(), fresh).is_err();
-    until(link, 15, "stale", aged).await;
-    assert!(froze.elapsed() < Duration::from_secs(16), "stale after {:?}", froze.elapsed());
+    until(link, 20, "stale", aged).await;
+    assert!(froze.elapsed() < Duration::from_secs(20), "stale after {:?}", froze.elapsed());
     let facts = link.facts();
     assert_eq!(seen_at(&facts), at, "nothing made the facts look younger");
     assert!(seen(&facts, "one").is_some(), "what was seen stays, with its age");
     site.rig.thaw_apiserver();
-    until(link, 10, "up again", up).await;
+    until(link, 20, "up again", up).await;
     let now = site.now();
-    until(link, 5, "seen anew", |facts| seen_at(facts) >= now).await;
+    until(link, 15, "seen anew", |facts| seen_at(facts) >= now).await;
 }
 
 async fn a_killed_server_comes_back_with_a_new_client(site: &mut Site, link: &KubeLink) {
@@ -547,7 +549,7 @@ async fn a_killed_server_comes_back_with_a_new_client(site: &mut Site, link: &Ku
             kind == BlindKind::Unreachable && words.contains("connection refused")
         })
     };
-    until(link, 15, "down", refused).await;
+    until(link, 20, "down", refused).await;
     assert_result(&canary(link).await, "failed", "connection refused");
     // Meanwhile the credentials change: first to wrong ones, then to a user that may only look.
     site.rig.write_kubeconfig("ananke.kubeconfig", "stranger", "ca");
@@ -555,7 +557,7 @@ async fn a_killed_server_comes_back_with_a_new_client(site: &mut Site, link: &Ku
     let unknown_user = |f: &ApiFacts| {
         down(f).is_some_and(|(_, words)| words.contains("refuses our credentials (401"))
     };
-    until(link, 30, "wrong credentials are told apart", unknown_user).await;
+    until(link, 40, "wrong credentials are told apart", unknown_user).await;
     site.rig.write_kubeconfig("ananke.kubeconfig", "viewer", "ca");
     let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": "viewer"},
         "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]}))
@@ -568,9 +570,9 @@ async fn a_killed_server_comes_back_with_a_new_client(site: &mut Site, link: &Ku
     let post = PostParams::default();
     Api::all(site.admin.clone()).create(&post, &role).await.unwrap();
     Api::all(site.admin.clone()).create(&post, &binding).await.unwrap();
-    until(link, 25, "up with the new file", up).await;
+    until(link, 30, "up with the new file", up).await;
     let now = site.now();
-    until(link, 10, "nodes seen by the new user", |facts| seen_at(facts) >= now).await;
+    until(link, 20, "nodes seen by the new user", |facts| seen_at(facts) >= now).await;
     let result = cordon(link, "one", "late", &Expect::default()).await;
     assert_result(&result, "failed", "RBAC: the account may not patch nodes");
     assert!(!unschedulable(&site.node("one").await));

@@ -250,7 +250,7 @@ async fn missing_rights_are_not_asked_for_in_a_storm() {
     rig.until(2, "the right is named", denied).await;
     sleep(Duration::from_secs(600)).await;
     assert!(up_on(A)(&rig.link.facts()), "the link itself is well");
-    assert!(rig.api.count("/nodes") <= 80, "{} lists", rig.api.count("/nodes"));
+    assert!(rig.api.count("/nodes") <= 125, "{} lists", rig.api.count("/nodes"));
     assert!(rig.api.count("/leases") <= 62, "{} lists", rig.api.count("/leases"));
     rig.api.with(|state| state.rest = Mode::Well);
     rig.until(9, "seen once it may be", has_nodes(&["n1"])).await;

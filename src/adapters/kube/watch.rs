@@ -29,7 +29,7 @@ const RELIST: Duration = Duration::from_secs(60);
 /// The least time between two openings, and the pause after a first failure; it doubles.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after failures. A link that comes back starts a new watch without a pause.
-const MAX_PAUSE: Duration = Duration::from_secs(8);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// Objects a page. With 60 kB a node (images, mostly) a page has 15 MB.
 const PAGE: usize = 250;
 /// More nodes than this are not kept: k3s itself ends well below.
