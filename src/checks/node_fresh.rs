@@ -49,7 +49,8 @@ fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
         .get(name)
         .filter(|watch| watch.boot_id == host.boot_id)
         .map_or(0, |watch| watch.moves);
-    Verdict::fail(format!("Ready, but its heartbeat moved {moves} times of {MOVES_NEEDED}"))
+    let proof = format!("its heartbeat moved {moves} of {MOVES_NEEDED} times while we looked");
+    Verdict::fail(format!("Ready, not proven yet: {proof}"))
 }
 
 fn by_hand(sit: &Situation<'_>, target: &Target) -> Vec<String> {

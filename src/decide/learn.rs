@@ -56,6 +56,7 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
         Effect::Cordon { .. }
         | Effect::Uncordon { .. }
         | Effect::MarkManual { .. }
+        | Effect::ClearMark { .. }
         | Effect::StartUnit { .. }
         | Effect::RestartUnit { .. }
         | Effect::ResetFailedUnit { .. }
@@ -77,6 +78,7 @@ pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
         }
         if let Some(node) = &node {
             cordon(input, name, node, memory);
+            mark(input, name, node, &mut memory.durable);
         }
     }
     lease_time(input, memory);
@@ -155,6 +157,23 @@ fn cordon(input: &TickInput, name: &MachineName, node: &NodeFacts, memory: &mut 
         CordonMark::Record(_) | CordonMark::None | CordonMark::Garbled => {
             durable.cordons.remove(name);
             memory.passing.cordon_extra.remove(name);
+        }
+    }
+}
+
+/// A mark on a node that nobody remembers was made by an earlier life of this host: it stands
+/// until a person ends it. One that a person ended is forgotten when the node no longer shows it.
+fn mark(input: &TickInput, name: &MachineName, node: &NodeFacts, durable: &mut Durable) {
+    let target = Target::Machine(name.clone());
+    match &node.manual {
+        None => {
+            durable.acked.remove(&target);
+        }
+        Some(_) if durable.acked.contains(&target) => {}
+        Some(reason) => {
+            let since = input.now.wall;
+            let mark = || ManualMark { reason: reason.clone(), since };
+            durable.manual.entry(target).or_insert_with(mark);
         }
     }
 }

@@ -122,7 +122,7 @@ fn begin(step: Chosen, input: &TickInput, memory: &mut Memory) -> Action {
     let durable = &mut memory.durable;
     durable.last_action += 1;
     let episode = durable.episode.as_ref().map_or(0, |episode| episode.id.0);
-    action.id = ActionId::new(format!("{episode}-{}", durable.last_action));
+    action.id = ActionId::new(format!("{}.{episode}-{}", durable.life, durable.last_action));
     if let Effect::Cordon { record, .. } = &mut action.effect {
         record.id = crate::model::ids::CordonId::new(format!("c{}", action.id));
     }

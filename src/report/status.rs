@@ -116,7 +116,7 @@ fn gate_word(gate: &GateView, now: Mono) -> String {
 }
 
 /// Why the closed gates are closed. Gates that only wait are named in the way up.
-fn closed(record: &TickRecord) -> Vec<String> {
+pub(super) fn closed(record: &TickRecord) -> Vec<String> {
     let now = record.input.now.mono;
     let gates = record.decision.assessment.gates.iter();
     let closed = gates.filter(|gate| matches!(gate.state, GateState::Closed | GateState::Degraded));

@@ -135,6 +135,8 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
 
 fn durable(epoch: Epoch) -> Durable {
     Durable {
+        life: "5c1e90aa".to_owned(),
+        acked: Default::default(),
         boot: BootId::fixed("b"),
         epoch,
         last_episode: EpisodeId(0),

@@ -358,6 +358,7 @@ fn notice(what: &str) -> Notice {
             check: CheckId::fixed("agent-active"),
             target: Target::Machine(MachineName::new("titan-07")),
             what: what.to_owned(),
+            new: true,
             since: Mono(10_000),
             tried: vec![Tried {
                 remedy: RemedyId::fixed("restart-agent"),

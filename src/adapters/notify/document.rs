@@ -155,6 +155,7 @@ mod tests {
             check: CheckId::fixed("agent-active"),
             target: Target::Cluster,
             what: "ä\n".repeat(what),
+            new: true,
             since: Mono(1_000),
             tried: Vec::new(),
             by_hand: Vec::new(),
