@@ -124,7 +124,11 @@ pub(super) fn closed(record: &TickRecord) -> Vec<String> {
     for gate in closed {
         for finding in gate.findings.iter().filter(|finding| !finding.verdict.lets_open()) {
             let (target, why) = (&finding.target, finding.verdict.why());
-            lines.push(format!("{}: {target}: {why} ({})", gate.id, now.since(finding.since)));
+            let line = format!("{}: {target}: {why} ({})", gate.id, now.since(finding.since));
+            // Two checks may say the same of a machine that does not answer.
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
     }
     lines

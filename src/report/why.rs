@@ -105,6 +105,7 @@ fn findings(record: &TickRecord, view: &GateView) -> Vec<String> {
     let mut lines: Vec<String> = bad
         .map(|f| format!("{}: {} ({})", f.target, f.verdict.why(), now.since(f.since)))
         .collect();
+    lines.dedup();
     if lines.is_empty() {
         lines.push(format!("all {} verdicts are good", view.passing));
     }
