@@ -156,6 +156,7 @@ mod tests {
             target: Target::Cluster,
             what: "ä\n".repeat(what),
             since: Mono(1_000),
+            new: true,
             tried: Vec::new(),
             by_hand: Vec::new(),
         };
