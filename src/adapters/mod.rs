@@ -1,4 +1,5 @@
 //! One folder for each outside thing. The only places with effects; none of them decides.
+//! They do not know each other; what they share stands beside the folders.
 
 pub mod clock;
 pub mod control;
@@ -7,4 +8,5 @@ pub mod guard;
 pub mod host;
 pub mod kube;
 pub mod notify;
+pub mod process;
 pub mod ssh;

@@ -72,7 +72,6 @@ fn write_down(loaded: &Loaded, order: Order) -> Result<(), Failure> {
         orders: vec![order],
         outcomes: Vec::new(),
         begin: Vec::new(),
-        lost: Vec::new(),
         memory,
     };
     ledger.append(&record).map_err(|error| Failure::of(&error))

@@ -1,20 +1,8 @@
 //! Small texts of the commands.
 
-use crate::model::command::{ENVELOPE_FORM, GUARD_PATH, SudoUser, VERBS};
+pub(super) use crate::model::error_text::chain;
 
-/// An error with all that caused it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
+use crate::model::command::{ENVELOPE_FORM, GUARD_PATH, SudoUser, VERBS};
 
 /// What is sent to the machines: the guard's verbs, and the one sudoers line.
 pub(super) fn commands() -> String {

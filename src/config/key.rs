@@ -106,8 +106,8 @@ impl<K: Kind> Key<K> {
         self.kind.read(node, &mut reading).map(|value| At { at: node.at, value })
     }
 
-    /// Whether the file has the key with a value that can't be read, or misspelt, so that nothing may be
-    /// concluded from its absence.
+    /// Whether the file has the key with a value that can't be read, or misspelt, so that nothing
+    /// may be concluded from its absence.
     pub(super) fn broken(&self, values: &Values<'_>) -> bool {
         values.is_broken(self.path)
     }

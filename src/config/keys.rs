@@ -101,7 +101,8 @@ pub(super) static SSH_IDENTITY_FILES: Key<List<Text>> = key(
 pub(super) static SSH_KNOWN_HOSTS_FILE: Key<Text> = key(
     "ssh_known_hosts_file",
     Text::Path,
-    "Host keys in OpenSSH's format; `ananke hosts accept` writes it. Without it: /etc/ananke/known_hosts.",
+    "Host keys in OpenSSH's format; `ananke hosts accept` writes it. Without it: \
+     /etc/ananke/known_hosts.",
     "/etc/ananke/known_hosts",
     Used,
 );

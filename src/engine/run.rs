@@ -11,12 +11,13 @@ use super::failpoint;
 use crate::decide::{Library, tick};
 use crate::model::action::Action;
 use crate::model::assessment::Phase;
+use crate::model::error_text::chain;
 use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, Memory, Passing};
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::policy::Policy;
 use crate::model::record::{FORMAT, LedgerRecord, TickRecord};
-use crate::model::tick::{Decision, Request, TickInput};
+use crate::model::tick::{Decision, Order, Request, TickInput};
 use crate::model::time::{Moment, Mono, Span};
 use crate::ports::{Clock, Hands, Ledger, Observer, Recorder, Sink, Told};
 
@@ -90,10 +91,20 @@ pub struct End {
 struct Loop {
     memory: Memory,
     disk: Result<(), String>,
-    unwritten: Vec<Outcome>,
+    /// What the next tick learns.
+    heard: Vec<Outcome>,
+    /// What ticks learned and were told that no record holds yet, because the disk refused.
+    owed: Owed,
     done: Vec<(Action, Option<Outcome>)>,
     interrupted: bool,
     told: Vec<Box<dyn FnOnce(u64) + Send>>,
+}
+
+/// What the next record has to say besides its own tick.
+#[derive(Default)]
+struct Owed {
+    orders: Vec<Order>,
+    outcomes: Vec<Outcome>,
 }
 
 impl Run {
@@ -118,7 +129,7 @@ impl Run {
         loop {
             let started = world.clock.now().mono;
             while let Ok(outcome) = outcomes.try_recv() {
-                state.unwritten.push(outcome);
+                state.heard.push(outcome);
             }
             let record = self.one_tick(&mut world, &mut state);
             for action in &record.decision.plan.steps {
@@ -140,7 +151,7 @@ impl Run {
                 () = &mut halt, if !state.interrupted => state.interrupted = true,
                 () = world.clock.sleep_until(wake) => {}
                 () = world.observer.changed() => {}
-                Some(outcome) = outcomes.recv() => state.unwritten.push(outcome),
+                Some(outcome) = outcomes.recv() => state.heard.push(outcome),
                 Some(told) = self.orders.recv() => {
                     self.request.orders.push(told.order);
                     state.told.push(told.taken);
@@ -151,7 +162,7 @@ impl Run {
     }
 
     /// The state of the first tick. Actions that an earlier process left without an outcome are
-    /// of unknown outcome: they may have been done.
+    /// of unknown outcome: they may have been done. The first record says so.
     fn begin(&mut self, now: &Moment) -> Loop {
         let lost = self.memory.in_flight.keys().map(|action| Outcome {
             action: action.clone(),
@@ -159,12 +170,13 @@ impl Run {
             began: now.mono,
             ended: now.mono,
         });
-        let unwritten = lost.collect();
+        let heard = lost.collect();
         let memory = Memory { durable: self.memory.clone(), passing: Passing::default() };
         Loop {
             memory,
             disk: Ok(()),
-            unwritten,
+            heard,
+            owed: Owed::default(),
             done: Vec::new(),
             interrupted: false,
             told: Vec::new(),
@@ -189,7 +201,7 @@ impl Run {
         if state.disk.is_err() {
             // A disk that failed is asked again with a record that changes nothing.
             let again = record(world, &now, &self.policy, &state.memory.durable);
-            state.disk = world.ledger.append(&again).map_err(|error| chain(&error));
+            state.disk = append(&mut world.ledger, again, &mut state.owed);
         }
         let mut observation = world.observer.snapshot();
         observation.disk = observation.disk.and(state.disk.clone());
@@ -198,7 +210,7 @@ impl Run {
             policy: self.policy.clone(),
             request: self.request.clone(),
             observation,
-            outcomes: std::mem::take(&mut state.unwritten),
+            outcomes: std::mem::take(&mut state.heard),
             memory: state.memory.clone(),
         };
         self.request.orders.clear();
@@ -208,7 +220,9 @@ impl Run {
         let mut decision = tick(self.library, &input);
         failpoint::reached("decided");
         if self.request.execute {
-            if let Err(why) = write(world, &input, &decision) {
+            state.owed.orders.extend(input.request.orders.iter().cloned());
+            state.owed.outcomes.extend(input.outcomes.iter().cloned());
+            if let Err(why) = write(world, &input, &decision, &mut state.owed) {
                 // The record did not get to the disk: decide again, knowing that.
                 error!("nothing new is begun: {why}");
                 input.observation.disk = Err(why);
@@ -256,17 +270,29 @@ fn write<C, O, H, L: Ledger, R, S>(
     world: &mut World<C, O, H, L, R, S>,
     input: &TickInput,
     decision: &Decision,
+    owed: &mut Owed,
 ) -> Result<(), String> {
     let changed = decision.memory.durable != input.memory.durable;
-    let said = !input.outcomes.is_empty() || !input.request.orders.is_empty();
+    let said = !owed.outcomes.is_empty() || !owed.orders.is_empty();
     if input.observation.disk.is_err() || !(changed || said) {
         return Ok(());
     }
     let mut record = record(world, &input.now, &input.policy, &decision.memory.durable);
-    record.orders.clone_from(&input.request.orders);
-    record.outcomes.clone_from(&input.outcomes);
     record.begin.clone_from(&decision.plan.steps);
-    world.ledger.append(&record).map_err(|error| chain(&error))
+    append(&mut world.ledger, record, owed)
+}
+
+/// Writes a record together with all that is owed, which stays owed if the disk refuses.
+fn append<L: Ledger>(
+    ledger: &mut L,
+    mut record: LedgerRecord,
+    owed: &mut Owed,
+) -> Result<(), String> {
+    record.orders.clone_from(&owed.orders);
+    record.outcomes.clone_from(&owed.outcomes);
+    ledger.append(&record).map_err(|error| chain(&error))?;
+    *owed = Owed::default();
+    Ok(())
 }
 
 /// A record of what is remembered, with nothing begun.
@@ -284,20 +310,8 @@ fn record<C, O, H, L: Ledger, R, S>(
         orders: Vec::new(),
         outcomes: Vec::new(),
         begin: Vec::new(),
-        lost: Vec::new(),
         memory: memory.clone(),
     }
-}
-
-/// An error with all that caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// The nodes whose present boot is not proven yet.
@@ -315,7 +329,9 @@ fn unproven(input: &TickInput, memory: &Memory) -> BTreeSet<MachineName> {
 fn rehearsed(before: &Memory, decision: &Decision) -> Memory {
     let mut memory = decision.memory.clone();
     memory.durable.attempts.clone_from(&before.durable.attempts);
-    memory.durable.in_flight.clone_from(&before.durable.in_flight);
+    // What an earlier process left behind has ended; what is only planned was never begun.
+    let under_way = &before.durable.in_flight;
+    memory.durable.in_flight.retain(|id, _| under_way.contains_key(id));
     memory.durable.last_action = before.durable.last_action;
     memory.durable.cordons.clone_from(&before.durable.cordons);
     memory

@@ -9,6 +9,7 @@ pub mod assessment;
 pub mod command;
 pub mod cordon;
 pub mod episode;
+pub mod error_text;
 pub mod facts;
 pub mod ids;
 pub mod intent;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::ids::ActionId;
 use super::memory::Durable;
 use super::outcome::Outcome;
 use super::tick::{Decision, Order, TickInput};
@@ -27,15 +26,13 @@ pub struct LedgerRecord {
     /// What a person ordered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Order>,
-    /// What became of earlier actions.
+    /// What became of earlier actions. Each that was begun has an outcome in a later record, one
+    /// that ananke did not live to see end too: unknown, in the first record of its next run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
     /// What is about to be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub begin: Vec<Action>,
-    /// Actions that a crash left without an outcome.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lost: Vec<ActionId>,
     /// All durable memory, as it is after this record.
     pub memory: Durable,
 }

@@ -80,7 +80,7 @@ pub(crate) enum Move {
     Uncordon(u8),
     /// The oldest open action ends.
     Outcome,
-    /// A crash: every open action is given up.
+    /// A crash: the next run ends every open action as unknown.
     Crash,
     Pause,
     Resume,
@@ -99,6 +99,10 @@ pub(crate) struct SmallLoop {
 
 fn node(number: u8) -> MachineName {
     MachineName::new(format!("w-{}", number % 3))
+}
+
+fn outcome(action: ActionId, result: ActionResult, at: Mono) -> Outcome {
+    Outcome { action, result, began: at, ended: at }
 }
 
 impl SmallLoop {
@@ -140,7 +144,6 @@ impl SmallLoop {
             orders: Vec::new(),
             outcomes: Vec::new(),
             begin: Vec::new(),
-            lost: Vec::new(),
             memory: durable(),
         };
         match next {
@@ -163,17 +166,14 @@ impl SmallLoop {
                 }
             }
             Move::Outcome => {
-                if let Some((id, flight)) = self.memory.in_flight.pop_first() {
-                    record.outcomes.push(Outcome {
-                        action: id,
-                        result: ActionResult::Done,
-                        began: flight.since,
-                        ended: record.at.mono,
-                    });
-                }
+                let oldest = self.memory.in_flight.pop_first();
+                let end = |(id, _)| outcome(id, ActionResult::Done, record.at.mono);
+                record.outcomes.extend(oldest.map(end));
             }
             Move::Crash => {
-                record.lost = std::mem::take(&mut self.memory.in_flight).into_keys().collect();
+                let unknown = || ActionResult::Unknown { why: "it crashed".into() };
+                let open = std::mem::take(&mut self.memory.in_flight).into_keys();
+                record.outcomes.extend(open.map(|id| outcome(id, unknown(), record.at.mono)));
             }
             Move::Pause => {
                 let by = String::from("brad");

@@ -15,7 +15,7 @@ use ananke::adapters::control::{
     BindError, ControlClient, ControlError, ControlEvent, ControlServer, LOCK, OrderAnswer, Orders,
     SOCKET, Stance,
 };
-use ananke::adapters::host::process::{ChildSpec, End, run};
+use ananke::adapters::process::{ChildSpec, End, run};
 use ananke::model::assessment::{Assessment, Phase};
 use ananke::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen};
 use ananke::model::ids::{BootId, EpisodeId, Epoch};
@@ -540,6 +540,7 @@ async fn clients_that_vanish_leave_their_places_to_others() {
         }
         let place = async {
             while ControlClient::connect(dir.path()).await.is_err() {
+                // poll: a free place, until the deadline of soon()
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -562,6 +563,7 @@ async fn there_are_only_so_many_places() {
     drop(inside.pop());
     let place = async {
         while ControlClient::connect(dir.path()).await.is_err() {
+            // poll: a free place, until the deadline of soon()
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

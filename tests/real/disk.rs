@@ -100,12 +100,16 @@ impl Drop for Killed {
     }
 }
 
-#[test]
-#[ignore = "the process that the next test kills"]
-#[expect(clippy::disallowed_methods, reason = "the parent says by it where to write")]
-fn appends_until_it_is_killed() {
-    let dir = std::env::var(CHILD_DIR).expect("started by the next test only");
-    let (mut ledger, recovered) = FileLedger::open(Path::new(&dir), CLUSTER).unwrap();
+/// Where to write, in the process that is to be killed. `None` in every other.
+#[expect(clippy::disallowed_methods, reason = "the parent says so to the child")]
+fn child_dir() -> Option<PathBuf> {
+    std::env::var(CHILD_DIR).ok().map(PathBuf::from)
+}
+
+/// What the process that is to be killed does. It says aloud which record is on disk.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn append_until_killed(dir: &Path) -> ! {
+    let (mut ledger, recovered) = FileLedger::open(dir, CLUSTER).unwrap();
     println!("\nacknowledged {}", in_force(&recovered));
     loop {
         let seq = ledger.next_seq();
@@ -114,14 +118,19 @@ fn appends_until_it_is_killed() {
     }
 }
 
+/// Starts itself again as the process that it kills: [`CHILD_DIR`] tells the two apart.
 #[test]
 fn what_a_killed_process_had_acknowledged_is_there_and_at_most_one_record_more() {
+    if let Some(dir) = child_dir() {
+        append_until_killed(&dir);
+    }
+    let me = std::thread::current().name().expect("a test's thread has its name").to_owned();
     let dir = tempfile::tempdir().unwrap();
     let mut last = 0;
     for round in 0..25 {
         let mut child = Killed(
             command(std::env::current_exe().unwrap())
-                .args(["--exact", "disk::appends_until_it_is_killed", "--ignored", "--nocapture"])
+                .args(["--exact", &me, "--nocapture"])
                 .env(CHILD_DIR, dir.path())
                 .stdout(Stdio::piped())
                 .spawn()

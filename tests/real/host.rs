@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use ananke::adapters::clock::HostClock;
 use ananke::adapters::host::logging::{self, LogTarget, LoggingError};
-use ananke::adapters::host::process::{ChildSpec, End, ProcessError, run};
 use ananke::adapters::host::systemd::ServiceManager;
 use ananke::adapters::host::timesync::{WallSync, ask_chrony};
 use ananke::adapters::notify::{DOCUMENT_LIMIT, Document, Means, Notice, Notifier};
+use ananke::adapters::process::{ChildSpec, End, ProcessError, run};
 use ananke::model::alarm::{Alarm, Tried};
 use ananke::model::ids::{BootId, CheckId, GateId, MachineName, RemedyId};
 use ananke::model::time::{Moment, Mono, Span};
@@ -47,6 +47,7 @@ async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return value;
         }
         assert!(now() < end, "waited {PATIENCE:?} for {what}");
+        // poll: what the caller looks at
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -215,12 +216,12 @@ async fn a_run_that_is_given_up_leaves_no_process() {
 // --- service manager
 
 /// A service manager's socket, and what ananke finds in its environment.
-struct Manager {
+struct NotifySocket {
     socket: UnixDatagram,
     name: OsString,
 }
 
-impl Manager {
+impl NotifySocket {
     fn at(dir: &Path) -> Self {
         let path = dir.join("notify");
         Self { socket: UnixDatagram::bind(&path).unwrap(), name: path.into_os_string() }
@@ -249,8 +250,8 @@ impl Manager {
 #[test]
 fn the_service_manager_hears_each_word_as_sd_notify_defines_it() {
     let dir = tempfile::tempdir().unwrap();
-    let manager = Manager::at(dir.path());
-    let ours = manager.connect(&[]);
+    let systemd = NotifySocket::at(dir.path());
+    let ours = systemd.connect(&[]);
     ours.ready("looking");
     ours.status("converged\nMAINPID=1");
     ours.extend_timeout(Span::secs(30));
@@ -264,13 +265,13 @@ fn the_service_manager_hears_each_word_as_sd_notify_defines_it() {
         "EXTEND_TIMEOUT_USEC=4294967295\n",
         "STOPPING=1\nSTATUS=stopped by a person\n",
     ];
-    assert_eq!(manager.heard(), expected);
+    assert_eq!(systemd.heard(), expected);
 }
 
 #[test]
 fn the_watchdog_hears_beats_and_only_beats() {
     let dir = tempfile::tempdir().unwrap();
-    let manager = Manager::at(dir.path());
+    let systemd = NotifySocket::at(dir.path());
     let own = std::process::id().to_string();
     let third = Some(Span::secs(40));
     let table = [
@@ -285,31 +286,33 @@ fn the_watchdog_hears_beats_and_only_beats() {
         let usec = usec.map(|usec| ("WATCHDOG_USEC", usec));
         let pid = pid.map(|pid| ("WATCHDOG_PID", pid));
         let environment: Vec<(&str, &str)> = usec.into_iter().chain(pid).collect();
-        let progress = manager.connect(&environment).progress();
+        let progress = systemd.connect(&environment).progress();
         assert_eq!(progress.beat_every(), every, "{environment:?}");
         progress.beat();
         let expected = if every.is_some() { vec!["WATCHDOG=1\n"] } else { Vec::new() };
-        assert_eq!(manager.heard(), expected, "{environment:?}");
+        assert_eq!(systemd.heard(), expected, "{environment:?}");
     }
 }
 
 #[tokio::test]
 async fn a_loop_that_stops_beating_is_not_kept_alive_by_anything_else() {
     let dir = tempfile::tempdir().unwrap();
-    let manager = Manager::at(dir.path());
+    let systemd = NotifySocket::at(dir.path());
     // A period of 30 ms, so that any timer would have to feed many times in the time below.
-    let progress = manager.connect(&[("WATCHDOG_USEC", "30000")]).progress();
+    let progress = systemd.connect(&[("WATCHDOG_USEC", "30000")]).progress();
     progress.beat();
-    assert_eq!(manager.heard().len(), 1);
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    assert_eq!(manager.heard(), Vec::<String>::new());
+    assert_eq!(systemd.heard().len(), 1);
+    // A word that comes ends the wait and fails the test.
+    let socket = tokio::net::UnixDatagram::from_std(systemd.socket).unwrap();
+    let fed = tokio::time::timeout(Duration::from_millis(150), socket.recv(&mut [0; 64])).await;
+    assert!(fed.is_err(), "{fed:?}");
 }
 
 #[test]
 fn a_service_manager_that_does_not_read_or_is_gone_never_holds_the_loop() {
     let dir = tempfile::tempdir().unwrap();
-    let manager = Manager::at(dir.path());
-    let ours = manager.connect(&[]);
+    let systemd = NotifySocket::at(dir.path());
+    let ours = systemd.connect(&[]);
     let (said, all_said) = mpsc::channel();
     let speaker = ours.clone();
     std::thread::spawn(move || {
@@ -319,10 +322,10 @@ fn a_service_manager_that_does_not_read_or_is_gone_never_holds_the_loop() {
         said.send(()).unwrap();
     });
     all_said.recv_timeout(PATIENCE).expect("a full queue holds the speaker");
-    assert!(!manager.heard().is_empty());
+    assert!(!systemd.heard().is_empty());
     ours.status("read again");
-    assert_eq!(manager.heard(), ["STATUS=read again\n"]);
-    drop(manager);
+    assert_eq!(systemd.heard(), ["STATUS=read again\n"]);
+    drop(systemd);
     ours.stopping("nobody is there");
     ServiceManager::nobody().ready("by hand");
 }
@@ -332,9 +335,9 @@ fn an_abstract_socket_is_understood_and_a_bad_one_is_an_error() {
     let name = format!("ananke-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
     let socket = UnixDatagram::bind_addr(&address).unwrap();
-    let manager = Manager { socket, name: format!("@{name}").into() };
-    manager.connect(&[]).status("hidden");
-    assert_eq!(manager.heard(), ["STATUS=hidden\n"]);
+    let systemd = NotifySocket { socket, name: format!("@{name}").into() };
+    systemd.connect(&[]).status("hidden");
+    assert_eq!(systemd.heard(), ["STATUS=hidden\n"]);
 
     let long = || Some(OsString::from("/x".repeat(100)));
     let error = ServiceManager::from_environment(|key| long().filter(|_| key == "NOTIFY_SOCKET"));
@@ -360,6 +363,7 @@ fn notice(what: &str) -> Notice {
             what: what.to_owned(),
             new: true,
             since: Mono(10_000),
+            new: true,
             tried: vec![Tried {
                 remedy: RemedyId::fixed("restart-agent"),
                 attempts: 3,

@@ -131,6 +131,7 @@ fn moment(began: Instant) -> Moment {
 async fn until(link: &KubeLink, seconds: u64, what: &str, test: impl Fn(&ApiFacts) -> bool) {
     let wait = async {
         while !test(&link.facts()) {
+            // poll: the facts, until the deadline below
             sleep(Duration::from_millis(20)).await;
         }
     };

@@ -39,10 +39,6 @@ const BANS: &[Ban] = &[
     },
 ];
 
-/// Where a ban gives way: file, the banned tokens, and the reason.
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("tests/real/disk.rs", "#[ignore", "the process that another test starts and kills")];
-
 /// Words that name nothing. They hide in names of modules, types and files.
 const EMPTY_WORDS: [&str; 6] = ["manager", "managers", "helper", "helpers", "util", "utils"];
 /// Names that hold such a word because somebody else's term does.
@@ -59,7 +55,7 @@ pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
     let mut found = Vec::new();
     for (file, rust) in tree.rust() {
         for (index, token) in rust.tokens.iter().enumerate() {
-            let what = banned(file, rust, index)
+            let what = banned(rust, index)
                 .or_else(|| sleep_in_test(file, rust, index))
                 .or_else(|| empty_name(rust, index));
             found.extend(what.map(|what| file.offence(token.line, what)));
@@ -69,16 +65,14 @@ pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
     found
 }
 
-fn banned(file: &Source, rust: &Rust, index: usize) -> Option<String> {
+fn banned(rust: &Rust, index: usize) -> Option<String> {
     let ban = BANS.iter().find(|ban| {
         let rest = &rust.tokens[index..];
         rest.len() >= ban.tokens.len()
             && (ban.in_tests_too || !rust.tokens[index].in_test)
             && rest.iter().zip(ban.tokens).all(|(token, text)| is(token, text))
     })?;
-    let tokens = ban.tokens.concat();
-    let gives_way = EXCEPTIONS.iter().any(|(path, what, _)| *path == file.path && *what == tokens);
-    (!gives_way).then(|| format!("`{tokens}`: {}", ban.instead))
+    Some(format!("`{}`: {}", ban.tokens.concat(), ban.instead))
 }
 
 fn is(token: &Token, text: &str) -> bool {
@@ -173,7 +167,6 @@ mod tests {
             ("src/a.rs", "#[expect(dead_code, reason = \"r\")] fn f() {}"),
             ("src/a.rs", "use tokio_util::sync::X; struct Utility; struct ServiceManagerError;"),
             ("tests/a.rs", "fn f() { g().unwrap(); }"),
-            ("tests/real/disk.rs", "#[ignore = \"r\"] fn f() {}"),
         ];
         for (path, text) in cases {
             assert!(caught(path, text).is_empty(), "{path}: {text}");

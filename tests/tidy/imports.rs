@@ -41,7 +41,7 @@ const TESTS_MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// What adapters share, with the reason. Everything else goes through a port.
 const SHARED_BY_ADAPTERS: &[(&str, &str)] =
-    &[("host::process", "the one way to start a program, bounded in time and output")];
+    &[("process", "the one way to start a program, bounded in time and output")];
 
 /// Crates that one folder wraps, so that their next version changes one folder only.
 const WRAPPED: &[(&str, &str)] = &[
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(caught("src/adapters/ssh/mod.rs", "use crate::adapters::guard::G;"), sideways);
         let host = ["adapter `ssh` may not import adapter `host`: go through a port"];
         assert_eq!(caught("src/adapters/ssh/mod.rs", "use crate::adapters::host::x;"), host);
-        let shared = "use crate::adapters::host::process::run;";
+        let shared = "use crate::adapters::process::run;";
         assert!(caught("src/adapters/ssh/mod.rs", shared).is_empty());
         assert!(caught("src/adapters/ssh/client.rs", "use super::keys::K;").is_empty());
         assert!(caught("src/adapters/mod.rs", "pub mod ssh; pub use ssh::Client;").is_empty());

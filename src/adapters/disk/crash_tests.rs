@@ -31,7 +31,6 @@ fn record(seq: u64) -> LedgerRecord {
         orders: Vec::new(),
         outcomes: Vec::new(),
         begin: Vec::new(),
-        lost: Vec::new(),
         memory,
     }
 }

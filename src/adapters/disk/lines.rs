@@ -253,7 +253,9 @@ mod tests {
         }
 
         #[test]
-        fn noise_after_a_good_file_costs_nothing(noise in proptest::collection::vec(0_u8.., 1..99)) {
+        fn noise_after_a_good_file_costs_nothing(
+            noise in proptest::collection::vec(0_u8.., 1..99),
+        ) {
             let mut bytes = file(2);
             let good = bytes.len();
             bytes.extend(noise);

@@ -1,6 +1,5 @@
-//! ananke's own host: its service manager, its journal, its child processes, its time daemon.
+//! ananke's own host: its service manager, its journal, its time daemon.
 
 pub mod logging;
-pub mod process;
 pub mod systemd;
 pub mod timesync;

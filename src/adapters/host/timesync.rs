@@ -1,7 +1,7 @@
 //! Asks chrony whether the wall clock is synchronised. systemd-timesyncd needs no asking: the
 //! clock itself sees its flag file.
 
-use super::process::{ChildSpec, End, ProcessError, run};
+use crate::adapters::process::{ChildSpec, End, ProcessError, run};
 use crate::model::time::Span;
 
 /// chronyc talks to the daemon over a local socket and gives up by itself after a few seconds.

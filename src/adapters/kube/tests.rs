@@ -246,7 +246,10 @@ async fn missing_rights_are_not_asked_for_in_a_storm() {
         api.with(|state| state.rest = Mode::Says(403, r#"{"message":"no nodes"}"#.to_owned()));
     });
     rig.link.watch_leases([MachineName::fixed("n1")].into());
-    let denied = |facts: &ApiFacts| matches!(&facts.nodes, Seen::Unknown { why, .. } if why.kind == BlindKind::Denied);
+    let denied = |facts: &ApiFacts| match &facts.nodes {
+        Seen::Unknown { why, .. } => why.kind == BlindKind::Denied,
+        Seen::Known { .. } => false,
+    };
     rig.until(2, "the right is named", denied).await;
     sleep(Duration::from_secs(600)).await;
     assert!(up_on(A)(&rig.link.facts()), "the link itself is well");

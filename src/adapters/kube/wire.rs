@@ -168,7 +168,7 @@ fn too_late(limit: Duration) -> Blind {
 
 fn no_answer(error: &kube::Error) -> NoAnswer {
     let blind = blind_of_error(error)
-        .unwrap_or_else(|| Blind::new(BlindKind::Unreachable, short(&chain(error), MAX_WORDS)));
+        .unwrap_or_else(|| Blind::new(BlindKind::Unreachable, short(&innermost(error), MAX_WORDS)));
     let connecting = causes(error).any(|cause| {
         cause
             .downcast_ref::<hyper_util::client::legacy::Error>()
@@ -236,7 +236,7 @@ fn causes<'a>(
 }
 
 /// The innermost cause says most; the layers above it only say that a request failed.
-fn chain(error: &kube::Error) -> String {
+fn innermost(error: &kube::Error) -> String {
     causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 

@@ -10,8 +10,9 @@ use std::ffi::OsString;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::adapters::host::process::{ChildSpec, End, ProcessError, run};
+use crate::adapters::process::{ChildSpec, End, ProcessError, run};
 use crate::model::alarm::Alarm;
+use crate::model::error_text::chain;
 use crate::model::time::{Moment, Span};
 
 pub use document::{DOCUMENT_LIMIT, Document, DocumentAlarm, DocumentTried, VERSION};
@@ -188,17 +189,6 @@ async fn start(line: &[String], stdin: Vec<u8>, limit: Span) -> Result<(), Deliv
     };
     let output = [done.stderr.text(), done.stdout.text()].join(" ").trim().to_owned();
     Err(DeliveryError::Status { how, output })
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// A few lines for a terminal on which somebody is at work.

@@ -214,8 +214,8 @@ impl fmt::Display for HostKeyError {
             }
             Verdict::Revoked { line } => write!(
                 f,
-                "revoked host key: {host} shows {shown}, which {file} line {line} revokes; give the \
-                 machine a new host key, then: ananke hosts accept {name}"
+                "revoked host key: {host} shows {shown}, which {file} line {line} revokes; give \
+                 the machine a new host key, then: ananke hosts accept {name}"
             ),
             Verdict::Known { line } => {
                 write!(f, "{host} shows {shown}, known by {file} line {line}")

@@ -6,8 +6,8 @@
 //! status was lost.
 //!
 //! russh gives the protocol and the cryptography. Its known_hosts functions are not used, because
-//! they accept revoked keys and know neither wildcards nor several keys of one host; [`known_hosts`]
-//! does that work.
+//! they accept revoked keys and know neither wildcards nor several keys of one host;
+//! [`known_hosts`] does that work.
 
 mod cut;
 mod error;

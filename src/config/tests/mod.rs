@@ -12,7 +12,7 @@ use super::*;
 const GATES: &[&str] = &["inventory", "nodes", "control-plane", "workers", "cordons", "soak"];
 
 fn context() -> Context<'static> {
-    Context { home: Some(Path::new("/home/op")), ..Context::installed("titan-db", GATES) }
+    Context { home: Some(Path::new("/srv/op")), ..Context::installed("titan-db", GATES) }
 }
 
 fn check(text: &str) -> Result<Checked, Vec<Problem>> {

@@ -45,7 +45,8 @@ fn bad_values() {
         &[
             (
                 "wrong types",
-                "ssh_user: [a]\nssh_port: \"22\"\nssh_identity_file: 5\nssh_managed_nodes: cp-1, w-1\n\
+                "ssh_user: [a]\nssh_port: \"22\"\nssh_identity_file: 5\n\
+                 ssh_managed_nodes: cp-1, w-1\n\
                  ssh_node_ports: 22\nnotify:\n  wall: yes\n  command: /bin/page-me --now\n\
                  nodes:\n  servers:\n    cp-1: 192.0.2.1\nstartup:\n  soak: 60\ncluster: true\n",
             ),
@@ -168,7 +169,8 @@ fn bad_combinations() {
                     "{MINIMAL}expected_flux_branch: main\nruntime_safety_factor: 1.10\n\
                      ssh_config_file: ~/.ssh/config\npower: {{on_low: poweroff}}\n\
                      startup: {{require_storage_ready: true, post_start_probes: [{{url: x}}]}}\n\
-                     coordination: {{role: coordinator, peer_hosts: [], allow_startup_on_battery: false}}\n"
+                     coordination: {{role: coordinator, peer_hosts: [], \
+                     allow_startup_on_battery: false}}\n"
                 ),
             ),
         ],

@@ -204,7 +204,11 @@ fn mutated(key: &str, at: usize, how: usize, letter: char) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn a_misspelt_key_is_named_with_its_line_and_the_right_word(
@@ -221,7 +225,10 @@ proptest! {
         let text: String = whole
             .lines()
             .enumerate()
-            .map(|(i, l)| if i == *number { l.replacen(key.as_str(), &wrong, 1) } else { l.to_owned() })
+            .map(|(i, l)| match i == *number {
+                true => l.replacen(key.as_str(), &wrong, 1),
+                false => l.to_owned(),
+            })
             .map(|l| l + "\n")
             .collect();
         let problems = check(&text).unwrap_err();
@@ -247,7 +254,10 @@ proptest! {
     }
 
     #[test]
-    fn every_problem_has_a_place_within_the_text(cut in 0_usize..4_000, junk in "[:\\[{\"'*&\t ]{1,3}") {
+    fn every_problem_has_a_place_within_the_text(
+        cut in 0_usize..4_000,
+        junk in "[:\\[{\"'*&\t ]{1,3}",
+    ) {
         let whole = whole_example();
         let cut = (0..=cut.min(whole.len())).rev().find(|i| whole.is_char_boundary(*i)).unwrap();
         let text = format!("{}{junk}{}", &whole[..cut], &whole[cut..]);

@@ -156,7 +156,8 @@ async fn a_bare_node_is_prepared_once_and_then_needs_nothing() {
     apply(&Person(&machine), &Tool(&machine), &second).await.unwrap();
     let files = "stat -c '%U:%G %a %n' /usr/local/sbin/* /etc/sudoers.d/* /var/lib/ananke-guard; \
         ls -A /usr/local/sbin /etc/sudoers.d | grep -c '^[.]'";
-    let expected = "root:root 755 /usr/local/sbin/ananke-guard\nroot:root 440 /etc/sudoers.d/ananke\n\
+    let expected = "root:root 755 /usr/local/sbin/ananke-guard\n\
+        root:root 440 /etc/sudoers.d/ananke\n\
         root:root 700 /var/lib/ananke-guard\n0\n";
     assert_eq!(machine.text(files), expected);
 
@@ -279,7 +280,8 @@ async fn without_rights_sudo_says_so_in_its_own_words() {
     let file = kubeconfig(&machine.user(&Command::Kubeconfig.render().unwrap())).unwrap_err();
     assert_eq!(file.kind, BlindKind::Denied);
 
-    let rules = "ananke-tried ALL=(root) NOPASSWD: /usr/bin/systemctl start k3s, /usr/bin/systemctl stop k3s";
+    let rules = "ananke-tried ALL=(root) NOPASSWD: \
+        /usr/bin/systemctl start k3s, /usr/bin/systemctl stop k3s";
     machine.root(&format!("echo '{rules}' >/etc/sudoers.d/plain; chmod 440 /etc/sudoers.d/plain"));
     let facts = host_facts(&machine.user(&looking)).unwrap();
     assert_eq!((facts.guard, facts.sudo), (GuardState::Absent, Sudo::Works));
@@ -287,7 +289,10 @@ async fn without_rights_sudo_says_so_in_its_own_words() {
     let other = Command::PlainStop { unit: Unit::K3sAgent };
     let refused = action_result(&other, &machine.user(&other.render().unwrap()));
     assert!(matches!(refused, ActionResult::Refused { .. }), "{refused:?}");
-    machine.root("sed -i s/=activating/=inactive/ /run/units; sed -i s/systemctl.start.k3s/true/ /etc/sudoers.d/plain");
+    machine.root(
+        "sed -i s/=activating/=inactive/ /run/units; \
+         sed -i s/systemctl.start.k3s/true/ /etc/sudoers.d/plain",
+    );
     let facts = host_facts(&machine.user(&looking)).unwrap();
     assert!(matches!(&facts.sudo, Sudo::Refused { .. }), "{facts:?}");
 }

@@ -122,6 +122,7 @@ impl Rig {
         let ready = || http::Request::get("/readyz").body(Vec::new()).unwrap();
         while admin.request_text(ready()).await.is_err() {
             assert!(Instant::now() < deadline, "no API server: {}", self.last_words());
+            // poll: /readyz
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -208,7 +209,10 @@ fn make_keys(dir: &Path) {
         set -eu
         umask 077
         key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
-        authority() { key "$1"; openssl req -x509 -new -key "$1.key" -subj "/CN=$1" -days 2 -out "$1.crt"; }
+        authority() {
+            key "$1"
+            openssl req -x509 -new -key "$1.key" -subj "/CN=$1" -days 2 -out "$1.crt"
+        }
         signed() { # NAME SUBJECT AUTHORITY EXTENSIONS
             key "$1"
             openssl req -new -key "$1.key" -subj "$2" -out "$1.csr"

@@ -229,6 +229,7 @@ where
             return answer;
         }
         assert!(Instant::now() < until, "not within {PATIENCE:?}: {what}");
+        // poll: what the caller asks
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

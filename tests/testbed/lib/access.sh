@@ -60,7 +60,8 @@ as() {
 kube() { in_site "$(kubectl_path)" --kubeconfig "$TESTBED_DIR/kubeconfig" "$@"; }
 kubectl_path() { echo "$TESTBED_DIR/bin/kubectl"; }
 
-SUDOERS_PLAIN='ananke ALL=(root) NOPASSWD: /usr/bin/systemctl start k3s, /usr/bin/systemctl stop k3s, /usr/bin/systemctl start k3s-agent, /usr/bin/systemctl stop k3s-agent'
+SUDOERS_PLAIN='ananke ALL=(root) NOPASSWD: /usr/bin/systemctl start k3s, /usr/bin/systemctl stop k3s'
+SUDOERS_PLAIN+=', /usr/bin/systemctl start k3s-agent, /usr/bin/systemctl stop k3s-agent'
 
 cmd_sudoers() {
 	local file=/etc/sudoers.d/ananke-plain

@@ -56,7 +56,8 @@ image_build() { # NAME REFERENCE OUT
 			files+=(--file "$base$(chroot "$base" readlink -f "$file")=$file")
 		done < <(
 			printf '%s\n' /usr/bin/git /usr/lib/git-core/git-http-backend
-			chroot "$base" ldd /usr/bin/git /usr/lib/git-core/git-http-backend | awk '/\(0x/ && /\// { print $2 == "=>" ? $3 : $1 }' | sort -u
+			chroot "$base" ldd /usr/bin/git /usr/lib/git-core/git-http-backend |
+				awk '/\(0x/ && /\// { print $2 == "=>" ? $3 : $1 }' | sort -u
 		)
 		;;
 	*) cmd=("/bin/$1") ;;

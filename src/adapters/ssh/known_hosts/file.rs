@@ -94,7 +94,8 @@ impl Trust {
         let mut state = self.lock();
         if !state.warned {
             state.warned = true;
-            warn!(file = %self.file.display(), why, "known_hosts: the last good state stays in use");
+            let file = self.file.display();
+            warn!(%file, why, "known_hosts: the last good state stays in use");
         }
         known
     }
