@@ -1,5 +1,5 @@
 use super::{AskMissing, Check};
-use crate::model::facts::{Link, Ready, Unit, UnitActive};
+use crate::model::facts::{Link, Ready, UnitActive};
 use crate::model::ids::{CheckId, MachineName};
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
@@ -35,20 +35,24 @@ fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
             let left = sit.policy.timing.agent_start.less(had(sit, name));
             Verdict::Settling { why, until: sit.now + left }
         }
-        verdict => verdict,
+        verdict @ (Verdict::Pass
+        | Verdict::Fail { .. }
+        | Verdict::Settling { .. }
+        | Verdict::Unknown { .. }
+        | Verdict::Skipped { .. }) => verdict,
     }
 }
 
 /// How much time the node had to get fresh, at most: since its unit runs and the API serves.
 fn had(sit: &Situation<'_>, name: &MachineName) -> Span {
-    let unit = match sit.role(name) {
-        Some(Role::Server) => Unit::K3s,
-        Some(Role::Agent | Role::Other) | None => Unit::K3sAgent,
-    };
-    let runs = sit.host(name).ok().and_then(|host| host.units.get(&unit)).and_then(|unit| {
-        let once = unit.active == UnitActive::Active && unit.restarts < RESTARTS_OF_A_LOOP;
-        unit.for_time.filter(|_| once)
-    });
+    let unit = sit.role(name).and_then(Role::unit);
+    let runs =
+        sit.host(name).ok().zip(unit).and_then(|(host, unit)| host.units.get(&unit)).and_then(
+            |unit| {
+                let once = unit.active == UnitActive::Active && unit.restarts < RESTARTS_OF_A_LOOP;
+                unit.for_time.filter(|_| once)
+            },
+        );
     let served = match &sit.seen.api.link {
         Link::Up { since, .. } => sit.now.since(*since),
         Link::Down { .. } | Link::Probing => Span::ZERO,

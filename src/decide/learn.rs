@@ -6,7 +6,7 @@ use super::{Library, situation};
 use crate::checks;
 use crate::model::action::{Action, Effect};
 use crate::model::cordon::{CordonKind, CordonMark};
-use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen};
+use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen, UnitActive};
 use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, FreshProof, HeldCordon, LeaseWatch, ManualMark, Memory};
 use crate::model::outcome::{ActionResult, Outcome};
@@ -72,6 +72,7 @@ pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
         let (host, node) = (sit.host(name).ok().cloned(), sit.node(name).ok().flatten().cloned());
         if let Some(host) = &host {
             leader(name, host, &mut memory.durable);
+            unit_down(input, name, host, memory);
         }
         if let (Some(host), Some(node)) = (&host, &node) {
             heartbeat(input, name, host, node, memory);
@@ -89,6 +90,23 @@ fn leader(name: &MachineName, host: &HostFacts, durable: &mut Durable) {
     if leads && durable.normal.leader.as_ref() != Some(name) {
         durable.normal.leader = Some(name.clone());
     }
+}
+
+/// What a kubelet proved before its unit went down says nothing of the one that comes after.
+fn unit_down(input: &TickInput, name: &MachineName, host: &HostFacts, memory: &mut Memory) {
+    let unit = input.policy.machines.get(name).and_then(|machine| machine.role.unit());
+    let runs = unit
+        .and_then(|unit| host.units.get(&unit))
+        .is_some_and(|facts| facts.active == UnitActive::Active);
+    if !runs {
+        forget_proof(name, memory);
+    }
+}
+
+/// The node has to be proven anew.
+pub(super) fn forget_proof(name: &MachineName, memory: &mut Memory) {
+    memory.durable.proofs.remove(name);
+    memory.passing.leases.remove(name);
 }
 
 /// A node's status is of its present boot once SSH and the API show the same boot id, Ready is

@@ -416,6 +416,7 @@ impl World {
                     record.kind = CordonKind::Manual;
                 }
             }
+            Effect::ClearMark { node } => self.node(node.as_str()).manual = None,
             Effect::WriteCanary => {
                 self.canary = Some(now);
                 self.proofs_of_write += 1;

@@ -186,7 +186,6 @@ impl Rig {
             orders: input.request.orders.clone(),
             outcomes: input.outcomes.clone(),
             begin: decision.plan.steps.clone(),
-            lost: Vec::new(),
             memory: decision.memory.durable.clone(),
         });
     }

@@ -363,7 +363,6 @@ fn notice(what: &str) -> Notice {
             what: what.to_owned(),
             new: true,
             since: Mono(10_000),
-            new: true,
             tried: vec![Tried {
                 remedy: RemedyId::fixed("restart-agent"),
                 attempts: 3,

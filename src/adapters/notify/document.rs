@@ -157,7 +157,6 @@ mod tests {
             what: "ä\n".repeat(what),
             new: true,
             since: Mono(1_000),
-            new: true,
             tried: Vec::new(),
             by_hand: Vec::new(),
         };
