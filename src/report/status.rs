@@ -137,11 +137,18 @@ pub(super) fn closed(record: &TickRecord) -> Vec<String> {
 
 /// What is left as it is on purpose: a person's cordon, a machine without a guard.
 fn kept(record: &TickRecord) -> Vec<String> {
+    let now = record.input.now.mono;
+    let fresh_for = record.input.policy.timing.fresh_for;
     let gates = record.decision.assessment.gates.iter();
     let judged = gates.filter(|gate| !matches!(gate.state, GateState::Waiting { .. }));
     let mut lines = Vec::new();
     for finding in judged.flat_map(|gate| &gate.findings) {
         let Verdict::Skipped { why } = &finding.verdict else { continue };
+        let seen =
+            finding.target.machine().and_then(|name| record.input.observation.hosts.get(name));
+        if seen.is_some_and(|seen| seen.fresh(now, fresh_for).is_err()) {
+            continue; // Named among the machines.
+        }
         let line = format!("{}: {why}", finding.target);
         // Several checks leave out the same machine for the same reason.
         if !lines.contains(&line) {

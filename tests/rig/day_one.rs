@@ -1,0 +1,66 @@
+//! The first hour: unknown host keys, no sudo, no guard.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::scene::Scene;
+use crate::site::NODES;
+
+const REMOVE: &str = "sudo rm -rf /etc/sudoers.d/ananke /usr/local/sbin/ananke-guard \
+                      /var/lib/ananke-guard /run/ananke-guard";
+
+const INSTALLED: &str = "sudo ls /etc/sudoers.d /usr/local/sbin";
+
+#[test]
+fn day_one_leads_from_unknown_host_keys_to_a_proven_guard() {
+    let mut scene = Scene::unprepared("day one");
+    for node in NODES {
+        scene.site.on(node, REMOVE);
+    }
+    let known = scene.path("known_hosts");
+    fs::write(&known, "").unwrap();
+    scene.set("ssh_known_hosts_file", &json!(known));
+    host_keys(&scene);
+    assert_eq!(fs::read_to_string(&known).unwrap().lines().count(), NODES.len());
+    sudo(&scene);
+    guard(&scene);
+    scene.status().says("nodes ok");
+    scene.close();
+}
+
+fn host_keys(scene: &Scene) {
+    let known = scene.path("known_hosts");
+    scene.status().exits(3).says("ananke hosts accept cp-1").says("ananke hosts accept w-1");
+    scene.ananke(&["startup", "--execute", "--timeout", "5"]).says("ananke hosts accept cp-1");
+    assert_eq!(fs::read_to_string(&known).unwrap(), "", "a look or a startup accepts no key");
+    scene.ananke(&["hosts", "scan"]).exits(0).says("unknown");
+    assert_eq!(fs::read_to_string(&known).unwrap(), "", "a scan accepts no key");
+    scene.ananke(&["hosts", "accept", "cp-1", "w-1"]).exits(0).says("accepted");
+    let lines = scene.ananke(&["hosts", "scan", "-o", "json"]).exits(0).json();
+    let lines = lines.as_array().unwrap();
+    assert_eq!(lines.len(), NODES.len());
+    assert!(lines.iter().all(|line| line["verdict"] == "known"), "{lines:?}");
+}
+
+fn sudo(scene: &Scene) {
+    scene.status().says("w-1: sudo refuses").says("nodes closed");
+    scene.site.make(&["sudoers", "unguarded", "w-1"]);
+    let answer = scene.status().says("cp-1: sudo refuses").says("unguarded");
+    assert!(!answer.has("w-1: sudo refuses"), "{answer}");
+    scene.site.make(&["sudoers", "none", "w-1"]);
+}
+
+fn guard(scene: &Scene) {
+    let key = scene.site.fact("admin_key");
+    let by = ["prepare", "--user", "admin", "--identity", &key];
+    let before = NODES.map(|node| scene.site.on(node, INSTALLED));
+    let dry = scene.ananke(&by).exits(0);
+    let dry = dry.says("/usr/local/sbin/ananke-guard").says("/etc/sudoers.d/ananke");
+    dry.says("+#!/bin/sh").says("nothing was changed");
+    assert_eq!(NODES.map(|node| scene.site.on(node, INSTALLED)), before, "a dry run");
+    let execute = [&by[..], &["--execute"]].concat();
+    scene.ananke(&execute).exits(0).says("w-1 installed, and proven through sudo");
+    scene.ananke(&execute).exits(0).says("w-1 ready: the guard of this version answers");
+    scene.ananke(&["prepare"]).exits(0).says("cp-1 ready");
+}
