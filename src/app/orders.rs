@@ -43,6 +43,8 @@ async fn give(loaded: Loaded, order: Order, said: &str) -> Result<Ended, Failure
     let settings = &loaded.settings;
     let daemon = ControlClient::connect(&settings.run_dir).await;
     match daemon.map_err(|error| Failure::of(&error))? {
+        // A daemon that only observes has not locked the ledger, and keeps no orders.
+        Some(daemon) if !daemon.daemon().executes => write_down(&loaded, order)?,
         Some(mut daemon) => match daemon.order(order).await.map_err(|e| Failure::of(&e))? {
             OrderAnswer::Accepted { .. } => {}
             OrderAnswer::Refused { why } | OrderAnswer::Unknown { why } => {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use crate::model::assessment::Phase;
 use crate::model::ids::{ActionId, GateId};
 use crate::model::record::TickRecord;
 use crate::model::time::Mono;
@@ -25,7 +26,9 @@ impl Progress {
         let began = *self.began.get_or_insert(now);
         let mut lines = Vec::new();
         self.outcomes(record, &mut lines);
-        self.gates(record, &mut lines);
+        if record.decision.phase != Phase::Looking {
+            self.gates(record, &mut lines);
+        }
         for step in &record.decision.plan.steps {
             let text = step.effect.to_string();
             lines.push(format!("{text} ({}, for {})", step.channel, step.remedy));
@@ -57,12 +60,15 @@ impl Progress {
     fn gates(&mut self, record: &TickRecord, lines: &mut Vec<String>) {
         for gate in &record.decision.assessment.gates {
             let word = gate.state.word();
-            let reasons: Vec<String> = gate
+            let mut reasons: Vec<String> = gate
                 .findings
                 .iter()
                 .filter(|finding| !finding.verdict.lets_open())
                 .map(|finding| format!("{}: {}", finding.target, finding.verdict.why()))
                 .collect();
+            // Two checks may say the same of a machine that does not answer.
+            reasons.sort();
+            reasons.dedup();
             let same = self.gates.get(&gate.id).is_some_and(|before| before == word);
             let waiting = word == "waiting";
             if !same && !waiting {

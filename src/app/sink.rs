@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::progress::{self, Progress};
 use crate::adapters::control::ControlServer;
@@ -12,6 +12,7 @@ use crate::adapters::host::systemd::{self, ServiceManager};
 use crate::adapters::notify::{Means, Notice, Notifier};
 use crate::config::settings::Settings;
 use crate::model::alarm::Alarm;
+use crate::model::assessment::Phase;
 use crate::model::record::TickRecord;
 use crate::model::time::Span;
 use crate::ports::Sink;
@@ -31,6 +32,7 @@ pub(super) struct RealSink {
     control: Option<Arc<ControlServer>>,
     last: String,
     ready: bool,
+    phase: Option<Phase>,
 }
 
 impl RealSink {
@@ -46,6 +48,7 @@ impl RealSink {
             control: None,
             last: String::new(),
             ready: false,
+            phase: None,
         }
     }
 
@@ -132,6 +135,10 @@ impl Sink for RealSink {
             control.show(Arc::new(record.clone()));
         }
         let line = report::headline(record);
+        if self.phase != Some(record.decision.phase) {
+            self.phase = Some(record.decision.phase);
+            info!("{line}");
+        }
         if self.ready {
             self.manager.status(&line);
         } else {

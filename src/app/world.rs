@@ -8,6 +8,7 @@ use super::observer::RealObserver;
 use crate::adapters::clock::HostClock;
 use crate::adapters::disk::{FileLedger, FileRecorder, history};
 use crate::adapters::guard::parse;
+use crate::adapters::host::timesync::{WallSync, ask_chrony};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
 use crate::adapters::ssh::Fleet;
 use crate::config::settings::Settings;
@@ -25,6 +26,12 @@ use crate::ports::{Clock, Ledger, LedgerError, Recorder, Sink};
 /// The port on which k3s servers serve the API.
 const API_PORT: u16 = 6_443;
 
+/// More actions than a damaged end of the ledger can have held: it is one record of one tick.
+const LOST_ACTIONS: u64 = 1_000;
+
+/// How often a time daemon other than systemd-timesyncd is asked whether the clock is right.
+const ASK_TIME: Span = Span::mins(1);
+
 /// How long the kubeconfig of a server may take, over SSH.
 const KUBECONFIG: Span = Span::secs(10);
 
@@ -38,6 +45,7 @@ pub(super) struct Outside {
 /// Connects to nobody yet, but starts to look at the API.
 pub(super) fn outside(settings: &Settings) -> Result<Outside, Failure> {
     let clock = HostClock::new().map_err(|error| Failure::of(&error))?;
+    tokio::spawn(watch_time(clock.clone()));
     let fleet = Fleet::new(&settings.ssh).map_err(|error| Failure::Usage(error.to_string()))?;
     let mut kube = settings.kube.clone();
     let owner = &settings.policy.owner;
@@ -54,6 +62,14 @@ pub(super) fn outside(settings: &Settings) -> Result<Outside, Failure> {
         KubeLink::start(kube, owner, now, move || from_a_server(fleet.clone(), servers.clone()))
     };
     Ok(Outside { clock, fleet, kube: Arc::new(link) })
+}
+
+/// Learns from chrony whether the wall clock may be trusted, where timesyncd does not say.
+async fn watch_time(clock: HostClock) {
+    loop {
+        clock.note_synchronised(ask_chrony().await == WallSync::Synchronised);
+        tokio::time::sleep(ASK_TIME.to_std()).await;
+    }
 }
 
 /// The API on each server's own address: in the kubeconfig of a server it is the loopback.
@@ -125,10 +141,12 @@ pub(super) fn ledger(
     for note in &recovered.notes {
         tracing::warn!("ledger: {note}");
     }
+    let mut memory = recovered.memory.unwrap_or_else(|| fresh_memory(now));
     if let Some(why) = ledger.behind() {
         tracing::error!("ledger: the newest record was damaged: {why}");
+        // What was acknowledged last may be missing: its numbers must not be given out again.
+        memory.last_action += LOST_ACTIONS;
     }
-    let memory = recovered.memory.unwrap_or_else(|| fresh_memory(now));
     let recorder = FileRecorder::new(&settings.state_dir);
     Ok((ledger, recorder, memory))
 }

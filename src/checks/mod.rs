@@ -8,6 +8,7 @@ mod cordon_clear;
 mod etcd_quorum;
 mod guard_works;
 mod inventory_sane;
+mod mark_current;
 mod missing_marked;
 mod node_fresh;
 mod nothing_left;
@@ -24,6 +25,7 @@ pub(crate) use cordon_clear::whose;
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
 pub use guard_works::CHECK as GUARD_WORKS;
 pub use inventory_sane::CHECK as INVENTORY_SANE;
+pub use mark_current::CHECK as MARK_CURRENT;
 pub use missing_marked::CHECK as MISSING_MARKED;
 pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
@@ -52,6 +54,7 @@ pub static ALL: &[&Check] = &[
     &NODE_FRESH,
     &CORDON_CLEAR,
     &MISSING_MARKED,
+    &MARK_CURRENT,
     &STEADY,
     &NOTHING_LEFT,
 ];

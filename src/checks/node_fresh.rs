@@ -1,7 +1,9 @@
 use super::{AskMissing, Check};
-use crate::model::facts::Ready;
+use crate::model::facts::{Link, Ready, UnitActive};
 use crate::model::ids::{CheckId, MachineName};
+use crate::model::policy::Role;
 use crate::model::situation::Situation;
+use crate::model::time::Span;
 use crate::model::verdict::{Target, Verdict};
 
 pub static CHECK: Check = Check {
@@ -22,7 +24,43 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
     sit.nodes().map(|name| (Target::Machine(name.clone()), fresh(sit, name))).collect()
 }
 
+/// A unit that systemd restarted this often by itself is in a crash loop: it is young for ever.
+const RESTARTS_OF_A_LOOP: u32 = 3;
+
+/// A node that had no chance yet is settling: its agent just began to run, or the API just came
+/// up. Time in which it could not be asked is none that it had.
 fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
+    match raw(sit, name) {
+        Verdict::Fail { why } if had(sit, name) < sit.policy.timing.agent_start => {
+            let left = sit.policy.timing.agent_start.less(had(sit, name));
+            Verdict::Settling { why, until: sit.now + left }
+        }
+        verdict @ (Verdict::Pass
+        | Verdict::Fail { .. }
+        | Verdict::Settling { .. }
+        | Verdict::Unknown { .. }
+        | Verdict::Skipped { .. }) => verdict,
+    }
+}
+
+/// How much time the node had to get fresh, at most: since its unit runs and the API serves.
+fn had(sit: &Situation<'_>, name: &MachineName) -> Span {
+    let unit = sit.role(name).and_then(Role::unit);
+    let runs =
+        sit.host(name).ok().zip(unit).and_then(|(host, unit)| host.units.get(&unit)).and_then(
+            |unit| {
+                let once = unit.active == UnitActive::Active && unit.restarts < RESTARTS_OF_A_LOOP;
+                unit.for_time.filter(|_| once)
+            },
+        );
+    let served = match &sit.seen.api.link {
+        Link::Up { since, .. } => sit.now.since(*since),
+        Link::Down { .. } | Link::Probing => Span::ZERO,
+    };
+    runs.unwrap_or(served).min(served)
+}
+
+fn raw(sit: &Situation<'_>, name: &MachineName) -> Verdict {
     let node = match sit.node(name) {
         Ok(Some(node)) => node,
         Ok(None) => return Verdict::fail("the API knows no such node"),
@@ -49,7 +87,8 @@ fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
         .get(name)
         .filter(|watch| watch.boot_id == host.boot_id)
         .map_or(0, |watch| watch.moves);
-    Verdict::fail(format!("Ready, but its heartbeat moved {moves} times of {MOVES_NEEDED}"))
+    let proof = format!("its heartbeat moved {moves} of {MOVES_NEEDED} times while we looked");
+    Verdict::fail(format!("Ready, not proven yet: {proof}"))
 }
 
 fn by_hand(sit: &Situation<'_>, target: &Target) -> Vec<String> {

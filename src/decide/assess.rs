@@ -183,7 +183,11 @@ fn state(
         let why = "one look proves no soak".to_owned();
         return (GateState::Skipped { why }, Some(good_since));
     }
-    let until = good_since + soak;
+    // What was good before the episode began is not proof of how it ended: a person who orders a
+    // startup gets a whole soak of looks that came after the order.
+    let opened = sit.durable.episode.as_ref().filter(|episode| episode.end.is_none());
+    let soaked_from = opened.map_or(good_since, |episode| good_since.max(episode.opened));
+    let until = soaked_from + soak;
     if sit.now < until {
         return (GateState::Soaking { until }, Some(good_since));
     }

@@ -6,7 +6,7 @@ use super::{Library, situation};
 use crate::checks;
 use crate::model::action::{Action, Effect};
 use crate::model::cordon::{CordonKind, CordonMark};
-use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen};
+use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen, UnitActive};
 use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, FreshProof, HeldCordon, LeaseWatch, ManualMark, Memory};
 use crate::model::outcome::{ActionResult, Outcome};
@@ -56,6 +56,7 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
         Effect::Cordon { .. }
         | Effect::Uncordon { .. }
         | Effect::MarkManual { .. }
+        | Effect::ClearMark { .. }
         | Effect::StartUnit { .. }
         | Effect::RestartUnit { .. }
         | Effect::ResetFailedUnit { .. }
@@ -71,12 +72,14 @@ pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
         let (host, node) = (sit.host(name).ok().cloned(), sit.node(name).ok().flatten().cloned());
         if let Some(host) = &host {
             leader(name, host, &mut memory.durable);
+            unit_down(input, name, host, memory);
         }
         if let (Some(host), Some(node)) = (&host, &node) {
             heartbeat(input, name, host, node, memory);
         }
         if let Some(node) = &node {
             cordon(input, name, node, memory);
+            mark(input, name, node, &mut memory.durable);
         }
     }
     lease_time(input, memory);
@@ -87,6 +90,23 @@ fn leader(name: &MachineName, host: &HostFacts, durable: &mut Durable) {
     if leads && durable.normal.leader.as_ref() != Some(name) {
         durable.normal.leader = Some(name.clone());
     }
+}
+
+/// What a kubelet proved before its unit went down says nothing of the one that comes after.
+fn unit_down(input: &TickInput, name: &MachineName, host: &HostFacts, memory: &mut Memory) {
+    let unit = input.policy.machines.get(name).and_then(|machine| machine.role.unit());
+    let runs = unit
+        .and_then(|unit| host.units.get(&unit))
+        .is_some_and(|facts| facts.active == UnitActive::Active);
+    if !runs {
+        forget_proof(name, memory);
+    }
+}
+
+/// The node has to be proven anew.
+pub(super) fn forget_proof(name: &MachineName, memory: &mut Memory) {
+    memory.durable.proofs.remove(name);
+    memory.passing.leases.remove(name);
 }
 
 /// A node's status is of its present boot once SSH and the API show the same boot id, Ready is
@@ -155,6 +175,23 @@ fn cordon(input: &TickInput, name: &MachineName, node: &NodeFacts, memory: &mut 
         CordonMark::Record(_) | CordonMark::None | CordonMark::Garbled => {
             durable.cordons.remove(name);
             memory.passing.cordon_extra.remove(name);
+        }
+    }
+}
+
+/// A mark on a node that nobody remembers was made by an earlier life of this host: it stands
+/// until a person ends it. One that a person ended is forgotten when the node no longer shows it.
+fn mark(input: &TickInput, name: &MachineName, node: &NodeFacts, durable: &mut Durable) {
+    let target = Target::Machine(name.clone());
+    match &node.manual {
+        None => {
+            durable.acked.remove(&target);
+        }
+        Some(_) if durable.acked.contains(&target) => {}
+        Some(reason) => {
+            let since = input.now.wall;
+            let mark = || ManualMark { reason: reason.clone(), since };
+            durable.manual.entry(target).or_insert_with(mark);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::model::time::Moment;
 pub fn fresh_memory(now: &Moment) -> Durable {
     Durable {
         boot: now.boot.clone(),
+        life: life(now),
         epoch: Epoch(1),
         last_episode: EpisodeId(0),
         last_action: 0,
@@ -29,9 +30,17 @@ pub fn fresh_memory(now: &Moment) -> Durable {
         proofs: BTreeMap::new(),
         cordons: BTreeMap::new(),
         manual: BTreeMap::new(),
+        acked: BTreeSet::new(),
         alarms: BTreeSet::new(),
         normal: Normal::default(),
     }
+}
+
+/// A name for the life of a state directory that begins now. Two lives begin in different boots,
+/// or at different times of one.
+fn life(now: &Moment) -> String {
+    let seed = format!("{} {} {}", now.boot, now.mono.0, now.wall);
+    format!("{:08x}", crc32fast::hash(seed.as_bytes()))
 }
 
 /// The memory as this boot may use it: what was counted stays, what was timed starts again, since

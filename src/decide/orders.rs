@@ -68,7 +68,9 @@ fn ack(library: &Library, now: &Moment, durable: &mut Durable, by: &str, name: &
         targets.remove(&target);
     }
     durable.alarms.retain(|(_, about)| *about != target);
-    durable.manual.remove(&target);
+    if durable.manual.remove(&target).is_some() {
+        durable.acked.insert(target);
+    }
     let ended = durable.episode.as_ref().and_then(|episode| episode.end.as_ref());
     if ended.is_some_and(|end| end.how == EndKind::Degraded) {
         let cause = Cause::Command { verb: format!("ack {name}"), by: by.to_owned() };

@@ -1,9 +1,8 @@
 //! Where the cluster stands as a whole.
 
-use super::Library;
 use super::assess::Judged;
+use super::{Library, episode};
 use crate::model::assessment::{GateState, GateView, Phase};
-use crate::model::facts::{BlindKind, Link, Seen};
 use crate::model::ids::GateId;
 use crate::model::intent::Desired;
 use crate::model::memory::Durable;
@@ -25,7 +24,7 @@ pub(super) fn phase(
         let degraded = gates.iter().any(|gate| gate.state == GateState::Degraded);
         return if degraded { Phase::Degraded } else { Phase::Converged };
     }
-    if looking(input) {
+    if !input.observation.is_whole(input.policy.machines.len()) {
         return Phase::Looking;
     }
     let working = !durable.in_flight.is_empty()
@@ -46,16 +45,19 @@ pub(super) fn phase(
     {
         return Phase::Soaking;
     }
+    // Outside an episode nobody is recovering anything: what is not proven is still looked at.
+    if !episode::is_open(durable) && !working && only_unproven(gates) {
+        return Phase::Looking;
+    }
     Phase::Recovering
 }
 
-/// Whether the first looks are still under way.
-fn looking(input: &TickInput) -> bool {
-    let seen = &input.observation;
-    let not_yet = |hosts: &Seen<_>| matches!(hosts, Seen::Unknown { why, .. } if why.kind == BlindKind::NotYet);
-    seen.hosts.len() < input.policy.machines.len()
-        || seen.hosts.values().any(not_yet)
-        || seen.api.link == Link::Probing
+/// Whether nothing is wrong, and something is only not proven yet.
+fn only_unproven(gates: &[GateView]) -> bool {
+    gates.iter().flat_map(|gate| &gate.findings).all(|finding| match finding.verdict {
+        Verdict::Pass | Verdict::Settling { .. } | Verdict::Skipped { .. } => true,
+        Verdict::Fail { .. } | Verdict::Unknown { .. } => false,
+    })
 }
 
 /// Whether a gate is closed by nothing but what was given up.

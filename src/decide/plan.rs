@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::assess::Judged;
 use super::holds;
 use super::ladder::{self, Rung};
+use super::learn;
 use super::{Library, situation};
 use crate::gates::Gate;
 use crate::model::action::{Action, Channel, Effect, Expect};
@@ -119,10 +120,13 @@ fn expect(sit: &Situation<'_>, finding: &Finding, effect: &Effect, channel: Chan
 /// Numbers a step and counts it.
 fn begin(step: Chosen, input: &TickInput, memory: &mut Memory) -> Action {
     let Chosen { remedy, mut action } = step;
+    if let Effect::StartUnit { host, .. } | Effect::RestartUnit { host, .. } = &action.effect {
+        learn::forget_proof(host, memory);
+    }
     let durable = &mut memory.durable;
     durable.last_action += 1;
     let episode = durable.episode.as_ref().map_or(0, |episode| episode.id.0);
-    action.id = ActionId::new(format!("{episode}-{}", durable.last_action));
+    action.id = ActionId::new(format!("{}.{episode}-{}", durable.life, durable.last_action));
     if let Effect::Cordon { record, .. } = &mut action.effect {
         record.id = crate::model::ids::CordonId::new(format!("c{}", action.id));
     }

@@ -65,7 +65,7 @@ pub struct Run {
 /// When a run ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// After the first tick that has something to say.
+    /// After the first tick that has looked at everything once.
     FirstLook,
     /// When the cluster is good, or a person is needed; at the latest at the given time.
     Settled {
@@ -251,7 +251,10 @@ impl Run {
         let phase = record.decision.phase;
         match self.stop {
             Stop::Never => false,
-            Stop::FirstLook => phase != Phase::Looking,
+            Stop::FirstLook => {
+                let machines = record.input.policy.machines.len();
+                record.input.observation.is_whole(machines)
+            }
             Stop::Settled { by } => match phase {
                 Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Held => true,
                 Phase::Looking | Phase::Recovering | Phase::Soaking => {

@@ -6,8 +6,13 @@ pub static GATE: Gate = Gate {
     id: GateId::fixed("cordons"),
     title: "Cordons and marks are accounted for: ours given back, those of others kept",
     after: &[&super::CONTROL_PLANE],
-    checks: &[&checks::CORDON_CLEAR, &checks::MISSING_MARKED],
+    checks: &[&checks::CORDON_CLEAR, &checks::MISSING_MARKED, &checks::MARK_CURRENT],
     opens: Opens::Whole,
     soak: no_soak,
-    ladder: &[&remedies::MARK_MISSING, &remedies::HAND_TO_PERSON, &remedies::UNCORDON_OWN],
+    ladder: &[
+        &remedies::MARK_MISSING,
+        &remedies::HAND_TO_PERSON,
+        &remedies::CLEAR_MARK,
+        &remedies::UNCORDON_OWN,
+    ],
 };

@@ -61,6 +61,12 @@ pub enum Effect {
         /// The cordon whose lease ran out.
         cordon: Option<CordonId>,
     },
+    /// Take our mark for a person off a node, after the person said that the part was done. A
+    /// cordon that was left to the person becomes ours again, with a new lease.
+    ClearMark {
+        /// Which node.
+        node: MachineName,
+    },
     /// Renew our own Lease: proof that the API takes writes.
     WriteCanary,
 }
@@ -80,6 +86,7 @@ impl Effect {
             Self::Cordon { .. }
             | Self::Uncordon { .. }
             | Self::MarkManual { .. }
+            | Self::ClearMark { .. }
             | Self::WriteCanary => None,
         }
     }
@@ -97,6 +104,7 @@ impl fmt::Display for Effect {
             Self::Cordon { node, record } => write!(f, "cordon {node} (lease {})", record.id),
             Self::Uncordon { node, id } => write!(f, "uncordon {node} (own lease {id})"),
             Self::MarkManual { node, .. } => write!(f, "mark {node} for a person"),
+            Self::ClearMark { node } => write!(f, "take the mark for a person off {node}"),
             Self::WriteCanary => f.write_str("renew ananke's own Lease"),
         }
     }

@@ -140,6 +140,7 @@ impl Command {
             Effect::Cordon { .. }
             | Effect::Uncordon { .. }
             | Effect::MarkManual { .. }
+            | Effect::ClearMark { .. }
             | Effect::WriteCanary => return Err(Unsendable::NotForMachines),
         };
         match action.channel {

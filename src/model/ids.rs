@@ -62,8 +62,8 @@ name! {
     RemedyId
 }
 name! {
-    /// One action of one attempt, unique for the life of a state directory: `3-17` is the
-    /// seventeenth action, taken in episode 3. The node's guard remembers it.
+    /// One action of one attempt, never given out twice: `5c1e90aa.3-17` is the seventeenth action
+    /// of the state directory `5c1e90aa`, taken in episode 3. The node's guard remembers it.
     ActionId
 }
 name! {

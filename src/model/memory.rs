@@ -28,6 +28,9 @@ pub struct Memory {
 pub struct Durable {
     /// The boot of ananke's host in which the [`Mono`] values below count.
     pub boot: BootId,
+    /// The life of this state directory: part of every action id, so that a directory that was
+    /// wiped does not give out ids again that the guards remember.
+    pub life: String,
     /// The fencing number under which this host acts.
     pub epoch: Epoch,
     /// The number of the last episode that was opened.
@@ -50,6 +53,8 @@ pub struct Durable {
     pub cordons: BTreeMap<MachineName, HeldCordon>,
     /// Machines and gates that wait for a person, and since when.
     pub manual: BTreeMap<Target, ManualMark>,
+    /// Marks that a person ended (`ananke ack`) and that may still be on the node.
+    pub acked: BTreeSet<Target>,
     /// Alarms that were raised in this episode, so that each is raised once.
     pub alarms: BTreeSet<(GateId, Target)>,
     /// What a good day looks like.

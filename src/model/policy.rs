@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::Unit;
 use super::ids::{GateId, MachineName};
 use super::time::Span;
 
@@ -48,6 +49,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// The unit that makes a machine of this role part of the cluster.
+    pub const fn unit(self) -> Option<Unit> {
+        match self {
+            Self::Server => Some(Unit::K3s),
+            Self::Agent => Some(Unit::K3sAgent),
+            Self::Other => None,
+        }
+    }
+
     /// Whether Kubernetes has a node of that name.
     pub const fn is_node(self) -> bool {
         matches!(self, Self::Server | Self::Agent)

@@ -4,6 +4,7 @@
 //! To add one: a file with a `REMEDY` on top and its functions below, and one line in [`ALL`].
 
 mod clear_failed_unit;
+mod clear_mark;
 mod cordon_for_repair;
 mod hand_to_person;
 mod mark_missing;
@@ -15,6 +16,7 @@ mod uncordon_own;
 mod unit;
 
 pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
+pub use clear_mark::REMEDY as CLEAR_MARK;
 pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
 pub use hand_to_person::REMEDY as HAND_TO_PERSON;
 pub use mark_missing::REMEDY as MARK_MISSING;
@@ -43,6 +45,7 @@ pub static ALL: &[&Remedy] = &[
     &UNCORDON_OWN,
     &HAND_TO_PERSON,
     &MARK_MISSING,
+    &CLEAR_MARK,
 ];
 
 /// A declared repair. No field has a default: a missing one does not compile.

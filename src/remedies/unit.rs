@@ -8,22 +8,13 @@ use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::verdict::Target;
 
-/// The unit that a machine of this role runs.
-pub(super) const fn of_role(role: Role) -> Option<Unit> {
-    match role {
-        Role::Server => Some(Unit::K3s),
-        Role::Agent => Some(Unit::K3sAgent),
-        Role::Other => None,
-    }
-}
-
 /// The unit of a target, with what is known of it.
 pub(super) fn of_target<'a>(
     sit: &Situation<'a>,
     target: &'a Target,
 ) -> Result<Option<(&'a MachineName, Unit, &'a UnitFacts)>, String> {
     let Some(name) = target.machine() else { return Ok(None) };
-    let Some(unit) = sit.role(name).and_then(of_role) else { return Ok(None) };
+    let Some(unit) = sit.role(name).and_then(Role::unit) else { return Ok(None) };
     let host = sit.host(name).map_err(|blind| blind.to_string())?;
     Ok(host.units.get(&unit).map(|facts| (name, unit, facts)))
 }

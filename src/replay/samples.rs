@@ -45,6 +45,8 @@ pub(crate) fn moment(mono: u64) -> Moment {
 
 pub(crate) fn durable() -> Durable {
     Durable {
+        life: "5c1e90aa".to_owned(),
+        acked: Default::default(),
         boot: BootId::fixed("boot-1"),
         epoch: Epoch(1),
         last_episode: EpisodeId(0),
@@ -120,6 +122,7 @@ impl SmallLoop {
             Effect::StartUnit { .. }
             | Effect::ResetFailedUnit { .. }
             | Effect::MarkManual { .. }
+            | Effect::ClearMark { .. }
             | Effect::WriteCanary => true,
         });
         let up = self.memory.intent.desired == Desired::Up;

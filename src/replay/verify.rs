@@ -223,6 +223,7 @@ impl<'a> Verifier<'a> {
             | Effect::RestartUnit { .. }
             | Effect::ResetFailedUnit { .. }
             | Effect::MarkManual { .. }
+            | Effect::ClearMark { .. }
             | Effect::WriteCanary => {}
         }
     }
@@ -303,7 +304,8 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::ResetFailedUnit { host, .. } => Some(host),
         Effect::Cordon { node, .. }
         | Effect::Uncordon { node, .. }
-        | Effect::MarkManual { node, .. } => Some(node),
+        | Effect::MarkManual { node, .. }
+        | Effect::ClearMark { node } => Some(node),
         Effect::WriteCanary => None,
     }
 }

@@ -1,7 +1,7 @@
 //! `ananke plan`: exactly what an execution would do now, and what it would not do.
 
-use super::status::held_line;
-use super::text::{labelled, paragraph};
+use super::status::{closed, held_line};
+use super::text::{labelled, listed, paragraph};
 use crate::model::assessment::Phase;
 use crate::model::plan::Hold;
 use crate::model::record::TickRecord;
@@ -17,6 +17,7 @@ pub fn plan_text(record: &TickRecord) -> String {
         lines.push("would do now".to_owned());
         lines.extend(steps(record));
     }
+    lines.extend(listed("closed", &closed(record)));
     let now = record.input.now.mono;
     let (waits, refuses): (Vec<_>, Vec<_>) =
         plan.held.iter().partition(|held| !held.hold.needs_person());

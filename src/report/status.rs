@@ -116,7 +116,7 @@ fn gate_word(gate: &GateView, now: Mono) -> String {
 }
 
 /// Why the closed gates are closed. Gates that only wait are named in the way up.
-fn closed(record: &TickRecord) -> Vec<String> {
+pub(super) fn closed(record: &TickRecord) -> Vec<String> {
     let now = record.input.now.mono;
     let gates = record.decision.assessment.gates.iter();
     let closed = gates.filter(|gate| matches!(gate.state, GateState::Closed | GateState::Degraded));
@@ -124,7 +124,11 @@ fn closed(record: &TickRecord) -> Vec<String> {
     for gate in closed {
         for finding in gate.findings.iter().filter(|finding| !finding.verdict.lets_open()) {
             let (target, why) = (&finding.target, finding.verdict.why());
-            lines.push(format!("{}: {target}: {why} ({})", gate.id, now.since(finding.since)));
+            let line = format!("{}: {target}: {why} ({})", gate.id, now.since(finding.since));
+            // Two checks may say the same of a machine that does not answer.
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
     }
     lines

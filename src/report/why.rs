@@ -1,13 +1,13 @@
 //! `ananke why`: from what is closed down to the first thing to mend, and what a person can do.
 
 use super::status::held_line;
-use super::text::{labelled, listed};
+use super::text::{labelled, listed, paragraph};
 use super::{missing, situation};
 use crate::gates::{self, Gate};
 use crate::model::assessment::{Finding, GateState, GateView};
 use crate::model::ids::{GateId, MachineName};
 use crate::model::record::TickRecord;
-use crate::model::verdict::Target;
+use crate::model::verdict::{Target, Verdict};
 
 /// What can't be explained.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -105,6 +105,7 @@ fn findings(record: &TickRecord, view: &GateView) -> Vec<String> {
     let mut lines: Vec<String> = bad
         .map(|f| format!("{}: {} ({})", f.target, f.verdict.why(), now.since(f.since)))
         .collect();
+    lines.dedup();
     if lines.is_empty() {
         lines.push(format!("all {} verdicts are good", view.passing));
     }
@@ -170,7 +171,9 @@ fn by_hand(record: &TickRecord, view: &GateView, findings: &[&Finding]) -> Vec<S
     let sit = situation(record, &missing);
     let Some(gate) = declared(&view.id) else { return Vec::new() };
     let mut lines: Vec<String> = Vec::new();
-    for finding in findings {
+    // What is only settling needs no hand.
+    let failed = |finding: &&&Finding| !matches!(finding.verdict, Verdict::Settling { .. });
+    for finding in findings.iter().filter(failed) {
         let check = gate.checks.iter().find(|check| check.id == finding.check);
         let steps = check.map(|check| (check.by_hand)(&sit, &finding.target)).unwrap_or_default();
         for step in steps {
@@ -191,13 +194,9 @@ fn about(record: &TickRecord, target: &Target) -> String {
         let mine = view.findings.iter().filter(|finding| finding.target == *target);
         for finding in mine {
             said = true;
-            let text = format!(
-                "{}: {} ({})",
-                finding.check,
-                finding.verdict.why(),
-                now.since(finding.since)
-            );
-            lines.push(labelled(&format!("  {}", view.id), &text));
+            let since = now.since(finding.since);
+            let text = format!("{}: {} ({since})", view.id, finding.verdict.why());
+            lines.push(paragraph("  ", "    ", &text));
         }
         if view.findings.iter().any(|f| f.target == *target && !f.verdict.lets_open()) {
             lines.extend(tail(record, view, &|about| about == target));

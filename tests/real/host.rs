@@ -361,8 +361,8 @@ fn notice(what: &str) -> Notice {
             check: CheckId::fixed("agent-active"),
             target: Target::Machine(MachineName::new("titan-07")),
             what: what.to_owned(),
-            since: Mono(10_000),
             new: true,
+            since: Mono(10_000),
             tried: vec![Tried {
                 remedy: RemedyId::fixed("restart-agent"),
                 attempts: 3,

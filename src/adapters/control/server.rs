@@ -322,10 +322,10 @@ impl Desk {
 
 /// Why an order does not even reach the loop.
 fn objection(stance: Stance, order: &Order) -> Option<String> {
+    if stance == Stance::Observes {
+        return Some("the daemon only observes: it was started without --execute".to_owned());
+    }
     let texts: &[&String] = match order {
-        Order::Startup { .. } | Order::Converge { .. } if stance == Stance::Observes => {
-            return Some("the daemon only observes: it was started without --execute".to_owned());
-        }
         Order::Startup { by }
         | Order::Converge { by }
         | Order::Resume { by }

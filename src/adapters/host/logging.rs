@@ -10,8 +10,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Libraries may warn; only ananke itself speaks at the level that was asked for.
-const LIBRARIES: &str = "warn";
+/// Libraries may warn; only ananke itself speaks at the level that was asked for. kube's own trace
+/// logs every request that fails as an error: while the API is down that is each probe, and the
+/// link says it once.
+const LIBRARIES: &str = "warn,kube_client=off";
 
 /// Where log lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

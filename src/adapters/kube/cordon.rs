@@ -32,6 +32,7 @@ pub(super) enum Change<'a> {
     Cordon(&'a CordonRecord),
     Uncordon(&'a CordonId),
     Mark { reason: &'a str, since: Timestamp, cordon: Option<&'a CordonId> },
+    Unmark { owner: &'a str },
 }
 
 /// Judges a change on the node as it is now.
@@ -49,6 +50,7 @@ pub(super) fn judge(object: &Value, change: Change<'_>, expect: &Expect) -> Judg
         Change::Cordon(record) => cordon(&facts, record),
         Change::Uncordon(id) => uncordon(&facts, id),
         Change::Mark { reason, since, cordon } => mark(object, &facts, reason, since, cordon),
+        Change::Unmark { owner } => unmark(object, &facts, owner),
     };
     match edits {
         Err(judgement) => judgement,
@@ -167,6 +169,22 @@ fn mark(
         edits.push(Edit::Set(CORDON_ANNOTATION, render(&record)?));
     }
     if edits.is_empty() { Err(Judgement::Already) } else { Ok(edits) }
+}
+
+/// A person answered the mark. A cordon that was left to the person is ours again.
+fn unmark(object: &Value, facts: &NodeFacts, owner: &str) -> Result<Vec<Edit>, Judgement> {
+    if annotation(object, MANUAL_ANNOTATION).is_none() {
+        return Err(Judgement::Already);
+    }
+    let mut edits = vec![Edit::Remove(MANUAL_ANNOTATION)];
+    if let CordonMark::Record(record) = &facts.cordon
+        && record.kind == CordonKind::Manual
+        && record.owner == owner
+    {
+        let record = CordonRecord { kind: CordonKind::Recovery, ..record.clone() };
+        edits.push(Edit::Set(CORDON_ANNOTATION, render(&record)?));
+    }
+    Ok(edits)
 }
 
 fn render(record: &CordonRecord) -> Result<String, Judgement> {

@@ -113,9 +113,16 @@ impl Answer {
         let status: Option<Value> = serde_json::from_slice(&self.body).ok();
         let message = status.as_ref().and_then(|s| s.get("message")?.as_str());
         let text = message.map_or_else(|| String::from_utf8_lossy(&self.body), Into::into);
-        let text = short(text.trim(), MAX_WORDS);
+        let text = short(&failed_parts(&text), MAX_WORDS);
         if text.is_empty() { self.code.to_string() } else { format!("{}: {text}", self.code) }
     }
+}
+
+/// `/readyz` lists everything that it asked, a line each; `[-]` stands before what is not ready.
+fn failed_parts(text: &str) -> String {
+    let failed: Vec<&str> =
+        text.lines().filter_map(|line| line.trim().strip_prefix("[-]")).collect();
+    if failed.is_empty() { text.trim().to_owned() } else { failed.join("; ") }
 }
 
 /// A request without a body.

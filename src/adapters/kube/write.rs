@@ -39,6 +39,7 @@ pub(super) async fn perform(
             let cordon = cordon.as_ref();
             (node, Change::Mark { reason, since: *since, cordon })
         }
+        Effect::ClearMark { node } => (node, Change::Unmark { owner }),
         Effect::WriteCanary => return canary(board, settings, owner, limit).await,
         Effect::StartUnit { .. } | Effect::RestartUnit { .. } | Effect::ResetFailedUnit { .. } => {
             return refused("this is no matter of the Kubernetes API");

@@ -155,8 +155,8 @@ mod tests {
             check: CheckId::fixed("agent-active"),
             target: Target::Cluster,
             what: "ä\n".repeat(what),
-            since: Mono(1_000),
             new: true,
+            since: Mono(1_000),
             tried: Vec::new(),
             by_hand: Vec::new(),
         };

@@ -1,0 +1,265 @@
+//! What must hold at every tick, whatever the world does. Each breach has the name of its rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ananke::decide::{Library, tick};
+use ananke::model::action::{Action, Effect};
+use ananke::model::assessment::Phase;
+use ananke::model::cordon::{CordonKind, CordonMark};
+use ananke::model::facts::{Link, UnitLoad};
+use ananke::model::ids::{EpisodeId, MachineName, RemedyId};
+use ananke::model::intent::Desired;
+use ananke::model::memory::Durable;
+use ananke::model::plan::Missing;
+use ananke::model::situation::Situation;
+use ananke::model::tick::{Decision, Order, TickInput};
+use ananke::model::verdict::Target;
+use ananke::remedies;
+
+use crate::bench::{Secs, World};
+
+pub(crate) fn budget(remedy: &RemedyId) -> Option<u32> {
+    remedies::ALL.iter().find(|known| known.id == *remedy).map(|known| known.budget)
+}
+
+/// Every breach of this tick. `step` is how long ago the tick before was.
+pub(crate) fn breaches(
+    library: &Library,
+    input: &TickInput,
+    decision: &Decision,
+    world: &World,
+    step: Secs,
+) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    if decision.wake.at <= input.now.mono {
+        found.push(("wake", format!("wakes at {:?}", decision.wake)));
+    }
+    for action in &decision.plan.steps {
+        knowledge(input, action, &mut found);
+        ownership(input, decision, action, &mut found);
+    }
+    permission(input, decision, &mut found);
+    crowds(input, decision, &mut found);
+    counts(input, decision, &mut found);
+    truth(input, decision, world, step, &mut found);
+    // The dearest look: at every decision that acts, and at every fourth other one.
+    if !decision.plan.steps.is_empty() || input.memory.passing.tick.is_multiple_of(4) {
+        same_again(library, input, decision, &mut found);
+    }
+    found
+}
+
+type Found = Vec<(&'static str, String)>;
+
+fn situation<'a>(
+    input: &'a TickInput,
+    decision: &'a Decision,
+    none: &'a BTreeMap<MachineName, Missing>,
+) -> Situation<'a> {
+    Situation {
+        now: input.now.mono,
+        wall: input.now.wall,
+        policy: &input.policy,
+        request: &input.request,
+        seen: &input.observation,
+        durable: &decision.memory.durable,
+        passing: &decision.memory.passing,
+        missing: none,
+    }
+}
+
+/// Nothing is done to what can't be seen now.
+fn knowledge(input: &TickInput, action: &Action, found: &mut Found) {
+    let fresh_for = input.policy.timing.fresh_for;
+    let now = input.now.mono;
+    if let Some(host) = action.effect.host() {
+        let seen = input.observation.hosts.get(host);
+        if !seen.is_some_and(|seen| seen.fresh(now, fresh_for).is_ok()) {
+            found.push(("knowledge", format!("{} on an unseen machine", action.effect)));
+        }
+    } else {
+        if !matches!(input.observation.api.link, Link::Up { .. }) {
+            found.push(("knowledge", format!("{} without an API", action.effect)));
+        }
+        let nodes = input.observation.api.nodes.fresh(now, fresh_for);
+        if action.target.machine().is_some() && nodes.is_err() {
+            found.push(("knowledge", format!("{} on an unseen node", action.effect)));
+        }
+    }
+}
+
+/// What a person or another tool holds is left alone.
+fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mut Found) {
+    let Some(name) = action.target.machine() else { return };
+    let none = BTreeMap::new();
+    let sit = situation(input, decision, &none);
+    let machine = &input.policy.machines[name];
+    if action.effect.host().is_some() {
+        let masked = sit
+            .host(name)
+            .is_ok_and(|host| host.units.values().any(|unit| unit.load == UnitLoad::Masked));
+        if !machine.managed || masked {
+            found.push(("forbidden", format!("{} against a person's word", action.effect)));
+        }
+    }
+    let Ok(Some(node)) = sit.node(name) else { return };
+    let touches = matches!(
+        action.effect,
+        Effect::Cordon { .. } | Effect::Uncordon { .. } | Effect::RestartUnit { .. }
+    );
+    if touches && node.hold.is_some() {
+        found.push(("person-hold", format!("{} under a person's hold", action.effect)));
+    }
+    if touches && !node.foreign.is_empty() {
+        found.push(("foreign", format!("{} under another tool's mark", action.effect)));
+    }
+    match &action.effect {
+        Effect::Cordon { .. } if node.unschedulable || node.cordon != CordonMark::None => {
+            found.push(("cordon", format!("{} which is cordoned already", action.effect)));
+        }
+        Effect::Uncordon { id, .. } => {
+            let own = matches!(&node.cordon, CordonMark::Record(record)
+                if record.id == *id
+                    && record.kind == CordonKind::Recovery
+                    && record.owner == input.policy.owner);
+            if !own || !sit.proven(name) {
+                found.push(("uncordon", format!("{}: own {own}, or unproven", action.effect)));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A person's will, and a record before the act.
+fn permission(input: &TickInput, decision: &Decision, found: &mut Found) {
+    let Some(first) = decision.plan.steps.first() else { return };
+    let durable = &decision.memory.durable;
+    if durable.paused.is_some() {
+        found.push(("paused", format!("{} while paused", first.effect)));
+    }
+    if durable.intent.desired != Desired::Up {
+        found.push(("intent-down", format!("{} against the intent", first.effect)));
+    }
+    if input.observation.disk.is_err() {
+        found.push(("disk", format!("{} without a record", first.effect)));
+    }
+}
+
+/// One change at a time on one machine; waves and cordons within their limits.
+fn crowds(input: &TickInput, decision: &Decision, found: &mut Found) {
+    let steps = &decision.plan.steps;
+    let ended: BTreeSet<_> = input.outcomes.iter().map(|outcome| &outcome.action).collect();
+    let before = &input.memory.durable.in_flight;
+    let open = before.iter().filter(|(id, _)| !ended.contains(id)).map(|(_, f)| &f.action);
+    let mut busy: BTreeSet<&Target> = open.map(|action| &action.target).collect();
+    for action in steps {
+        if !busy.insert(&action.target) {
+            found.push(("in-flight", format!("{} beside another change", action.effect)));
+        }
+    }
+    let durable = &decision.memory.durable;
+    let starting = durable
+        .attempts
+        .get(&remedies::START_AGENT.id)
+        .map_or(0, |targets| targets.values().filter(|tried| tried.verify_until.is_some()).count());
+    let begins = steps.iter().any(|action| action.remedy == remedies::START_AGENT.id);
+    if begins && starting > input.policy.limits.wave {
+        found.push(("wave", format!("{starting} agents are being started")));
+    }
+    let cordons = steps.iter().any(|action| matches!(action.effect, Effect::Cordon { .. }));
+    if cordons && durable.cordons.len() > input.policy.limits.cordons {
+        found.push(("cordon-limit", format!("{} cordons at once", durable.cordons.len())));
+    }
+}
+
+fn open_episode(durable: &Durable) -> Option<EpisodeId> {
+    durable.episode.as_ref().filter(|episode| episode.end.is_none()).map(|episode| episode.id)
+}
+
+/// Attempts are counted in the decision that plans them, and never forgotten in an episode.
+fn counts(input: &TickInput, decision: &Decision, found: &mut Found) {
+    let (before, after) = (&input.memory.durable, &decision.memory.durable);
+    let count = |durable: &Durable, remedy: &RemedyId, target: &Target| {
+        let tried = durable.attempts.get(remedy).and_then(|targets| targets.get(target));
+        tried.map_or(0, |tried| tried.count)
+    };
+    for (remedy, targets) in &after.attempts {
+        for (target, tried) in targets {
+            if budget(remedy).is_some_and(|budget| tried.count > budget) {
+                found.push(("budget", format!("{remedy} on {target}: {} times", tried.count)));
+            }
+        }
+    }
+    let acked = input.request.orders.iter().any(|order| matches!(order, Order::Ack { .. }));
+    let same = open_episode(before).is_some() && open_episode(before) == open_episode(after);
+    for (remedy, targets) in before.attempts.iter().filter(|_| same && !acked) {
+        for (target, tried) in targets {
+            if count(after, remedy, target) < tried.count {
+                found.push(("attempts", format!("{remedy} on {target}: forgotten")));
+            }
+        }
+    }
+    for action in &decision.plan.steps {
+        let (was, is) = (
+            count(before, &action.remedy, &action.target),
+            count(after, &action.remedy, &action.target),
+        );
+        if is != was + 1 && !(is == 1 && !same) && !acked {
+            found.push(("counted", format!("{}: {was} before, {is} after", action.effect)));
+        }
+    }
+    let given = after.last_action - before.last_action;
+    if given != decision.plan.steps.len() as u64 {
+        found.push(("numbered", format!("{given} numbers for the steps")));
+    }
+}
+
+/// How long a kubelet may be dead before the API says so: the node controller's patience and one
+/// renewal.
+const SHOWS_AFTER: Secs = 60;
+
+/// Converged and degraded are claims about the world: the bench knows whether they are true.
+fn truth(input: &TickInput, decision: &Decision, world: &World, step: Secs, found: &mut Found) {
+    let missing: BTreeSet<_> =
+        decision.assessment.missing.iter().map(|missing| &missing.machine).collect();
+    match decision.phase {
+        Phase::Converged if !missing.is_empty() => {
+            found.push(("truth", "converged with machines missing".to_owned()));
+        }
+        Phase::Converged | Phase::Degraded => {}
+        _ => return,
+    }
+    let durable = &decision.memory.durable;
+    if !durable.in_flight.is_empty() || !durable.cordons.is_empty() {
+        found.push(("truth", "good with actions or cordons left".to_owned()));
+    }
+    let Some(api) = world.api_up_since else {
+        found.push(("truth", "good without an API".to_owned()));
+        return;
+    };
+    let soak = input.policy.timing.soak.as_secs();
+    for (name, host) in world.hosts.iter().filter(|(name, _)| !missing.contains(name)) {
+        if !input.policy.machines[name].role.is_node() {
+            continue;
+        }
+        let dead = host.dead.map(|(from, to)| (from.max(api), to.unwrap_or(world.now)));
+        let Some((from, to)) = dead else { continue };
+        let shown = to.saturating_sub(from) > SHOWS_AFTER + step;
+        if shown && to + soak > world.now + step + 10 {
+            found.push(("truth", format!("{name} was dead from {from} to {to}")));
+        }
+    }
+}
+
+/// The same input decides the same, byte for byte, also after a way through a file.
+fn same_again(library: &Library, input: &TickInput, decision: &Decision, found: &mut Found) {
+    let bytes = serde_json::to_vec(&(input, decision)).expect("a tick is JSON");
+    let read: (TickInput, Decision) = serde_json::from_slice(&bytes).expect("a tick reads back");
+    if read.0 != *input || read.1 != *decision {
+        found.push(("replay", "a recorded tick reads back differently".to_owned()));
+    }
+    let again = tick(library, &read.0);
+    if serde_json::to_vec(&(&read.0, &again)).expect("a tick is JSON") != bytes {
+        found.push(("replay", "the same input decides differently".to_owned()));
+    }
+}
