@@ -2,6 +2,9 @@
 
 mod bench;
 mod invariants;
+mod random;
 mod rig;
 mod site;
+mod trouble;
 mod way_up;
+mod will;
