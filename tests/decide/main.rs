@@ -5,6 +5,7 @@ mod invariants;
 mod random;
 mod rig;
 mod site;
+mod size;
 mod trouble;
 mod way_up;
 mod will;
