@@ -42,8 +42,8 @@ pub(crate) fn breaches(
     crowds(input, decision, &mut found);
     counts(input, decision, &mut found);
     truth(input, decision, world, step, &mut found);
-    // The dearest look: at every decision that acts, and at every fourth other one.
-    if !decision.plan.steps.is_empty() || input.memory.passing.tick.is_multiple_of(4) {
+    // The dearest look: at every decision that acts, and at every sixteenth other one.
+    if !decision.plan.steps.is_empty() || input.memory.passing.tick.is_multiple_of(16) {
         same_again(library, input, decision, &mut found);
     }
     found

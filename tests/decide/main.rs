@@ -2,6 +2,10 @@
 
 mod bench;
 mod invariants;
+mod random;
 mod rig;
 mod site;
+mod size;
+mod trouble;
 mod way_up;
+mod will;
