@@ -19,7 +19,7 @@ stage_rig() {
 	trap 'exit 143' TERM
 	scripts/testbed wipe || true # what an earlier run left behind when it was killed
 	scripts/testbed up --size "$RIG_SIZE"
-	"$CARGO" test --locked --test rig -- --test-threads=1
+	"$CARGO" test --locked --features failpoints --test rig -- --test-threads=1
 }
 
 need_testbed() {

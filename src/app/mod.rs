@@ -38,8 +38,10 @@ pub fn run(args: Args, environment: Environment<'_>) -> ExitCode {
         return told(&Failure::Failed("a second TLS provider was installed".to_owned()));
     }
     #[cfg(feature = "failpoints")]
-    if let Some(name) = &args.failpoint {
-        crate::engine::failpoint::arm(name);
+    if let Some(name) = &args.failpoint
+        && let Err(why) = crate::engine::failpoint::arm(name)
+    {
+        return told(&Failure::Usage(why));
     }
     let level = log_level(&args);
     if let Err(error) = logging::init(&level, environment("JOURNAL_STREAM").as_deref()) {

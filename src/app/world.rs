@@ -141,7 +141,7 @@ pub(super) fn ledger(
     for note in &recovered.notes {
         tracing::warn!("ledger: {note}");
     }
-    let mut memory = recovered.memory.unwrap_or_else(|| fresh_memory(now));
+    let mut memory = recovered.memory.unwrap_or_else(|| first_memory(now));
     if let Some(why) = ledger.behind() {
         tracing::error!("ledger: the newest record was damaged: {why}");
         // What was acknowledged last may be missing: its numbers must not be given out again.
@@ -149,6 +149,16 @@ pub(super) fn ledger(
     }
     let recorder = FileRecorder::new(&settings.state_dir);
     Ok((ledger, recorder, memory))
+}
+
+/// The memory of a state directory that was never used.
+///
+/// It may be one that was lost, and the machines' guards remember what it gave out: under a
+/// number that they know they answer "already done" to a new action. So the numbers begin
+/// at a place of their own, by the only things here that never come twice.
+fn first_memory(now: &Moment) -> Durable {
+    let once = format!("{} {}", now.boot, now.mono.0);
+    Durable { last_action: u64::from(crc32fast::hash(once.as_bytes())), ..fresh_memory(now) }
 }
 
 /// A dry run writes nothing down.

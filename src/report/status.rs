@@ -7,7 +7,7 @@ use crate::model::ids::MachineName;
 use crate::model::plan::Held;
 use crate::model::record::TickRecord;
 use crate::model::time::Mono;
-use crate::model::verdict::Target;
+use crate::model::verdict::{Target, Verdict};
 
 /// The whole screen.
 pub fn status_text(record: &TickRecord) -> String {
@@ -16,6 +16,7 @@ pub fn status_text(record: &TickRecord) -> String {
     lines.push(labelled("api", &api(record)));
     lines.push(labelled("way up", &way_up(record)));
     lines.extend(listed("closed", &closed(record)));
+    lines.extend(listed("kept", &kept(record)));
     lines.extend(listed("now", &now(record)));
     lines.extend(listed("held", &held(record)));
     lines.extend(listed("manual", &manual(record)));
@@ -129,6 +130,22 @@ pub(super) fn closed(record: &TickRecord) -> Vec<String> {
             if !lines.contains(&line) {
                 lines.push(line);
             }
+        }
+    }
+    lines
+}
+
+/// What is left as it is on purpose: a person's cordon, a machine without a guard.
+fn kept(record: &TickRecord) -> Vec<String> {
+    let gates = record.decision.assessment.gates.iter();
+    let judged = gates.filter(|gate| !matches!(gate.state, GateState::Waiting { .. }));
+    let mut lines = Vec::new();
+    for finding in judged.flat_map(|gate| &gate.findings) {
+        let Verdict::Skipped { why } = &finding.verdict else { continue };
+        let line = format!("{}: {why}", finding.target);
+        // Several checks leave out the same machine for the same reason.
+        if !lines.contains(&line) {
+            lines.push(line);
         }
     }
     lines
