@@ -69,9 +69,9 @@ fn event() -> impl Strategy<Value = Event> {
 fn happens(rig: &mut Rig, event: Event) {
     let names: Vec<_> = rig.policy.machines.keys().cloned().collect();
     let at = |n: usize| names[n % names.len()].clone();
-    let host = |rig: &mut Rig, n| rig.world.hosts.get_mut(&at(n)).unwrap().clone();
+    let host =
+        |rig: &mut Rig, n| rig.world.hosts.get_mut(&at(n)).expect("a machine of the bench").clone();
     match event {
-        Event::Nothing | Event::Long => {}
         Event::PowerCut => names.iter().for_each(|name| rig.world.power_off(name)),
         Event::PowerBack { boot } => {
             names.iter().for_each(|name| rig.world.power_on(name, boot));
@@ -83,7 +83,7 @@ fn happens(rig: &mut Rig, event: Event) {
         Event::Hang(n) if host(rig, n).active == UnitActive::Active => {
             rig.world.hang(at(n).as_str());
         }
-        Event::Hang(_) => {}
+        Event::Nothing | Event::Long | Event::Hang(_) => {}
         Event::Starts(n, how) => {
             let starts = [Starts::Well, Starts::Fails, Starts::Hangs][usize::from(how)];
             rig.world.host(at(n).as_str()).starts = starts;
@@ -191,7 +191,7 @@ fn found_without(rule: &str) -> Vec<&'static str> {
     }
     rig.world.node("a-08").hold = Some("mine".to_owned());
     rig.world.node("a-09").foreign = vec!["kured".to_owned()];
-    rig.policy.machines.get_mut(&name("a-01")).unwrap().managed = false;
+    rig.policy.machines.get_mut(&name("a-01")).expect("a machine of the site").managed = false;
     rig.order(order(5));
     rig.order(order(0));
     rig.step(5);

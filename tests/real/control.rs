@@ -316,18 +316,26 @@ async fn an_order_reaches_the_loop_and_its_answer_the_person() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_only_observes_starts_nothing() {
-    let (dir, _server, mut orders) = server(Stance::Observes).await;
+async fn a_daemon_that_only_observes_takes_no_orders() {
+    let (dir, _server, _orders) = server(Stance::Observes).await;
     let mut client = client(&dir).await;
     assert!(!client.daemon().executes);
-    let answer = soon(client.order(startup())).await.unwrap();
-    let OrderAnswer::Refused { why } = answer else { panic!("{answer:?}") };
-    assert!(why.contains("without --execute"), "{why}");
+    for order in [startup(), Order::Resume { by: "alice".to_owned() }] {
+        let answer = soon(client.order(order)).await.unwrap();
+        let OrderAnswer::Refused { why } = answer else { panic!("{answer:?}") };
+        assert!(why.contains("without --execute"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_too_long_does_not_reach_the_loop() {
+    let (dir, _server, mut orders) = server(Stance::Executes).await;
+    let mut client = client(&dir).await;
     let long = Order::Pause { by: "alice".to_owned(), why: "x".repeat(5_000) };
     let answer = soon(client.order(long)).await.unwrap();
     let OrderAnswer::Refused { why } = answer else { panic!("{answer:?}") };
     assert!(why.contains("longer than 4096 bytes"), "{why}");
-    // Neither got through; this one does.
+    // It did not get through; this one does.
     let asking = tokio::spawn(async move {
         client.order(Order::Resume { by: "alice".to_owned() }).await.unwrap()
     });
