@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use serde_json::{Value, json};
 
@@ -216,6 +217,21 @@ pub(super) fn is_number(text: &str) -> bool {
         && text.parse::<f64>().is_ok()
 }
 
+/// A number that is known to be written as one. Too large for its type is out of range too.
+fn in_range<T: FromStr + PartialOrd + fmt::Display>(
+    node: &Node,
+    text: &str,
+    min: &T,
+    max: &T,
+    to: &mut Reading<'_>,
+) -> Option<T> {
+    let number = text.parse().ok().filter(|number| (min..=max).contains(&number));
+    if number.is_none() {
+        out_of_range(node, text, &min.to_string(), &max.to_string(), to);
+    }
+    number
+}
+
 impl Kind for Count {
     type Out = u64;
 
@@ -232,13 +248,7 @@ impl Kind for Count {
             wrong_type(node, "a whole number", &quoted(text), None, to);
             return None;
         }
-        match text.parse::<u64>() {
-            Ok(number) if (self.min..=self.max).contains(&number) => Some(number),
-            Ok(_) | Err(_) => {
-                out_of_range(node, text, &self.min.to_string(), &self.max.to_string(), to);
-                None
-            }
-        }
+        in_range(node, text, &self.min, &self.max, to)
     }
 
     fn schema(&self) -> Value {
@@ -255,13 +265,7 @@ impl Kind for Number {
             wrong_type(node, "a number", &quoted(text), None, to);
             return None;
         }
-        match text.parse::<f64>() {
-            Ok(number) if (self.min..=self.max).contains(&number) => Some(number),
-            Ok(_) | Err(_) => {
-                out_of_range(node, text, &self.min.to_string(), &self.max.to_string(), to);
-                None
-            }
-        }
+        in_range(node, text, &self.min, &self.max, to)
     }
 
     fn schema(&self) -> Value {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::assess::Judged;
 use crate::gates;
 use crate::model::assessment::Phase;
 use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
+use crate::model::facts::Link;
 use crate::model::ids::EpisodeId;
 use crate::model::intent::Progress;
 use crate::model::memory::{Durable, Memory};
@@ -70,17 +72,16 @@ fn rebooted(input: &TickInput, durable: &Durable) -> usize {
 }
 
 /// Ends the episode when everything is good, and remembers what good looks like.
-pub(super) fn close_when_good(input: &TickInput, phase: Phase, memory: &mut Memory) {
-    let control_plane = memory
-        .passing
-        .gates
-        .get(&gates::CONTROL_PLANE.id)
-        .is_some_and(|gate| matches!(gate.word.as_str(), "ok" | "degraded" | "skipped"));
-    memory.passing.control_plane_lost = match (control_plane, memory.passing.control_plane_lost) {
-        (true, _) => None,
-        (false, None) => Some(input.now.mono),
-        (false, since @ Some(_)) => since,
-    };
+pub(super) fn close_when_good(
+    input: &TickInput,
+    judged: &Judged,
+    phase: Phase,
+    memory: &mut Memory,
+) {
+    // Not the gate: it also closes for one server of three, and waits for one silent machine.
+    let serves = matches!(input.observation.api.link, Link::Up { .. });
+    let since = memory.passing.control_plane_lost.unwrap_or(input.now.mono);
+    memory.passing.control_plane_lost = (!serves).then_some(since);
     let how = match phase {
         Phase::Converged => EndKind::Converged,
         Phase::Degraded => EndKind::Degraded,
@@ -89,7 +90,12 @@ pub(super) fn close_when_good(input: &TickInput, phase: Phase, memory: &mut Memo
         }
     };
     let durable = &mut memory.durable;
-    durable.normal.control_plane = control_plane;
+    let control_plane = judged.assessment.gate(&gates::CONTROL_PLANE.id);
+    durable.normal.control_plane = control_plane.is_some_and(|gate| gate.state.is_open());
+    if phase == Phase::Converged {
+        // Nothing stands: what fails from now on is news, also without a new episode.
+        durable.alarms.clear();
+    }
     for (name, proof) in &durable.proofs {
         durable.normal.boots.insert(name.clone(), proof.boot_id.clone());
     }

@@ -2,6 +2,7 @@
 //! none of them may change anything, and what is unknown holds.
 
 use crate::checks;
+use crate::gates::FRESH_READY;
 use crate::model::action::{Action, Effect};
 use crate::model::assessment::Finding;
 use crate::model::facts::NodeFacts;
@@ -155,7 +156,11 @@ static STORM: HoldRule = HoldRule {
         if !candidate.remedy.only_if.contains(&OnlyIf::NotAStorm) {
             return None;
         }
-        let nodes: Vec<_> = sit.nodes().filter(|name| !sit.missing.contains_key(*name)).collect();
+        // Nodes that this very gate gave up are still part of the storm that it gave up on.
+        let before = |name: &&MachineName| {
+            sit.missing.get(*name).is_some_and(|missing| missing.gate != FRESH_READY.id)
+        };
+        let nodes: Vec<_> = sit.nodes().filter(|name| !before(name)).collect();
         let failing = nodes.iter().filter(|name| unfresh(sit, name)).count();
         let many = failing * 100 > nodes.len() * usize::from(sit.policy.limits.storm_percent);
         (failing >= STORM_AT_LEAST && many).then_some(Hold::Storm { failing, of: nodes.len() })
@@ -206,7 +211,9 @@ static BACK_OFF: HoldRule = HoldRule {
     protects: "a machine that is not helped by being hit again at once",
     judge: |candidate, sit| {
         let tried = ladder::attempts(sit, &candidate.remedy.id, candidate.target)?;
-        let until = tried.last + back_off(&sit.policy.timing, tried.count);
+        // A proof that is asked for again has not failed: each link that comes up needs its own.
+        let count = if candidate.effect.is_proof() { 1 } else { tried.count };
+        let until = tried.last + back_off(&sit.policy.timing, count);
         (sit.now < until).then_some(Hold::BackOff { until })
     },
 };

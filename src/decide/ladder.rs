@@ -35,7 +35,7 @@ pub(super) enum Prospect {
     NeedsPerson,
     /// Everything was tried.
     Spent,
-    /// There is no remedy for it.
+    /// There is no remedy for it, or none that may be used as things stand.
     Nothing,
 }
 
@@ -100,6 +100,10 @@ pub(super) fn prospect(
     }
     match climb(library, gate, finding, sit, &[]) {
         Rung::Held(_, hold) if hold.needs_person() => Prospect::NeedsPerson,
+        // Nothing that ananke does ends these; if they last, somebody has to hear of it.
+        Rung::Held(_, Hold::Storm { .. } | Hold::LastSchedulable | Hold::NoEpisode) => {
+            Prospect::Nothing
+        }
         Rung::Try(..) | Rung::Held(..) => Prospect::Working,
         Rung::Spent => Prospect::Spent,
         Rung::Nothing => Prospect::Nothing,

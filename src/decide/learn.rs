@@ -13,12 +13,13 @@ use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::tick::TickInput;
 use crate::model::time::{Mono, Span};
 use crate::model::verdict::{Target, Verdict};
-use crate::remedies::Verify;
+use crate::remedies::{self, Remedy, Verify};
 
 use super::assess::Judged;
+use super::episode;
 
 /// Cluster-up time is written down in steps of this length, so that a lease costs one durable
-/// write a minute and a crash loses at most as much of it.
+/// write a minute. What was not written at a crash counts as one whole step.
 const LEASE_STEP: Span = Span::mins(1);
 
 /// Takes in what became of earlier actions.
@@ -84,6 +85,10 @@ pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
     }
     lease_time(input, memory);
 }
+
+/// The remedies after which a node's cordon is another one.
+static CHANGE_CORDONS: &[&Remedy] =
+    &[&remedies::CORDON_FOR_REPAIR, &remedies::UNCORDON_OWN, &remedies::HAND_TO_PERSON];
 
 fn leader(name: &MachineName, host: &HostFacts, durable: &mut Durable) {
     let leads = host.etcd.is_some_and(|etcd| etcd.is_leader && etcd.healthy);
@@ -153,13 +158,15 @@ fn heartbeat(
 fn cordon(input: &TickInput, name: &MachineName, node: &NodeFacts, memory: &mut Memory) {
     let durable = &mut memory.durable;
     let target = Target::Machine(name.clone());
-    let unsettled = durable.in_flight.values().any(|flight| flight.action.target == target)
-        || durable
-            .attempts
-            .get(&crate::remedies::CORDON_FOR_REPAIR.id)
-            .and_then(|targets| targets.get(&target))
-            .is_some_and(|attempts| attempts.verify_until.is_some());
-    if unsettled {
+    // What was seen may be older than what was done.
+    let verifying = |remedy: &&Remedy| {
+        let targets = durable.attempts.get(&remedy.id);
+        let attempts = targets.and_then(|targets| targets.get(&target));
+        attempts.is_some_and(|attempts| attempts.verify_until.is_some())
+    };
+    if durable.in_flight.values().any(|flight| flight.action.target == target)
+        || CHANGE_CORDONS.iter().any(verifying)
+    {
         return;
     }
     match &node.cordon {
@@ -198,10 +205,14 @@ fn mark(input: &TickInput, name: &MachineName, node: &NodeFacts, durable: &mut D
 
 /// A lease counts time in which the cluster was up, so that a long outage expires none.
 fn lease_time(input: &TickInput, memory: &mut Memory) {
-    let Link::Up { since, .. } = &input.observation.api.link else { return };
     if memory.passing.tick == 0 {
+        // Rounded up, so that a loop that dies every minute does not hold a cordon for ever.
+        for held in memory.durable.cordons.values_mut() {
+            held.used = held.used + LEASE_STEP;
+        }
         return;
     }
+    let Link::Up { since, .. } = &input.observation.api.link else { return };
     let from = memory.passing.last_tick.max(*since);
     let passed = input.now.mono.since(from);
     for (name, held) in &mut memory.durable.cordons {
@@ -238,14 +249,18 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
                         Verify::Shows { holds, .. } => holds(&sit, target),
                     };
                 if holds || input.now.mono >= until {
-                    ended.push((remedy.id.clone(), target.clone()));
+                    ended.push((remedy.id.clone(), target.clone(), holds));
                 }
             }
         }
     }
-    for (remedy, target) in ended {
-        let targets = memory.durable.attempts.get_mut(&remedy);
-        if let Some(attempts) = targets.and_then(|targets| targets.get_mut(&target)) {
+    let quiet = !episode::is_open(&memory.durable);
+    for (remedy, target, holds) in ended {
+        let Some(targets) = memory.durable.attempts.get_mut(&remedy) else { continue };
+        // Outside an episode nothing refunds attempts, and an API comes and goes for years.
+        if quiet && holds && remedy == remedies::PROVE_WRITE.id {
+            targets.remove(&target);
+        } else if let Some(attempts) = targets.get_mut(&target) {
             attempts.verify_until = None;
         }
     }

@@ -55,7 +55,7 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let plan = plan::plan(library, input, &judged, &mut memory);
     let phase = phase::phase(library, input, &judged, &memory.durable);
     let alarms = alarms::raise(library, input, &judged, &mut memory.durable);
-    episode::close_when_good(input, phase, &mut memory);
+    episode::close_when_good(input, &judged, phase, &mut memory);
     let wake = wake::wake(input, &judged, &plan, &memory);
 
     memory.passing.tick += 1;

@@ -4,3 +4,6 @@ pub mod failpoint;
 mod run;
 
 pub use run::{End, Run, Stop, World};
+
+#[cfg(test)]
+mod tests;

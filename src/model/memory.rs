@@ -150,7 +150,7 @@ pub struct Passing {
     pub leases: BTreeMap<MachineName, LeaseWatch>,
     /// Cluster-up time used by each cordon since it was last written down.
     pub cordon_extra: BTreeMap<MachineName, Span>,
-    /// Since when the control plane has been lost. `None` while it is open.
+    /// Since when the API has not answered. `None` while it does.
     pub control_plane_lost: Option<Mono>,
 }
 

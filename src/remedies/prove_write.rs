@@ -15,7 +15,8 @@ pub static REMEDY: Remedy = Remedy {
     when: When::Always,
     blast: Blast::Nothing,
     only_if: &[],
-    // An API that comes and goes is proven anew each time; 100 is an hour of that at back-off.
+    // An API that comes and goes is proven anew each time; its
+    // waits do not double, so 100 are used up after 25 minutes without an accepted write.
     budget: 100,
     limit: Span::secs(10),
     verify: Verify::Passes { check: &checks::WRITE_CANARY, within: shown_soon },

@@ -42,8 +42,8 @@ pub(crate) fn breaches(
     crowds(input, decision, &mut found);
     counts(input, decision, &mut found);
     truth(input, decision, world, step, &mut found);
-    // The dearest look: at every decision that acts, and at every fourth other one.
-    if !decision.plan.steps.is_empty() || input.memory.passing.tick.is_multiple_of(4) {
+    // The dearest look: at every decision that acts, and at every sixteenth other one.
+    if !decision.plan.steps.is_empty() || input.memory.passing.tick.is_multiple_of(16) {
         same_again(library, input, decision, &mut found);
     }
     found
@@ -74,7 +74,7 @@ fn knowledge(input: &TickInput, action: &Action, found: &mut Found) {
     let now = input.now.mono;
     if let Some(host) = action.effect.host() {
         let seen = input.observation.hosts.get(host);
-        if !seen.is_some_and(|seen| seen.fresh(now, fresh_for).is_ok()) {
+        if seen.is_none_or(|seen| seen.fresh(now, fresh_for).is_err()) {
             found.push(("knowledge", format!("{} on an unseen machine", action.effect)));
         }
     } else {
@@ -204,7 +204,8 @@ fn counts(input: &TickInput, decision: &Decision, found: &mut Found) {
             count(before, &action.remedy, &action.target),
             count(after, &action.remedy, &action.target),
         );
-        if is != was + 1 && !(is == 1 && !same) && !acked {
+        let counted = is == was + 1 || (is == 1 && !same);
+        if !counted && !acked {
             found.push(("counted", format!("{}: {was} before, {is} after", action.effect)));
         }
     }

@@ -50,6 +50,7 @@ pub(crate) struct Rig {
     pub(crate) memory: Memory,
     pub(crate) request: Request,
     pub(crate) fate: Fate,
+    /// What becomes of what goes to this machine over SSH.
     pub(crate) fates: BTreeMap<MachineName, Fate>,
     /// The bench time at which ananke's own host booted, and how often it has.
     pub(crate) zero: Secs,
@@ -59,6 +60,7 @@ pub(crate) struct Rig {
     pub(crate) taken: Vec<Action>,
     pub(crate) last: Option<TickRecord>,
     last_step: Secs,
+    owed: (Vec<Order>, Vec<Outcome>),
     /// Breaches are collected instead of failing at once: for a library with a rule taken away.
     pub(crate) collect: Option<Vec<(&'static str, String)>>,
 }
@@ -100,6 +102,7 @@ impl Rig {
             taken: Vec::new(),
             last: None,
             last_step: 5,
+            owed: Default::default(),
             collect: None,
         };
         rig.memory.durable = fresh_memory(&rig.now());
@@ -175,24 +178,33 @@ impl Rig {
     fn write(&mut self, input: &TickInput, decision: &Decision) {
         let changed = decision.memory.durable != input.memory.durable;
         let said = !input.outcomes.is_empty() || !input.request.orders.is_empty();
+        // What was said while the disk took nothing is owed to the next record.
+        self.owed.0.extend(input.request.orders.iter().cloned());
+        self.owed.1.extend(input.outcomes.iter().cloned());
+        let said = said || !self.owed.0.is_empty() || !self.owed.1.is_empty();
         if input.observation.disk.is_err() || !(changed || said) {
             return;
         }
+        let (orders, outcomes) = std::mem::take(&mut self.owed);
         self.ledger.push(LedgerRecord {
             format: FORMAT,
             seq: self.ledger.len() as u64 + 1,
             at: input.now.clone(),
             cluster: self.policy.cluster.clone(),
-            orders: input.request.orders.clone(),
-            outcomes: input.outcomes.clone(),
+            orders,
+            outcomes,
             begin: decision.plan.steps.clone(),
             memory: decision.memory.durable.clone(),
         });
     }
 
     fn act(&mut self, action: &Action) {
-        let machine = action.target.machine();
-        let fate = machine.and_then(|name| self.fates.get(name)).copied().unwrap_or(self.fate);
+        let fate = action
+            .effect
+            .host()
+            .and_then(|name| self.fates.get(name))
+            .copied()
+            .unwrap_or(self.fate);
         let lost = || ActionResult::Unknown { why: "the connection was lost".to_owned() };
         let (after, result) = match fate {
             Fate::Arrives => (0, self.world.perform(action)),

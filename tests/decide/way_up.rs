@@ -65,7 +65,8 @@ fn a_dead_agent_is_started_once_and_proven() {
 fn an_agent_that_was_just_started_is_not_restarted_however_long_it_was_dead() {
     let mut rig = Rig::good_day(1, 2);
     rig.world.stop("a-02", UnitActive::Inactive, "success");
-    rig.throughout(1_000, |d| d.plan.steps.is_empty());
+    rig.throughout(1_000, |d| d.plan.steps.iter().all(|step| step.effect.host().is_none()));
+    rig.taken.clear();
     rig.order(ananke::model::tick::Order::Startup { by: "brad".to_owned() });
     rig.step(5);
     rig.converged();

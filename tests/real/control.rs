@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -16,11 +16,12 @@ use ananke::adapters::control::{
     SOCKET, Stance,
 };
 use ananke::adapters::process::{ChildSpec, End, run};
+use ananke::decide::fresh_memory;
 use ananke::model::assessment::{Assessment, Phase};
 use ananke::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen};
-use ananke::model::ids::{BootId, EpisodeId, Epoch};
-use ananke::model::intent::{Author, Desired, Intent, Progress};
-use ananke::model::memory::{Durable, Memory, Normal, Passing};
+use ananke::model::ids::BootId;
+use ananke::model::intent::Author;
+use ananke::model::memory::{Memory, Passing};
 use ananke::model::observation::Observation;
 use ananke::model::plan::Plan;
 use ananke::model::policy::{Limits, Policy, Timing};
@@ -86,20 +87,22 @@ async fn write_raw(stream: &UnixStream, bytes: Vec<u8>) -> io::Result<()> {
 
 /// A tick that carries its number and is `ballast` bytes long and more.
 fn tick(number: u64, ballast: usize) -> TickRecord {
-    let epoch = Epoch(1);
+    let now = Moment {
+        boot: BootId::fixed("b"),
+        mono: Mono(number),
+        wall: "2026-11-21T03:12:00Z".parse().unwrap(),
+        wall_trusted: true,
+    };
     let unseen = Blind::new(BlindKind::NotYet, "x".repeat(ballast));
-    let memory =
-        Memory { durable: durable(epoch), passing: Passing { tick: number, ..Passing::default() } };
+    let memory = Memory {
+        durable: fresh_memory(&now),
+        passing: Passing { tick: number, ..Passing::default() },
+    };
     TickRecord {
         format: FORMAT,
         version: "0.1.0".to_owned(),
         input: TickInput {
-            now: Moment {
-                boot: BootId::fixed("b"),
-                mono: Mono(number),
-                wall: "2026-11-21T03:12:00Z".parse().unwrap(),
-                wall_trusted: true,
-            },
+            now,
             policy: policy(),
             request: Request {
                 verb: Verb::Daemon,
@@ -130,34 +133,6 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             memory,
             wake: Wake { at: Mono(number + 1), why: "test".to_owned() },
         },
-    }
-}
-
-fn durable(epoch: Epoch) -> Durable {
-    Durable {
-        life: "5c1e90aa".to_owned(),
-        acked: Default::default(),
-        boot: BootId::fixed("b"),
-        epoch,
-        last_episode: EpisodeId(0),
-        last_action: 0,
-        episode: None,
-        intent: Intent {
-            desired: Desired::Up,
-            progress: Progress::Normal,
-            by: Author::Ananke,
-            reason: String::new(),
-            since: "2026-11-21T03:12:00Z".parse().unwrap(),
-            epoch,
-        },
-        paused: None,
-        attempts: BTreeMap::new(),
-        in_flight: BTreeMap::new(),
-        proofs: BTreeMap::new(),
-        cordons: BTreeMap::new(),
-        manual: BTreeMap::new(),
-        alarms: BTreeSet::new(),
-        normal: Normal::default(),
     }
 }
 
@@ -341,18 +316,26 @@ async fn an_order_reaches_the_loop_and_its_answer_the_person() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_only_observes_starts_nothing() {
-    let (dir, _server, mut orders) = server(Stance::Observes).await;
+async fn a_daemon_that_only_observes_takes_no_orders() {
+    let (dir, _server, _orders) = server(Stance::Observes).await;
     let mut client = client(&dir).await;
     assert!(!client.daemon().executes);
-    let answer = soon(client.order(startup())).await.unwrap();
-    let OrderAnswer::Refused { why } = answer else { panic!("{answer:?}") };
-    assert!(why.contains("without --execute"), "{why}");
+    for order in [startup(), Order::Resume { by: "alice".to_owned() }] {
+        let answer = soon(client.order(order)).await.unwrap();
+        let OrderAnswer::Refused { why } = answer else { panic!("{answer:?}") };
+        assert!(why.contains("without --execute"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_too_long_does_not_reach_the_loop() {
+    let (dir, _server, mut orders) = server(Stance::Executes).await;
+    let mut client = client(&dir).await;
     let long = Order::Pause { by: "alice".to_owned(), why: "x".repeat(5_000) };
     let answer = soon(client.order(long)).await.unwrap();
     let OrderAnswer::Refused { why } = answer else { panic!("{answer:?}") };
     assert!(why.contains("longer than 4096 bytes"), "{why}");
-    // Neither got through; this one does.
+    // It did not get through; this one does.
     let asking = tokio::spawn(async move {
         client.order(Order::Resume { by: "alice".to_owned() }).await.unwrap()
     });

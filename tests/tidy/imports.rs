@@ -37,6 +37,8 @@ const EVERYTHING: &[&str] = &[
 const TESTS_MAY_IMPORT: &[(&str, &[&str])] = &[
     // A ledger that went through a crash is judged by the rules of `replay --verify`.
     ("adapters", &["replay"]),
+    // So is one that the loop wrote.
+    ("engine", &["replay"]),
 ];
 
 /// What adapters share, with the reason. Everything else goes through a port.

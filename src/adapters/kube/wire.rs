@@ -264,7 +264,7 @@ mod tests {
         let long = "x".repeat(10_000);
         let table = [
             (403, r#"{"kind":"Status","message":"no\nway"}"#, "403 Forbidden: no way"),
-            (500, "[-]etcd failed\n", "500 Internal Server Error: [-]etcd failed"),
+            (500, "[+]ping ok\n[-]etcd failed\n", "500 Internal Server Error: etcd failed"),
             (502, "", "502 Bad Gateway"),
         ];
         for (code, body, words) in table {

@@ -1,0 +1,224 @@
+//! Whatever happens, in whatever order: no tick breaks an invariant.
+
+use ananke::decide::{HoldRule, LIBRARY, Library, RULES};
+use ananke::model::facts::{GuardState, Sudo, UnitActive, UnitLoad};
+use ananke::model::tick::Order;
+use proptest::prelude::*;
+
+use crate::bench::Starts;
+use crate::rig::{Fate, Rig};
+use crate::site::name;
+
+/// Something that happens between two ticks.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    Nothing,
+    PowerCut,
+    PowerBack { boot: u64 },
+    Off(usize),
+    On(usize),
+    Stop(usize),
+    Fail(usize),
+    Hang(usize),
+    Starts(usize, u8),
+    Deaf(usize, bool),
+    ApiCut(bool),
+    DiskFull(bool),
+    Mask(usize, bool),
+    Sudo(usize, bool),
+    Guard(usize, bool),
+    Hold(usize, bool),
+    Foreign(usize, bool),
+    Cordon(usize, bool),
+    Fate(u8),
+    Order(u8),
+    Restart,
+    Reboot,
+    Long,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let machine = || 0_usize..6;
+    prop_oneof![
+        20 => Just(Event::Nothing),
+        2 => Just(Event::PowerCut),
+        4 => (1_u64..200).prop_map(|boot| Event::PowerBack { boot }),
+        2 => machine().prop_map(Event::Off),
+        3 => machine().prop_map(Event::On),
+        3 => machine().prop_map(Event::Stop),
+        3 => machine().prop_map(Event::Fail),
+        4 => machine().prop_map(Event::Hang),
+        3 => (machine(), 0_u8..3).prop_map(|(m, how)| Event::Starts(m, how)),
+        2 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Deaf(m, yes)),
+        3 => any::<bool>().prop_map(Event::ApiCut),
+        2 => any::<bool>().prop_map(Event::DiskFull),
+        1 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Mask(m, yes)),
+        1 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Sudo(m, yes)),
+        1 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Guard(m, yes)),
+        2 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Hold(m, yes)),
+        2 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Foreign(m, yes)),
+        2 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Cordon(m, yes)),
+        6 => (0_u8..7).prop_map(Event::Fate),
+        6 => (0_u8..6).prop_map(Event::Order),
+        2 => Just(Event::Restart),
+        1 => Just(Event::Reboot),
+        4 => Just(Event::Long),
+    ]
+}
+
+fn happens(rig: &mut Rig, event: Event) {
+    let names: Vec<_> = rig.policy.machines.keys().cloned().collect();
+    let at = |n: usize| names[n % names.len()].clone();
+    let host =
+        |rig: &mut Rig, n| rig.world.hosts.get_mut(&at(n)).expect("a machine of the bench").clone();
+    match event {
+        Event::PowerCut => names.iter().for_each(|name| rig.world.power_off(name)),
+        Event::PowerBack { boot } => {
+            names.iter().for_each(|name| rig.world.power_on(name, boot));
+        }
+        Event::Off(n) => rig.world.power_off(&at(n)),
+        Event::On(n) => rig.world.power_on(&at(n), 15),
+        Event::Stop(n) => rig.world.stop(at(n).as_str(), UnitActive::Inactive, "success"),
+        Event::Fail(n) => rig.world.stop(at(n).as_str(), UnitActive::Failed, "exit-code"),
+        Event::Hang(n) if host(rig, n).active == UnitActive::Active => {
+            rig.world.hang(at(n).as_str());
+        }
+        Event::Nothing | Event::Long | Event::Hang(_) => {}
+        Event::Starts(n, how) => {
+            let starts = [Starts::Well, Starts::Fails, Starts::Hangs][usize::from(how)];
+            rig.world.host(at(n).as_str()).starts = starts;
+        }
+        Event::Deaf(n, yes) => rig.world.host(at(n).as_str()).deaf = yes,
+        Event::ApiCut(yes) => rig.world.api_cut = yes,
+        Event::DiskFull(yes) => {
+            rig.world.disk = if yes { Err("No space left on device".to_owned()) } else { Ok(()) };
+        }
+        Event::Mask(n, yes) => {
+            let load = if yes { UnitLoad::Masked } else { UnitLoad::Loaded };
+            rig.world.host(at(n).as_str()).load = load;
+        }
+        Event::Sudo(n, yes) => {
+            let refused = Sudo::Refused { why: "a password is required".to_owned() };
+            rig.world.host(at(n).as_str()).sudo = if yes { refused } else { Sudo::Works };
+        }
+        Event::Guard(n, yes) => {
+            let guard = if yes { GuardState::Absent } else { GuardState::Current };
+            rig.world.host(at(n).as_str()).guard = guard;
+        }
+        Event::Hold(n, yes) => {
+            rig.world.node(at(n).as_str()).hold = yes.then(|| "mine".to_owned());
+        }
+        Event::Foreign(n, yes) => {
+            let marks = if yes { vec!["kured".to_owned()] } else { Vec::new() };
+            rig.world.node(at(n).as_str()).foreign = marks;
+        }
+        Event::Cordon(n, yes) => rig.world.node(at(n).as_str()).unschedulable = yes,
+        Event::Fate(which) => rig.fate = fate(which),
+        Event::Order(which) => rig.order(order(which)),
+        Event::Restart => rig.restart(),
+        Event::Reboot => rig.reboot(),
+    }
+}
+
+const fn fate(which: u8) -> Fate {
+    match which {
+        0 => Fate::Refused,
+        1 => Fate::Failed,
+        2 => Fate::Unknown { done: true },
+        3 => Fate::Unknown { done: false },
+        4 => Fate::Slow { seconds: 27 },
+        _ => Fate::Arrives,
+    }
+}
+
+fn order(which: u8) -> Order {
+    let by = "brad".to_owned();
+    match which {
+        0 => Order::Pause { by, why: "maintenance".to_owned() },
+        1 => Order::Resume { by },
+        2 => Order::Ack { by, name: "a-02".to_owned() },
+        3 => Order::Ack { by, name: "workers".to_owned() },
+        4 => Order::Converge { by },
+        _ => Order::Startup { by },
+    }
+}
+
+fn story() -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(event(), 20..70)
+}
+
+fn run(rig: &mut Rig, events: &[Event]) {
+    for event in events {
+        happens(rig, *event);
+        let seconds = if matches!(event, Event::Long) { 120 } else { 5 };
+        rig.step(seconds);
+    }
+    // And then nothing more happens for a while.
+    for _ in 0..20 {
+        rig.step(10);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_story_breaks_an_invariant(events in story(), good_day in any::<bool>()) {
+        let mut rig = if good_day { Rig::good_day(3, 3) } else { Rig::startup(3, 3) };
+        run(&mut rig, &events);
+    }
+}
+
+/// The library without one of its rules.
+fn without(rule: &str) -> Library {
+    let holds: Vec<&'static HoldRule> =
+        RULES.iter().filter(|known| known.name != rule).copied().collect();
+    assert_eq!(holds.len() + 1, RULES.len(), "there is no rule {rule}");
+    Library { holds: holds.leak(), ..LIBRARY }
+}
+
+/// What the invariants say of a dozen kinds of trouble, told to a library without a rule.
+fn found_without(rule: &str) -> Vec<&'static str> {
+    let mut rig = Rig::good_day(3, 9);
+    rig.library = without(rule);
+    rig.collect = Some(Vec::new());
+    for n in 1..=7 {
+        rig.world.stop(&format!("a-{n:02}"), UnitActive::Inactive, "success");
+    }
+    for agent in ["a-08", "a-09"] {
+        let host = rig.world.host(agent);
+        (host.boots, host.hung, host.alive_since) = (2, true, None);
+    }
+    rig.world.node("a-08").hold = Some("mine".to_owned());
+    rig.world.node("a-09").foreign = vec!["kured".to_owned()];
+    rig.policy.machines.get_mut(&name("a-01")).expect("a machine of the site").managed = false;
+    rig.order(order(5));
+    rig.order(order(0));
+    rig.step(5);
+    rig.order(order(1));
+    rig.fate = Fate::Slow { seconds: 12 };
+    rig.world.disk = Err("No space left on device".to_owned());
+    rig.step(5);
+    rig.world.disk = Ok(());
+    for _ in 0..150 {
+        rig.step(5);
+    }
+    let found = rig.collect.take().unwrap_or_default();
+    rig.collect = Some(Vec::new());
+    found.into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn a_rule_that_is_taken_away_is_missed_by_an_invariant() {
+    for (rule, invariant) in [
+        ("paused", "paused"),
+        ("disk-broken", "disk"),
+        ("not-managed", "forbidden"),
+        ("wave", "wave"),
+        ("person-hold", "person-hold"),
+        ("foreign-cordon", "foreign"),
+    ] {
+        let found = found_without(rule);
+        assert!(found.contains(&invariant), "without {rule}: {found:?}");
+    }
+}

@@ -1,0 +1,49 @@
+//! How large a recorded tick is, and, by hand, how planning grows with the site.
+
+use ananke::decide::{LIBRARY, tick};
+use ananke::model::facts::UnitActive;
+
+use crate::bench::Starts;
+use crate::rig::Rig;
+
+/// A recorded tick of 25 nodes with a pod list to come; the design's limit for the record.
+const RECORD_MAX: usize = 64 * 1_024;
+
+/// A site in trouble: every third agent is down and does not start, every fifth one hangs.
+fn trouble(servers: usize, agents: usize) -> Rig {
+    let mut rig = Rig::good_day(servers, agents);
+    for n in 1..=agents {
+        let agent = format!("a-{n:02}");
+        if n % 3 == 0 {
+            rig.world.stop(&agent, UnitActive::Failed, "exit-code");
+            rig.world.host(&agent).starts = Starts::Fails;
+        } else if n % 5 == 0 {
+            let host = rig.world.host(&agent);
+            (host.boots, host.hung, host.alive_since) = (2, true, None);
+        }
+    }
+    rig.order(ananke::model::tick::Order::Startup { by: "brad".to_owned() });
+    rig
+}
+
+#[test]
+fn a_recorded_tick_of_25_nodes_in_trouble_fits() {
+    let mut rig = trouble(3, 22);
+    let mut largest = 0;
+    for _ in 0..120 {
+        rig.step(5);
+        let record = serde_json::to_vec(rig.last.as_ref().unwrap()).unwrap();
+        largest = largest.max(record.len());
+    }
+    println!("the largest of 120 records: {largest} bytes");
+    assert!(largest <= RECORD_MAX, "{largest} bytes");
+}
+
+#[test]
+fn planning_a_large_site_decides_the_same_each_time() {
+    let mut rig = trouble(3, 297);
+    rig.collect = Some(Vec::new());
+    rig.step(5);
+    let record = rig.last.take().unwrap();
+    assert_eq!(tick(&LIBRARY, &record.input), record.decision);
+}
