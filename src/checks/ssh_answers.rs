@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::{AskMissing, Check};
 use crate::model::facts::BlindKind;
-use crate::model::ids::{CheckId, MachineName};
+use crate::model::ids::{CheckId, MachineId, MachineName};
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
 
@@ -15,22 +17,26 @@ pub static CHECK: Check = Check {
 };
 
 fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
-    sit.policy
-        .machines
-        .keys()
-        .map(|name| (Target::Machine(name.clone()), answers(sit, name)))
-        .collect()
+    let mut twins: Twins<'_> = BTreeMap::new();
+    for name in sit.policy.machines.keys() {
+        if let Ok(host) = sit.host(name) {
+            twins.entry(&host.machine_id).or_default().push(name);
+        }
+    }
+    let names = sit.policy.machines.keys();
+    names.map(|name| (Target::Machine(name.clone()), answers(sit, name, &twins))).collect()
 }
 
-fn answers(sit: &Situation<'_>, name: &MachineName) -> Verdict {
+/// Which machines answer with which id.
+type Twins<'a> = BTreeMap<&'a MachineId, Vec<&'a MachineName>>;
+
+fn answers(sit: &Situation<'_>, name: &MachineName, twins: &Twins<'_>) -> Verdict {
     let host = match sit.host(name) {
         Ok(host) => host,
         Err(blind) => return silence(blind.kind, blind.detail),
     };
-    let twin = sit.policy.machines.keys().find(|other| {
-        *other != name && sit.host(other).is_ok_and(|facts| facts.machine_id == host.machine_id)
-    });
-    match twin {
+    let same = twins.get(&host.machine_id);
+    match same.and_then(|same| same.iter().find(|other| **other != name)) {
         Some(twin) => Verdict::fail(format!("{twin} is the same machine ({})", host.machine_id)),
         None => Verdict::Pass,
     }

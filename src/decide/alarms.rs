@@ -7,6 +7,7 @@ use crate::model::alarm::{Alarm, Tried};
 use crate::model::assessment::Finding;
 use crate::model::memory::{Attempts, Durable, Memory};
 use crate::model::outcome::ActionResult;
+use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 
 /// The alarms that stand. New ones are remembered, so that each is told once in an episode.
@@ -16,27 +17,24 @@ pub(super) fn raise(
     judged: &Judged,
     durable: &mut Durable,
 ) -> Vec<Alarm> {
+    if judged.given_up.is_empty() {
+        return Vec::new();
+    }
+    let memory = Memory { durable: durable.clone(), passing: input.memory.passing.clone() };
+    let sit = situation(input, &memory, &judged.missing);
     let mut raised = Vec::new();
     for (gate_id, finding) in &judged.given_up {
         let key = (gate_id.clone(), finding.target.clone());
         let Some(gate) = library.gates.iter().find(|gate| gate.id == *gate_id) else { continue };
-        let alarm = alarm(gate, finding, input, judged, durable);
+        let alarm = alarm(gate, finding, &sit);
         raised.push(Alarm { new: durable.alarms.insert(key), ..alarm });
     }
     raised
 }
 
-fn alarm(
-    gate: &Gate,
-    finding: &Finding,
-    input: &TickInput,
-    judged: &Judged,
-    durable: &Durable,
-) -> Alarm {
-    let memory = Memory { durable: durable.clone(), passing: input.memory.passing.clone() };
-    let sit = situation(input, &memory, &judged.missing);
+fn alarm(gate: &Gate, finding: &Finding, sit: &Situation<'_>) -> Alarm {
     let check = gate.checks.iter().find(|check| check.id == finding.check);
-    let by_hand = check.map(|check| (check.by_hand)(&sit, &finding.target)).unwrap_or_default();
+    let by_hand = check.map(|check| (check.by_hand)(sit, &finding.target)).unwrap_or_default();
     Alarm {
         gate: gate.id.clone(),
         check: finding.check.clone(),
@@ -44,7 +42,7 @@ fn alarm(
         what: finding.verdict.why().to_owned(),
         since: finding.since,
         new: false,
-        tried: tried(gate, finding, durable),
+        tried: tried(gate, finding, sit.durable),
         by_hand,
     }
 }

@@ -1,6 +1,6 @@
 //! Asks every check of every gate, and judges the gates in their order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ladder::{self, Prospect};
 use super::{Library, situation};
@@ -197,19 +197,18 @@ fn state(
 /// Whether the gate may open without what fails: machines only, each had its time, none of them
 /// critical, and the servers that are left make a majority.
 fn may_do_without(sit: &Situation<'_>, bad: &[&Finding], lost: &[Finding]) -> bool {
+    let given_up: BTreeSet<_> = lost.iter().map(|lost| (&lost.check, &lost.target)).collect();
     let dispensable = |finding: &&&Finding| {
         let machine = finding.target.machine().and_then(|name| sit.policy.machines.get(name));
         machine.is_some_and(|machine| !machine.critical)
             && matches!(finding.verdict, Verdict::Fail { .. })
-            && lost.contains(finding)
+            && given_up.contains(&(&finding.check, &finding.target))
     };
     if !bad.iter().all(|finding| dispensable(&finding)) {
         return false;
     }
-    let out = |name: &&MachineName| {
-        bad.iter().any(|finding| finding.target.machine() == Some(*name))
-            || sit.missing.contains_key(*name)
-    };
+    let failing: BTreeSet<_> = bad.iter().filter_map(|bad| bad.target.machine()).collect();
+    let out = |name: &&MachineName| failing.contains(*name) || sit.missing.contains_key(*name);
     let left = sit.policy.with_role(Role::Server).filter(|name| !out(name)).count();
     left >= sit.policy.quorum()
 }

@@ -1,6 +1,8 @@
 //! The reasons to hold a repair back, in the order in which they are named. First match wins;
 //! none of them may change anything, and what is unknown holds.
 
+use std::collections::BTreeSet;
+
 use crate::checks;
 use crate::gates::FRESH_READY;
 use crate::model::action::{Action, Effect};
@@ -157,25 +159,22 @@ static STORM: HoldRule = HoldRule {
             return None;
         }
         // Nodes that this very gate gave up are still part of the storm that it gave up on.
-        let before = |name: &&MachineName| {
-            sit.missing.get(*name).is_some_and(|missing| missing.gate != FRESH_READY.id)
-        };
-        let nodes: Vec<_> = sit.nodes().filter(|name| !before(name)).collect();
-        let failing = nodes.iter().filter(|name| unfresh(sit, name)).count();
-        let many = failing * 100 > nodes.len() * usize::from(sit.policy.limits.storm_percent);
-        (failing >= STORM_AT_LEAST && many).then_some(Hold::Storm { failing, of: nodes.len() })
+        let before = sit.missing.values().filter(|missing| missing.gate != FRESH_READY.id);
+        let gone: BTreeSet<_> = before.map(|missing| &missing.machine).collect();
+        let is_node = |name: &&&MachineName| sit.role(name).is_some_and(Role::is_node);
+        let nodes = sit.nodes().count() - gone.iter().filter(is_node).count();
+        let failing = unfresh(sit).filter(|name| !gone.contains(name)).count();
+        let many = failing * 100 > nodes * usize::from(sit.policy.limits.storm_percent);
+        (failing >= STORM_AT_LEAST && many).then_some(Hold::Storm { failing, of: nodes })
     },
 };
 
-/// Whether a node's freshness has been failing for longer than its grace.
-fn unfresh(sit: &Situation<'_>, name: &MachineName) -> bool {
-    let since = sit
-        .passing
-        .failing
-        .get(&checks::NODE_FRESH.id)
-        .and_then(|targets| targets.get(&Target::Machine(name.clone())));
+/// The nodes whose freshness has been failing for longer than its grace.
+fn unfresh<'a>(sit: &Situation<'a>) -> impl Iterator<Item = &'a MachineName> {
     let grace = (checks::NODE_FRESH.grace)(&sit.policy.timing);
-    since.is_some_and(|since| sit.now.since(*since) >= grace)
+    let now = sit.now;
+    let failing = sit.passing.failing.get(&checks::NODE_FRESH.id).into_iter().flatten();
+    failing.filter(move |(_, since)| now.since(**since) >= grace).filter_map(|(t, _)| t.machine())
 }
 
 static TOO_FEW_SERVERS: HoldRule = HoldRule {

@@ -1,15 +1,16 @@
 //! What this tick's outcomes and facts teach, before anything is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Library, situation};
-use crate::checks;
+use crate::checks::{self, Check};
 use crate::model::action::{Action, Effect};
 use crate::model::cordon::{CordonKind, CordonMark};
 use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen, UnitActive};
 use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, FreshProof, HeldCordon, LeaseWatch, ManualMark, Memory};
 use crate::model::outcome::{ActionResult, Outcome};
+use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 use crate::model::time::{Mono, Span};
 use crate::model::verdict::{Target, Verdict};
@@ -233,6 +234,7 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
         let sit = situation(input, memory, &none);
         for remedy in library.gates.iter().flat_map(|gate| gate.ladder) {
             let Some(targets) = memory.durable.attempts.get(&remedy.id) else { continue };
+            let mut passing = None;
             for (target, attempts) in targets {
                 let Some(until) = attempts.verify_until else { continue };
                 let in_flight = memory
@@ -243,9 +245,10 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
                 let holds = !in_flight
                     && seen_since(input, target, attempts.last)
                     && match remedy.verify {
-                        Verify::Passes { check, .. } => (check.judge)(&sit)
-                            .iter()
-                            .any(|(about, verdict)| about == target && *verdict == Verdict::Pass),
+                        // Asked once for all targets of the remedy.
+                        Verify::Passes { check, .. } => {
+                            passing.get_or_insert_with(|| passes(check, &sit)).contains(target)
+                        }
                         Verify::Shows { holds, .. } => holds(&sit, target),
                     };
                 if holds || input.now.mono >= until {
@@ -264,6 +267,12 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
             attempts.verify_until = None;
         }
     }
+}
+
+/// Every target for which a check passes.
+fn passes(check: &Check, sit: &Situation<'_>) -> BTreeSet<Target> {
+    let verdicts = (check.judge)(sit).into_iter();
+    verdicts.filter(|(_, verdict)| *verdict == Verdict::Pass).map(|(target, _)| target).collect()
 }
 
 /// Whether the target was seen after the attempt: facts of before it verify nothing.

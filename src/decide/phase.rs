@@ -1,13 +1,15 @@
 //! Where the cluster stands as a whole.
 
+use std::collections::BTreeSet;
+
 use super::assess::Judged;
 use super::{Library, episode};
-use crate::model::assessment::{GateState, GateView, Phase};
-use crate::model::ids::GateId;
+use crate::model::assessment::{Finding, GateState, GateView, Phase};
+use crate::model::ids::{CheckId, GateId};
 use crate::model::intent::Desired;
 use crate::model::memory::Durable;
 use crate::model::tick::TickInput;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Target, Verdict};
 
 /// The phase, from the gates and from what is under way.
 pub(super) fn phase(
@@ -33,7 +35,9 @@ pub(super) fn phase(
             .values()
             .flat_map(std::collections::BTreeMap::values)
             .any(|tried| tried.verify_until.is_some());
-    if !working && gates.iter().any(|gate| stuck(gate, judged)) {
+    let lost: BTreeSet<Named<'_>> =
+        judged.given_up.iter().map(|(gate, finding)| named(gate, finding)).collect();
+    if !working && gates.iter().any(|gate| stuck(gate, &lost)) {
         return Phase::Blocked;
     }
     let soaking = |gate: &GateView| {
@@ -60,11 +64,19 @@ fn only_unproven(gates: &[GateView]) -> bool {
     })
 }
 
+/// What makes a finding the one that it is, within one tick.
+type Named<'a> = (&'a GateId, &'a CheckId, &'a Target);
+
+const fn named<'a>(gate: &'a GateId, finding: &'a Finding) -> Named<'a> {
+    (gate, &finding.check, &finding.target)
+}
+
 /// Whether a gate is closed by nothing but what was given up.
-fn stuck(gate: &GateView, judged: &Judged) -> bool {
-    let lost = |id: &GateId, finding| judged.given_up.iter().any(|(g, f)| g == id && f == finding);
+fn stuck(gate: &GateView, lost: &BTreeSet<Named<'_>>) -> bool {
     let mut bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open()).peekable();
     gate.state == GateState::Closed
         && bad.peek().is_some()
-        && bad.all(|f| lost(&gate.id, f) && !matches!(f.verdict, Verdict::Settling { .. }))
+        && bad.all(|f| {
+            lost.contains(&named(&gate.id, f)) && !matches!(f.verdict, Verdict::Settling { .. })
+        })
 }

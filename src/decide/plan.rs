@@ -18,10 +18,11 @@ use crate::model::tick::TickInput;
 use crate::model::time::Span;
 use crate::remedies::Remedy;
 
-/// A step that was chosen, before it is numbered.
+/// The steps that were chosen, before they are numbered, each with its remedy.
+#[derive(Default)]
 struct Chosen {
-    remedy: &'static Remedy,
-    action: Action,
+    remedies: Vec<&'static Remedy>,
+    actions: Vec<Action>,
 }
 
 /// Plans, and counts every attempt in memory: the record precedes the act.
@@ -31,7 +32,7 @@ pub(super) fn plan(
     judged: &Judged,
     memory: &mut Memory,
 ) -> Plan {
-    let mut chosen: Vec<Chosen> = Vec::new();
+    let mut chosen = Chosen::default();
     let mut held = Vec::new();
     {
         let sit = situation(input, memory, &judged.missing);
@@ -42,7 +43,8 @@ pub(super) fn plan(
         }
     }
     keep_since(input, memory, &mut held);
-    let steps = chosen.into_iter().map(|step| begin(step, input, memory)).collect();
+    let steps = chosen.remedies.into_iter().zip(chosen.actions);
+    let steps = steps.map(|(remedy, action)| begin(remedy, action, input, memory)).collect();
     Plan { steps, held }
 }
 
@@ -61,7 +63,7 @@ fn consider(
     view: &GateView,
     finding: &Finding,
     sit: &Situation<'_>,
-    chosen: &mut Vec<Chosen>,
+    chosen: &mut Chosen,
     held: &mut Vec<Held>,
 ) {
     let mut hold = |remedy: &Remedy, hold: Hold| {
@@ -73,8 +75,8 @@ fn consider(
             since: sit.now,
         });
     };
-    let steps: Vec<Action> = chosen.iter().map(|step| step.action.clone()).collect();
-    let (remedy, effect, channel) = match ladder::climb(library, gate, finding, sit, &steps) {
+    let steps = &chosen.actions;
+    let (remedy, effect, channel) = match ladder::climb(library, gate, finding, sit, steps) {
         Rung::Nothing | Rung::Spent => return,
         Rung::Held(remedy, why) => return hold(remedy, why),
         Rung::Try(remedy, effect, channel) => (remedy, effect, channel),
@@ -95,7 +97,8 @@ fn consider(
         owner: sit.policy.owner.clone(),
         limit: remedy.limit,
     };
-    chosen.push(Chosen { remedy, action });
+    chosen.remedies.push(remedy);
+    chosen.actions.push(action);
 }
 
 /// What the receiver must still find as we saw it.
@@ -118,8 +121,7 @@ fn expect(sit: &Situation<'_>, finding: &Finding, effect: &Effect, channel: Chan
 }
 
 /// Numbers a step and counts it.
-fn begin(step: Chosen, input: &TickInput, memory: &mut Memory) -> Action {
-    let Chosen { remedy, mut action } = step;
+fn begin(remedy: &Remedy, mut action: Action, input: &TickInput, memory: &mut Memory) -> Action {
     if let Effect::StartUnit { host, .. } | Effect::RestartUnit { host, .. } = &action.effect {
         learn::forget_proof(host, memory);
     }
