@@ -35,7 +35,11 @@ fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
             let left = sit.policy.timing.agent_start.less(had(sit, name));
             Verdict::Settling { why, until: sit.now + left }
         }
-        verdict => verdict,
+        verdict @ (Verdict::Pass
+        | Verdict::Settling { .. }
+        | Verdict::Fail { .. }
+        | Verdict::Unknown { .. }
+        | Verdict::Skipped { .. }) => verdict,
     }
 }
 

@@ -56,7 +56,10 @@ pub(super) fn phase(
 /// Whether the first looks are still under way.
 fn looking(input: &TickInput) -> bool {
     let seen = &input.observation;
-    let not_yet = |hosts: &Seen<_>| matches!(hosts, Seen::Unknown { why, .. } if why.kind == BlindKind::NotYet);
+    let not_yet = |host: &Seen<_>| match host {
+        Seen::Unknown { why, .. } => why.kind == BlindKind::NotYet,
+        Seen::Known { .. } => false,
+    };
     seen.hosts.len() < input.policy.machines.len()
         || seen.hosts.values().any(not_yet)
         || seen.api.link == Link::Probing

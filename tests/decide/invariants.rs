@@ -74,7 +74,7 @@ fn knowledge(input: &TickInput, action: &Action, found: &mut Found) {
     let now = input.now.mono;
     if let Some(host) = action.effect.host() {
         let seen = input.observation.hosts.get(host);
-        if !seen.is_some_and(|seen| seen.fresh(now, fresh_for).is_ok()) {
+        if seen.is_none_or(|seen| seen.fresh(now, fresh_for).is_err()) {
             found.push(("knowledge", format!("{} on an unseen machine", action.effect)));
         }
     } else {
@@ -126,7 +126,12 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
                 found.push(("uncordon", format!("{}: own {own}, or unproven", action.effect)));
             }
         }
-        _ => {}
+        Effect::StartUnit { .. }
+        | Effect::RestartUnit { .. }
+        | Effect::ResetFailedUnit { .. }
+        | Effect::Cordon { .. }
+        | Effect::MarkManual { .. }
+        | Effect::WriteCanary => {}
     }
 }
 
@@ -204,7 +209,8 @@ fn counts(input: &TickInput, decision: &Decision, found: &mut Found) {
             count(before, &action.remedy, &action.target),
             count(after, &action.remedy, &action.target),
         );
-        if is != was + 1 && !(is == 1 && !same) && !acked {
+        let anew = is == 1 && (!same || acked);
+        if is != was + 1 && !anew {
             found.push(("counted", format!("{}: {was} before, {is} after", action.effect)));
         }
     }
@@ -227,7 +233,9 @@ fn truth(input: &TickInput, decision: &Decision, world: &World, step: Secs, foun
             found.push(("truth", "converged with machines missing".to_owned()));
         }
         Phase::Converged | Phase::Degraded => {}
-        _ => return,
+        Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
+            return;
+        }
     }
     let durable = &decision.memory.durable;
     if !durable.in_flight.is_empty() || !durable.cordons.is_empty() {
