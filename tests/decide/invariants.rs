@@ -126,7 +126,13 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
                 found.push(("uncordon", format!("{}: own {own}, or unproven", action.effect)));
             }
         }
-        _ => {}
+        Effect::StartUnit { .. }
+        | Effect::RestartUnit { .. }
+        | Effect::ResetFailedUnit { .. }
+        | Effect::Cordon { .. }
+        | Effect::MarkManual { .. }
+        | Effect::ClearMark { .. }
+        | Effect::WriteCanary => {}
     }
 }
 
@@ -204,8 +210,8 @@ fn counts(input: &TickInput, decision: &Decision, found: &mut Found) {
             count(before, &action.remedy, &action.target),
             count(after, &action.remedy, &action.target),
         );
-        let counted = is == was + 1 || (is == 1 && !same);
-        if !counted && !acked {
+        let anew = is == 1 && (!same || acked);
+        if is != was + 1 && !anew {
             found.push(("counted", format!("{}: {was} before, {is} after", action.effect)));
         }
     }
@@ -228,7 +234,9 @@ fn truth(input: &TickInput, decision: &Decision, world: &World, step: Secs, foun
             found.push(("truth", "converged with machines missing".to_owned()));
         }
         Phase::Converged | Phase::Degraded => {}
-        _ => return,
+        Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
+            return;
+        }
     }
     let durable = &decision.memory.durable;
     if !durable.in_flight.is_empty() || !durable.cordons.is_empty() {

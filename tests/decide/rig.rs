@@ -10,7 +10,7 @@ use ananke::model::intent::Author;
 use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::outcome::{ActionResult, Outcome};
 use ananke::model::plan::Held;
-use ananke::model::policy::Policy;
+use ananke::model::policy::{Machine, Policy};
 use ananke::model::record::{FORMAT, LedgerRecord, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb};
 use ananke::model::time::{Moment, Mono};
@@ -120,6 +120,10 @@ impl Rig {
 
     pub(crate) fn now(&self) -> Moment {
         moment(self.world.now, self.zero, self.own_boots)
+    }
+
+    pub(crate) fn machine(&mut self, name: &str) -> &mut Machine {
+        self.policy.machines.get_mut(&site::name(name)).expect("a machine of the site")
     }
 
     pub(crate) fn order(&mut self, order: Order) {

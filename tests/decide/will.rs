@@ -28,10 +28,11 @@ fn down(rig: &mut Rig) {
 
 #[test]
 fn a_pause_and_a_wish_for_down_hold_everything_by_name() {
-    let pause: fn(&mut Rig) = |rig| {
+    type Set = fn(&mut Rig);
+    let pause: Set = |rig| {
         rig.order(Order::Pause { by: by(), why: "maintenance".to_owned() });
     };
-    let table: [(&str, fn(&mut Rig), Order); 3] = [
+    let table: [(&str, Set, Order); 3] = [
         ("paused", pause, Order::Resume { by: by() }),
         ("intent-down", down, Order::ClearIntent { by: by() }),
         ("intent-down", down, startup()),
@@ -158,7 +159,7 @@ fn cordoned() -> Rig {
     (host.boots, host.hung, host.alive_since, host.starts) = (2, true, None, Starts::Hangs);
     // The machine is critical and the guard is away: no restart spends the remedies.
     host.guard = ananke::model::facts::GuardState::Absent;
-    rig.policy.machines.get_mut(&name("a-02")).unwrap().critical = true;
+    rig.machine("a-02").critical = true;
     rig.order(startup());
     rig.until(600, |d| !d.memory.durable.cordons.is_empty());
     rig.throughout(60, |_| true);
