@@ -33,8 +33,13 @@ pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
             .and_then(|targets| targets.get_mut(&flight.action.target));
         if let Some(attempts) = attempts {
             attempts.result = Some(outcome.result.clone());
-            if matches!(outcome.result, ActionResult::Refused { .. } | ActionResult::Failed { .. })
-            {
+            let in_vain = matches!(
+                outcome.result,
+                ActionResult::Refused { .. } | ActionResult::Failed { .. }
+            );
+            // A write that only proves something has no later effect to wait for: one that was
+            // lost with a process is made again, not waited for.
+            if in_vain || flight.action.effect.is_proof() {
                 attempts.verify_until = None;
             }
         }
