@@ -31,7 +31,8 @@ fn record(seq: u64, padding: usize) -> LedgerRecord {
         "format": 1, "seq": seq, "cluster": CLUSTER,
         "at": {"boot": "boot-1", "mono": seq, "wall": epoch, "wall_trusted": false},
         "memory": {
-            "boot": "boot-1", "life": "5c1e90aa", "epoch": 1, "acked": [], "last_episode": 0, "last_action": seq,
+            "boot": "boot-1", "life": "5c1e90aa", "epoch": 1, "acked": [],
+            "last_episode": 0, "last_action": seq,
             "episode": null, "intent": intent, "paused": null, "attempts": {}, "in_flight": {},
             "proofs": {}, "cordons": {}, "manual": {}, "alarms": [],
             "normal": {"boots": {}, "leader": null, "control_plane": false},

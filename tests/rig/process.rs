@@ -167,6 +167,7 @@ pub(crate) fn until<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Opt
 
 #[expect(clippy::disallowed_methods, reason = "a test polls, and waits for real machines")]
 pub(crate) fn pause() {
+    // poll: whatever the caller's loop asks for, with its own deadline
     std::thread::sleep(PAUSE);
 }
 
