@@ -8,7 +8,7 @@ use super::failure::{Ended, Failure};
 use super::load::Loaded;
 use super::sink::RealSink;
 use super::world::{self, NoLedger, NoRecorder};
-use super::{Environment, rise};
+use super::{Environment, load, signals};
 use crate::adapters::control::{ControlServer, Orders, Stance};
 use crate::adapters::host::systemd::ServiceManager;
 use crate::decide::LIBRARY;
@@ -49,7 +49,7 @@ pub(super) async fn daemon(
     };
     if execute {
         let (ledger, recorder, memory) = world::ledger(settings, &now)?;
-        rise::keep_last_good(&loaded);
+        load::keep_last_good(&loaded);
         let sink = sink.with_effects(settings);
         let world = world::world(settings, outside, ledger, recorder, sink);
         let (_, sink) = run(memory).run(world, stop(&manager)).await;
@@ -69,7 +69,7 @@ pub(super) async fn daemon(
 }
 
 async fn stop(manager: &ServiceManager) {
-    rise::interrupt().await;
+    signals::interrupt().await;
     manager.stopping("waiting for what is under way");
 }
 

@@ -13,7 +13,7 @@ use crate::config::{self, Context, FileFact, Files, Problem};
 use crate::gates;
 
 /// The name of the copy that is kept of every configuration that was accepted.
-pub(super) const LAST_GOOD: &str = "config.last-good.yaml";
+const LAST_GOOD: &str = "config.last-good.yaml";
 
 /// The most that is read of a configuration. The parser says its own limit; this only keeps an
 /// endless file from being read whole.
@@ -138,4 +138,26 @@ pub(super) fn print_check(loaded: &Loaded, format: Format) -> Result<Ended, Fail
     };
     printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
     Ok(Ended::GOOD)
+}
+
+/// Keeps a copy of a configuration that was accepted, for a boot on which the file is broken.
+pub(super) fn keep_last_good(loaded: &Loaded) {
+    if loaded.instead_of.is_some() {
+        return;
+    }
+    let dir = &loaded.settings.state_dir;
+    let path = dir.join(LAST_GOOD);
+    if std::fs::read(&path).is_ok_and(|known| known == loaded.text) {
+        return;
+    }
+    let written = tempfile::NamedTempFile::new_in(dir).and_then(|mut file| {
+        use std::io::Write;
+        file.write_all(&loaded.text)?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)?;
+        std::fs::File::open(dir)?.sync_all()
+    });
+    if let Err(error) = written {
+        tracing::warn!("no copy of the configuration was kept: {error}");
+    }
 }

@@ -2,16 +2,24 @@
 
 use std::path::Path;
 
+use tokio::sync::mpsc;
+
 use super::failure::{Ended, Failure};
 use super::load::Loaded;
-use super::{rise, words};
+use super::signals::interrupt;
+use super::sink::RealSink;
+use super::words;
+use super::world::{self, NoLedger, NoRecorder};
 use crate::adapters::control::ControlClient;
 use crate::adapters::disk::{TickReader, tick_files};
 use crate::cli::{Format, print_data, print_text};
 use crate::config::settings::Settings;
+use crate::decide::LIBRARY;
+use crate::engine::{Run, Stop};
 use crate::model::intent::Author;
 use crate::model::record::TickRecord;
 use crate::model::tick::{Order, Request, Verb};
+use crate::ports::Clock;
 use crate::report::{self, summary};
 
 /// `ananke status`
@@ -31,7 +39,7 @@ pub(super) async fn plan_for(
     order: Order,
     format: Format,
 ) -> Result<Ended, Failure> {
-    let record = rise::dry_look(settings, rise::request(order, false)).await?;
+    let record = dry_look(settings, request(order, false)).await?;
     print(format, &record, &report::plan_text(&record))
 }
 
@@ -84,7 +92,7 @@ async fn newest(settings: &Settings, caller: &str) -> Result<TickRecord, Failure
         by: Author::Person { name: caller.to_owned() },
         orders: Vec::new(),
     };
-    rise::dry_look(settings, request).await
+    dry_look(settings, request).await
 }
 
 fn print(format: Format, record: &TickRecord, text: &str) -> Result<Ended, Failure> {
@@ -95,4 +103,37 @@ fn print(format: Format, record: &TickRecord, text: &str) -> Result<Ended, Failu
     };
     printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
     Ok(Ended(summary.result.exit_code()))
+}
+
+/// The request of a verb, with its order.
+pub(super) fn request(order: Order, execute: bool) -> Request {
+    let (verb, by) = match &order {
+        Order::Startup { by } => (Verb::Startup, Author::Person { name: by.clone() }),
+        Order::Converge { .. }
+        | Order::Pause { .. }
+        | Order::Resume { .. }
+        | Order::ClearIntent { .. }
+        | Order::Ack { .. } => (Verb::Converge, Author::Ananke),
+    };
+    Request { verb, execute, by, orders: vec![order] }
+}
+
+/// A dry run of an order: one look, and what would be done.
+async fn dry_look(settings: &Settings, request: Request) -> Result<TickRecord, Failure> {
+    let outside = world::outside(settings)?;
+    let now = outside.clock.now();
+    let memory = world::remembered(settings, &now)?;
+    let (_nobody, orders) = mpsc::channel(1);
+    let run = Run {
+        library: &LIBRARY,
+        policy: settings.policy.clone(),
+        request,
+        memory,
+        stop: Stop::FirstLook,
+        orders,
+    };
+    let sink = RealSink::silent();
+    let world = world::world(settings, outside, NoLedger, NoRecorder, sink);
+    let (end, _sink) = run.run(world, interrupt()).await;
+    Ok(end.last)
 }

@@ -13,6 +13,7 @@ mod prepare;
 mod progress;
 mod replay;
 mod rise;
+mod signals;
 mod sink;
 mod words;
 mod world;

@@ -5,21 +5,20 @@ use std::io::IsTerminal;
 use tokio::sync::mpsc;
 
 use super::failure::{Ended, Failure};
-use super::load::{LAST_GOOD, Loaded};
+use super::load::{self, Loaded};
+use super::look;
 use super::progress::{self, Progress};
+use super::signals::interrupt;
 use super::sink::RealSink;
-use super::words;
-use super::world::{self, NoLedger, NoRecorder};
+use super::{words, world};
 use crate::adapters::control::{ControlClient, ControlEvent, OrderAnswer};
 use crate::adapters::disk::{JsonFiles, PeopleFile};
 use crate::cli::{Format, print_data, print_text};
-use crate::config::settings::Settings;
 use crate::decide::LIBRARY;
 use crate::engine::{End, Run, Stop};
 use crate::model::assessment::Phase;
-use crate::model::intent::Author;
 use crate::model::record::TickRecord;
-use crate::model::tick::{Order, Request, Verb};
+use crate::model::tick::Order;
 use crate::model::time::Span;
 use crate::ports::Clock;
 use crate::report::{self, ResultWord, Summary, summary};
@@ -33,26 +32,13 @@ pub(super) async fn rise(
     format: Format,
 ) -> Result<Ended, Failure> {
     if !execute {
-        return super::look::plan_for(&loaded.settings, order, format).await;
+        return look::plan_for(&loaded.settings, order, format).await;
     }
     let daemon = ControlClient::connect(&loaded.settings.run_dir).await;
     if let Some(daemon) = daemon.map_err(|error| Failure::of(&error))? {
         return hand_over(daemon, order, timeout, format).await;
     }
     run_here(&loaded, order, timeout, format).await
-}
-
-/// The request of a verb, with its order.
-pub(super) fn request(order: Order, execute: bool) -> Request {
-    let (verb, by) = match &order {
-        Order::Startup { by } => (Verb::Startup, Author::Person { name: by.clone() }),
-        Order::Converge { .. }
-        | Order::Pause { .. }
-        | Order::Resume { .. }
-        | Order::ClearIntent { .. }
-        | Order::Ack { .. } => (Verb::Converge, Author::Ananke),
-    };
-    Request { verb, execute, by, orders: vec![order] }
 }
 
 async fn run_here(
@@ -65,7 +51,7 @@ async fn run_here(
     let outside = world::outside(settings)?;
     let now = outside.clock.now();
     let (ledger, recorder, memory) = world::ledger(settings, &now)?;
-    keep_last_good(loaded);
+    load::keep_last_good(loaded);
     let mut sink = RealSink::silent().with_effects(settings);
     if format == Format::Text {
         sink = sink.with_terminal();
@@ -75,7 +61,7 @@ async fn run_here(
     let run = Run {
         library: &LIBRARY,
         policy: settings.policy.clone(),
-        request: request(order, true),
+        request: look::request(order, true),
         memory,
         stop: Stop::Settled { by },
         orders,
@@ -89,42 +75,6 @@ async fn run_here(
         tracing::warn!("the report is not on disk: {error}");
     }
     print_end(&end, &summary, format)
-}
-
-/// Keeps a copy of a configuration that was accepted, for a boot on which the file is broken.
-pub(super) fn keep_last_good(loaded: &Loaded) {
-    if loaded.instead_of.is_some() {
-        return;
-    }
-    let dir = &loaded.settings.state_dir;
-    let path = dir.join(LAST_GOOD);
-    if std::fs::read(&path).is_ok_and(|known| known == loaded.text) {
-        return;
-    }
-    let written = tempfile::NamedTempFile::new_in(dir).and_then(|mut file| {
-        use std::io::Write;
-        file.write_all(&loaded.text)?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        std::fs::File::open(dir)?.sync_all()
-    });
-    if let Err(error) = written {
-        tracing::warn!("no copy of the configuration was kept: {error}");
-    }
-}
-
-/// Ctrl-C, or the service manager's wish to stop.
-pub(super) async fn interrupt() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
 }
 
 fn print_end(end: &End, summary: &Summary, format: Format) -> Result<Ended, Failure> {
@@ -246,24 +196,4 @@ async fn follow(
         }
     }
     Ok(None)
-}
-
-/// A dry run of an order: one look, and what would be done.
-pub(super) async fn dry_look(settings: &Settings, request: Request) -> Result<TickRecord, Failure> {
-    let outside = world::outside(settings)?;
-    let now = outside.clock.now();
-    let memory = world::remembered(settings, &now)?;
-    let (_nobody, orders) = mpsc::channel(1);
-    let run = Run {
-        library: &LIBRARY,
-        policy: settings.policy.clone(),
-        request,
-        memory,
-        stop: Stop::FirstLook,
-        orders,
-    };
-    let sink = RealSink::silent();
-    let world = world::world(settings, outside, NoLedger, NoRecorder, sink);
-    let (end, _sink) = run.run(world, interrupt()).await;
-    Ok(end.last)
 }
