@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ladder::{self, Prospect};
 use super::{Library, situation};
 use crate::checks::{AskMissing, Check};
-use crate::gates::{Gate, Opens};
+use crate::gates::{Gate, Opens, Waits};
 use crate::model::assessment::{Assessment, Finding, GateState, GateView};
 use crate::model::ids::{CheckId, GateId, MachineName};
 use crate::model::memory::{GateMemory, Memory};
@@ -40,6 +40,7 @@ pub(super) fn assess(library: &Library, input: &TickInput, memory: &mut Memory) 
         let sit = situation(input, memory, &judged.missing);
         let asked = ask(gate, &sit, &mut failing);
         let waiting = waiting_on(gate, &judged.assessment);
+        let most = waiting.is_none() && good_for_most(gate, &sit, &asked.findings);
         let lost = given_up(library, gate, &sit, &asked.findings);
         let (state, good_since) = state(gate, &sit, &asked.findings, &lost, waiting);
         let since = since(&sit, &gate.id, state.word());
@@ -54,6 +55,7 @@ pub(super) fn assess(library: &Library, input: &TickInput, memory: &mut Memory) 
         }
         judged.assessment.gates.push(GateView {
             id: gate.id.clone(),
+            most: most || state.is_open(),
             state,
             since,
             findings: asked.findings,
@@ -118,11 +120,16 @@ fn settled(
     }
 }
 
-/// The first gate before this one that is not open.
+/// The first gate before this one that is not open enough.
 fn waiting_on(gate: &Gate, so_far: &Assessment) -> Option<GateId> {
     gate.after
         .iter()
-        .find(|before| so_far.gate(&before.id).is_none_or(|view| !view.state.is_open()))
+        .find(|before| {
+            so_far.gate(&before.id).is_none_or(|view| match gate.waits {
+                Waits::ForMost => !view.most,
+                Waits::ForAll => !view.state.is_open(),
+            })
+        })
         .map(|before| before.id.clone())
 }
 
@@ -207,6 +214,20 @@ fn may_do_without(sit: &Situation<'_>, bad: &[&Finding], lost: &[Finding]) -> bo
     if !bad.iter().all(|finding| dispensable(&finding)) {
         return false;
     }
+    leaves_quorum(sit, bad)
+}
+
+/// Whether what fails is machines only, and not too many servers among them. Whether they had
+/// their time does not matter here: others need not wait for them.
+fn good_for_most(gate: &Gate, sit: &Situation<'_>, findings: &[Finding]) -> bool {
+    let bad: Vec<&Finding> = findings.iter().filter(|f| !f.verdict.lets_open()).collect();
+    gate.opens == Opens::Degraded
+        && bad.iter().all(|finding| finding.target.machine().is_some())
+        && leaves_quorum(sit, &bad)
+}
+
+/// Whether the servers that do not fail make a majority.
+fn leaves_quorum(sit: &Situation<'_>, bad: &[&Finding]) -> bool {
     let failing: BTreeSet<_> = bad.iter().filter_map(|bad| bad.target.machine()).collect();
     let out = |name: &&MachineName| failing.contains(*name) || sit.missing.contains_key(*name);
     let left = sit.policy.with_role(Role::Server).filter(|name| !out(name)).count();

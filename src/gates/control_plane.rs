@@ -1,4 +1,4 @@
-use super::{Gate, Opens, no_soak};
+use super::{Gate, Opens, Waits, no_soak};
 use crate::model::ids::GateId;
 use crate::{checks, remedies};
 
@@ -6,6 +6,7 @@ pub static GATE: Gate = Gate {
     id: GateId::fixed("control-plane"),
     title: "The servers run, the datastore has quorum, the API serves and takes writes",
     after: &[&super::NODES],
+    waits: Waits::ForMost,
     checks: &[
         &checks::SERVER_UNIT,
         &checks::ETCD_QUORUM,

@@ -1,4 +1,4 @@
-use super::{Gate, Opens, no_soak};
+use super::{Gate, Opens, Waits, no_soak};
 use crate::model::ids::GateId;
 use crate::{checks, remedies};
 
@@ -6,6 +6,7 @@ pub static GATE: Gate = Gate {
     id: GateId::fixed("cordons"),
     title: "Cordons and marks are accounted for: ours given back, those of others kept",
     after: &[&super::CONTROL_PLANE],
+    waits: Waits::ForMost,
     checks: &[&checks::CORDON_CLEAR, &checks::MISSING_MARKED, &checks::MARK_CURRENT],
     opens: Opens::Whole,
     soak: no_soak,

@@ -41,6 +41,8 @@ pub struct Gate {
     pub title: &'static str,
     /// The gates that must be open before it. Only its descendants wait for a closed gate.
     pub after: &'static [&'static Gate],
+    /// How open those must be.
+    pub waits: Waits,
     /// What must pass.
     pub checks: &'static [&'static Check],
     /// Whether it may open without some machines.
@@ -58,6 +60,16 @@ pub enum Opens {
     Whole,
     /// When quorum and every critical machine pass, and the others had their time.
     Degraded,
+}
+
+/// How open the gates before a gate must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Good for enough servers to make a majority: what is good goes on, and a board that boots
+    /// slowly, or never, holds back only itself.
+    ForMost,
+    /// Open.
+    ForAll,
 }
 
 /// A gate that opens as soon as its checks pass.

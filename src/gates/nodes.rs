@@ -1,4 +1,4 @@
-use super::{Gate, Opens, no_soak};
+use super::{Gate, Opens, Waits, no_soak};
 use crate::checks;
 use crate::model::ids::GateId;
 
@@ -6,6 +6,7 @@ pub static GATE: Gate = Gate {
     id: GateId::fixed("nodes"),
     title: "The machines answer over SSH, and sudo lets ananke through to the guard",
     after: &[&super::INVENTORY],
+    waits: Waits::ForAll,
     checks: &[&checks::SSH_ANSWERS, &checks::GUARD_WORKS],
     opens: Opens::Degraded,
     soak: no_soak,

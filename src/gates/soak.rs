@@ -1,4 +1,4 @@
-use super::{Gate, Opens};
+use super::{Gate, Opens, Waits};
 use crate::checks;
 use crate::model::ids::GateId;
 
@@ -6,6 +6,7 @@ pub static GATE: Gate = Gate {
     id: GateId::fixed("soak"),
     title: "Nothing regressed for the whole soak",
     after: &[&super::FRESH_READY, &super::CORDONS],
+    waits: Waits::ForAll,
     checks: &[&checks::STEADY],
     opens: Opens::Whole,
     soak: |timing| timing.soak,

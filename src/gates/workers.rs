@@ -1,4 +1,4 @@
-use super::{Gate, Opens, no_soak};
+use super::{Gate, Opens, Waits, no_soak};
 use crate::model::ids::GateId;
 use crate::{checks, remedies};
 
@@ -6,6 +6,7 @@ pub static GATE: Gate = Gate {
     id: GateId::fixed("workers"),
     title: "The agents run",
     after: &[&super::CONTROL_PLANE],
+    waits: Waits::ForMost,
     checks: &[&checks::AGENT_UNIT],
     opens: Opens::Degraded,
     soak: no_soak,

@@ -32,6 +32,8 @@ pub struct GateView {
     pub id: GateId,
     /// Open or why not.
     pub state: GateState,
+    /// Good for enough servers to make a majority: gates after it may go on with what is good.
+    pub most: bool,
     /// Since when in a state of this kind.
     pub since: Mono,
     /// What its checks say of each target that does not simply pass.

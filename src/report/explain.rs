@@ -3,7 +3,7 @@
 use super::text::labelled;
 use crate::checks::{self, Check};
 use crate::decide::RULES;
-use crate::gates::{self, Gate};
+use crate::gates::{self, Gate, Waits};
 use crate::remedies::{self, Remedy};
 
 /// What can be explained.
@@ -63,11 +63,19 @@ fn gate_text(gate: &'static Gate) -> String {
         &[
             ("proves", gate.title.to_owned()),
             ("after", names(gate.after.iter().map(|gate| gate.id.as_str()))),
+            ("waits", waits(gate.waits).to_owned()),
             ("asks", names(gate.checks.iter().map(|check| check.id.as_str()))),
             ("tries", names(gate.ladder.iter().map(|remedy| remedy.id.as_str()))),
             ("opens", format!("{:?}", gate.opens).to_lowercase()),
         ],
     )
+}
+
+const fn waits(waits: Waits) -> &'static str {
+    match waits {
+        Waits::ForMost => "until those are good for most: a majority of servers, and what is good",
+        Waits::ForAll => "until those are open",
+    }
 }
 
 fn check_text(check: &'static Check) -> String {

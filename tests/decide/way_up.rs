@@ -137,6 +137,24 @@ fn servers_that_are_down_together_are_started_in_one_tick_the_last_leader_first(
     assert!(begun.is_some(), "all in one record");
 }
 
+/// The patience for a machine that may never answer is minutes; the cluster's is not.
+#[test]
+fn a_silent_agent_keeps_neither_servers_nor_other_agents_waiting() {
+    let mut rig = Rig::good_day(3, 4);
+    for server in ["s-1", "s-2", "s-3"] {
+        rig.world.stop(server, UnitActive::Inactive, "success");
+    }
+    rig.world.stop("a-02", UnitActive::Inactive, "success");
+    rig.world.power_off(&name("a-01"));
+    rig.order(ananke::model::tick::Order::Startup { by: "brad".to_owned() });
+    let patience = rig.policy.timing.patience.as_secs();
+    rig.until(patience / 2, |d| d.memory.durable.proofs.contains_key(&name("a-02")));
+    let starts =
+        ["start k3s on s-3", "start k3s on s-1", "start k3s on s-2", "start k3s-agent on a-02"];
+    assert_eq!(rig.repairs(), starts);
+    rig.until(1_200, |d| d.phase == Phase::Degraded);
+}
+
 #[test]
 fn one_server_of_three_short_goes_on_two_short_wait() {
     let mut rig = Rig::good_day(3, 2);
