@@ -36,9 +36,10 @@ pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
                 outcome.result,
                 ActionResult::Refused { .. } | ActionResult::Failed { .. }
             );
-            // A write that only proves something has no later effect to wait for: one that was
-            // lost with a process is made again, not waited for.
-            if in_vain || flight.action.effect.is_proof() {
+            let lost = matches!(outcome.result, ActionResult::Unknown { .. });
+            // A write that only proves something has no later effect to wait for: one whose fate
+            // is not known is made again.
+            if in_vain || lost && flight.action.effect.is_proof() {
                 attempts.verify_until = None;
             }
         }
