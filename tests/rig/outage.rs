@@ -48,7 +48,7 @@ fn a_node_that_stays_off_is_handed_to_a_person_and_taken_back_when_it_returns() 
     assert!(by_hand.contains("power"), "what a person must do: {answer:#}");
     let node = scene.site.node(AGENT);
     assert!(node.marks.contains_key("manual-action"), "{node:?}");
-    scene.status().exits(5).says("w-1");
+    scene.status().says("manual w-1");
 
     scene.site.make(&["node-on", AGENT]);
     let answer = scene.startup(0);

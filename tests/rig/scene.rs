@@ -58,7 +58,7 @@ impl Scene {
         config["startup"] = json!({
             "soak": "5s", "agent_start": "40s", "server_start": "60s", "backoff": "5s", "tick": "1s"
         });
-        config["ssh"] = json!({"poll": "1s"});
+        config["ssh"] = json!({"poll": "1s", "command_timeout": "4s"});
         config["notify"] = json!({"wall": false});
         fs::create_dir(dir.path().join("state")).unwrap();
         let mut scene = Self { site, dir, config, name, journal, from, began, _alone: alone };
