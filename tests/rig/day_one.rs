@@ -63,5 +63,4 @@ fn guard(scene: &Scene) {
     let execute = [&by[..], &["--execute"]].concat();
     scene.ananke(&execute).exits(0).says("w-1 installed, and proven through sudo");
     scene.ananke(&execute).exits(0).says("w-1 ready: the guard of this version answers");
-    scene.ananke(&["prepare"]).exits(0).says("cp-1 ready");
 }

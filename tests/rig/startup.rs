@@ -16,7 +16,7 @@ fn a_stopped_agent_is_started_once_and_proven() {
     let scene = Scene::open("stopped agent");
     scene.site.stop_agent();
     let mark = scene.mark();
-    scene.status().exits(3).says("w-1: k3s-agent is stopped");
+    scene.status().exits(3).says("w-1: k3s-agent is not running");
     let plan = scene.ananke(&["plan", "-o", "json"]).exits(3).json();
     assert_eq!(count(&plan, "actions"), 1, "{plan:#}");
     assert_eq!(plan["actions"][0]["text"], "start k3s-agent on w-1");
