@@ -1,4 +1,4 @@
-use super::{AskMissing, Check};
+use super::{AskMissing, Check, not_only_a_person};
 use crate::model::facts::{BlindKind, Link};
 use crate::model::ids::CheckId;
 use crate::model::situation::Situation;
@@ -10,6 +10,7 @@ pub static CHECK: Check = Check {
     evidence: "the status code of a request made now, by an endpoint of the configuration",
     grace: |timing| timing.server_start,
     missing: AskMissing::Ask,
+    person: not_only_a_person,
     judge,
     by_hand,
 };

@@ -1,4 +1,4 @@
-use super::{AskMissing, Check, no_grace};
+use super::{AskMissing, Check, no_grace, not_only_a_person};
 use crate::model::cordon::{CordonKind, CordonMark};
 use crate::model::facts::NodeFacts;
 use crate::model::ids::{CheckId, MachineName};
@@ -12,6 +12,7 @@ pub static CHECK: Check = Check {
     evidence: "the node's own record and ananke's memory of the lease",
     grace: no_grace,
     missing: AskMissing::Ask,
+    person: not_only_a_person,
     judge,
     by_hand,
 };

@@ -1,4 +1,4 @@
-use super::{AskMissing, Check};
+use super::{AskMissing, Check, not_only_a_person};
 use crate::model::facts::Datastore;
 use crate::model::ids::{CheckId, MachineName};
 use crate::model::policy::Role;
@@ -12,6 +12,7 @@ pub static CHECK: Check = Check {
                condition, which is five minutes old",
     grace: |timing| timing.server_start,
     missing: AskMissing::Ask,
+    person: not_only_a_person,
     judge,
     by_hand,
 };

@@ -1,4 +1,4 @@
-use super::{AskMissing, Check, no_grace};
+use super::{AskMissing, Check, no_grace, not_only_a_person};
 use crate::model::ids::CheckId;
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
@@ -10,6 +10,7 @@ pub static CHECK: Check = Check {
     evidence: "the configuration, and the nodes that the API lists",
     grace: no_grace,
     missing: AskMissing::Ask,
+    person: not_only_a_person,
     judge,
     by_hand,
 };

@@ -72,6 +72,8 @@ pub struct Check {
     pub grace: fn(&Timing) -> Span,
     /// Whether machines that an earlier gate gave up are asked about.
     pub missing: AskMissing,
+    /// Whether a failure is one that time does not mend and no remedy may: only a person can.
+    pub person: fn(&Situation<'_>, &Target) -> bool,
     /// The verdict for each target. Never of a machine's name alone: of fresh facts.
     pub judge: fn(&Situation<'_>) -> Vec<(Target, Verdict)>,
     /// What a person can do about a failure, as commands that fit this very target.
@@ -90,6 +92,11 @@ pub enum AskMissing {
 /// A check that waits for nothing.
 const fn no_grace(_: &Timing) -> Span {
     Span::ZERO
+}
+
+/// A failure that may end by itself, or by a remedy.
+const fn not_only_a_person(_: &Situation<'_>, _: &Target) -> bool {
+    false
 }
 
 /// A check for which a person can do nothing directly.

@@ -1,4 +1,4 @@
-use super::{AskMissing, Check};
+use super::{AskMissing, Check, not_only_a_person};
 use crate::model::facts::{Link, Ready, UnitActive};
 use crate::model::ids::{CheckId, MachineName};
 use crate::model::policy::Role;
@@ -13,6 +13,7 @@ pub static CHECK: Check = Check {
                the node's Lease moved twice while we looked; Ready alone outlives a power cut",
     grace: |timing| timing.agent_start,
     missing: AskMissing::Skip,
+    person: not_only_a_person,
     judge,
     by_hand,
 };

@@ -1,4 +1,4 @@
-use super::{AskMissing, Check, no_grace};
+use super::{AskMissing, Check, no_grace, not_only_a_person};
 use crate::model::ids::CheckId;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
@@ -9,6 +9,7 @@ pub static CHECK: Check = Check {
     evidence: "ananke's memory of its own cordons and actions",
     grace: no_grace,
     missing: AskMissing::Ask,
+    person: not_only_a_person,
     judge,
     by_hand,
 };

@@ -1,4 +1,4 @@
-use super::{AskMissing, Check, no_grace, unit};
+use super::{AskMissing, Check, no_grace, not_only_a_person, unit};
 use crate::model::facts::Unit;
 use crate::model::ids::CheckId;
 use crate::model::policy::Role;
@@ -11,6 +11,7 @@ pub static CHECK: Check = Check {
     evidence: "systemd on the server itself; whether it works is for the checks after it",
     grace: no_grace,
     missing: AskMissing::Skip,
+    person: not_only_a_person,
     judge,
     by_hand,
 };

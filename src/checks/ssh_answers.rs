@@ -12,6 +12,7 @@ pub static CHECK: Check = Check {
     evidence: "a command's output over a session whose host key was verified",
     grace: |timing| timing.boot,
     missing: AskMissing::Ask,
+    person,
     judge,
     by_hand,
 };
@@ -53,6 +54,13 @@ fn silence(kind: BlindKind, detail: String) -> Verdict {
         | BlindKind::Denied
         | BlindKind::Garbled => Verdict::fail(detail),
     }
+}
+
+/// A key or a login that is wrong stays wrong. While a machine boots, a login may be refused for
+/// that alone (pam_nologin); the grace covers it.
+fn person(sit: &Situation<'_>, target: &Target) -> bool {
+    let blind = target.machine().and_then(|name| sit.host(name).err());
+    blind.is_some_and(|blind| matches!(blind.kind, BlindKind::Identity | BlindKind::Denied))
 }
 
 fn by_hand(sit: &Situation<'_>, target: &Target) -> Vec<String> {

@@ -1,4 +1,4 @@
-use super::{AskMissing, Check, no_grace, nothing_by_hand};
+use super::{AskMissing, Check, no_grace, not_only_a_person, nothing_by_hand};
 use crate::model::facts::{Link, Seen};
 use crate::model::ids::CheckId;
 use crate::model::situation::Situation;
@@ -11,6 +11,7 @@ pub static CHECK: Check = Check {
                write",
     grace: no_grace,
     missing: AskMissing::Ask,
+    person: not_only_a_person,
     judge,
     by_hand: nothing_by_hand,
 };

@@ -106,7 +106,14 @@ pub(super) fn prospect(
         }
         Rung::Try(..) | Rung::Held(..) => Prospect::Working,
         Rung::Spent => Prospect::Spent,
-        Rung::Nothing => Prospect::Nothing,
+        Rung::Nothing => {
+            let check = gate.checks.iter().find(|check| check.id == finding.check);
+            if check.is_some_and(|check| (check.person)(sit, target)) {
+                Prospect::NeedsPerson
+            } else {
+                Prospect::Nothing
+            }
+        }
     }
 }
 

@@ -8,13 +8,15 @@ use crate::model::action::{Action, Effect};
 use crate::model::cordon::{CordonKind, CordonMark};
 use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen, UnitActive};
 use crate::model::ids::MachineName;
-use crate::model::memory::{Durable, FreshProof, HeldCordon, LeaseWatch, ManualMark, Memory};
+use crate::model::memory::{
+    Attempts, Durable, FreshProof, HeldCordon, LeaseWatch, ManualMark, Memory,
+};
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 use crate::model::time::{Mono, Span};
 use crate::model::verdict::{Target, Verdict};
-use crate::remedies::{self, Remedy, Verify};
+use crate::remedies::{self, Applies, Remedy, Verify};
 
 use super::assess::Judged;
 use super::episode;
@@ -257,7 +259,8 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
                         }
                         Verify::Shows { holds, .. } => holds(&sit, target),
                     };
-                if holds || input.now.mono >= until {
+                let over = input.now.mono >= until || in_vain(remedy, attempts, &sit, target);
+                if holds || over {
                     ended.push((remedy.id.clone(), target.clone(), holds));
                 }
             }
@@ -273,6 +276,18 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
             attempts.verify_until = None;
         }
     }
+}
+
+/// Whether a start of unknown fate has evidently not happened: its time on the machine is over,
+/// and a later look shows the unit down. A crash between the record and the act ends so.
+fn in_vain(remedy: &Remedy, tried: &Attempts, sit: &Situation<'_>, target: &Target) -> bool {
+    let unknown = matches!(tried.result, Some(ActionResult::Unknown { .. }));
+    let over = tried.last + remedy.limit;
+    let seen = target.machine().and_then(|name| sit.seen.hosts.get(name));
+    let later = matches!(seen, Some(Seen::Known { at, .. }) if *at > over);
+    unknown
+        && later
+        && matches!((remedy.applies)(sit, target), Applies::Yes(Effect::StartUnit { .. }))
 }
 
 /// Every target for which a check passes.

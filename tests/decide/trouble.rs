@@ -310,3 +310,31 @@ fn no_outcome_lets_a_remedy_go_over_its_budget_or_two_act_on_one_machine() {
         rig.until(300, |d| d.phase == expected);
     }
 }
+
+/// Patience is for machines that may still come; a refusal by sudo is not one of them.
+#[test]
+fn what_only_a_person_can_mend_is_loud_long_before_patience() {
+    let mut rig = Rig::good_day(3, 4);
+    rig.world.host("a-02").sudo = Sudo::Refused { why: "a password".to_owned() };
+    rig.order(startup());
+    let patience = rig.policy.timing.patience.as_secs();
+    let loud = rig.until(patience / 4, |d| !d.alarms.is_empty());
+    assert_eq!(loud.alarms[0].target, on("a-02"), "{}", story(&loud));
+}
+
+/// A crash between the record and the act: nobody knows whether the start was sent, and the unit
+/// is down in a look that came later.
+#[test]
+fn a_start_that_evidently_did_not_happen_is_not_waited_for() {
+    let mut rig = Rig::good_day(3, 4);
+    rig.world.stop("a-02", UnitActive::Inactive, "success");
+    rig.fates.insert(name("a-02"), Fate::Silent { done: false });
+    rig.order(startup());
+    rig.until(30, |d| !d.plan.steps.is_empty());
+    rig.fates.clear();
+    rig.restart();
+    let limit = remedies::START_AGENT.limit.as_secs() + 60;
+    rig.until(limit, |d| d.plan.steps.iter().any(|step| step.target == on("a-02")));
+    rig.converged();
+    assert_eq!(rig.repairs(), ["start k3s-agent on a-02", "start k3s-agent on a-02"]);
+}
