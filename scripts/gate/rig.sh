@@ -9,7 +9,15 @@ stage_testbed() {
 	scripts/testbed build --size "$RIG_SIZE"
 }
 
-stage_rig() {
+# The scenarios of the gate: the main job, day one, death at every boundary of the ledger, a full disk, a blackout.
+# The others are in --full: each passes, but together they have not yet run often enough to stop a change.
+RIG_CORE=(day_one startup kills disk blackout)
+
+stage_rig() { rig "${RIG_CORE[@]}"; }
+stage_rig_all() { rig; }
+
+# rig [NAME...]: the scenarios whose names contain one of these, on a site of the gate's own.
+rig() {
 	local names
 	need_testbed
 	names=$(targets test)
@@ -19,7 +27,7 @@ stage_rig() {
 	trap 'exit 143' TERM
 	scripts/testbed wipe || true # what an earlier run left behind when it was killed
 	scripts/testbed up --size "$RIG_SIZE"
-	"$CARGO" test --locked --features failpoints --test rig -- --test-threads=1
+	"$CARGO" test --locked --features failpoints --test rig -- --test-threads=1 "$@"
 }
 
 need_testbed() {

@@ -26,7 +26,8 @@ STAGES='
    tests           60  host     every other test binary: house rules, snapshots
    real           180  default  tests against real parts: sshd, dash, sudo, file system
    testbed        900  default  the machines of the testbed are built
-   rig            840  default  end to end on real machines
+   rig            600  default  end to end on real machines: what must never fail
+   rig-all        900  full     every end-to-end scenario
    repeat         900  full     unit and real tests five times over: none passes by luck
    bench         1200  full     benchmarks run and print their figures
 '

@@ -1,6 +1,7 @@
 //! The daemon: the only loop of the host.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::process::{Process, now, pause, until};
@@ -14,12 +15,10 @@ const QUIET: Duration = Duration::from_secs(30);
 
 fn daemon(scene: &Scene) -> Process {
     let mut daemon = scene.begin(&["daemon", "--execute"]);
-    until(LIMIT, "the daemon offers its socket", || {
+    // A daemon that was killed leaves its socket file: only one that takes connections counts.
+    until(LIMIT, "the daemon takes connections", || {
         assert!(daemon.is_running(), "the daemon ended");
-        fs::read_dir(scene.path("run")).ok()?.flatten().find(|entry| {
-            use std::os::unix::fs::FileTypeExt as _;
-            entry.file_type().is_ok_and(|kind| kind.is_socket())
-        })
+        UnixStream::connect(scene.path("run/control.sock")).ok()
     });
     daemon
 }
