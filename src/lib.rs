@@ -8,6 +8,7 @@ pub mod model;
 pub mod remedies;
 pub mod replay;
 pub mod report;
+pub mod sim;
 
 #[cfg(feature = "shell")]
 pub mod adapters;

@@ -19,6 +19,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["model", "checks", "remedies", "gates", "decide::RULES"]),
     // The decision function is an argument of a replay, so that it needs no other module.
     ("replay", &["model"]),
+    // The world knows what there is, never what ananke makes of it; its faces are shell.
+    ("sim", &["model", "config", "ports", "adapters", "engine", "decide::LIBRARY"]),
     // The shell.
     ("ports", &["model"]),
     ("engine", &["model", "gates", "decide", "report", "ports"]),
@@ -29,7 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 const EVERYTHING: &[&str] = &[
-    "model", "config", "checks", "remedies", "gates", "decide", "report", "replay", "ports",
+    "model", "config", "checks", "remedies", "gates", "decide", "report", "replay", "sim", "ports",
     "engine", "adapters", "cli",
 ];
 

@@ -120,11 +120,14 @@ fn spawn(dir: &Path) -> (Child, u16) {
         let port = free.local_addr().expect("its number").port();
         drop(free);
         let d = dir.display();
+        // bash reads ~/.bashrc when sshd starts it, unless it is told that it is a nested shell:
+        // what the user of this machine put there is not what is tested (bash(1), INVOCATION).
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {d}/host_ed25519\nHostKey {d}/host_ecdsa\n\
              AuthorizedKeysFile {d}/authorized\nPidFile none\nUsePAM no\nStrictModes no\n\
              PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             AllowTcpForwarding yes\nMaxStartups 1000\nLogLevel VERBOSE\n"
+             AllowTcpForwarding yes\nMaxStartups 1000\nLogLevel VERBOSE\n\
+             SetEnv SHLVL=2\n"
         );
         fs::write(dir.join("sshd_config"), config).expect("write sshd's configuration");
         let log = fs::File::create(dir.join("log")).expect("sshd's log");

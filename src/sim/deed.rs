@@ -1,0 +1,103 @@
+//! What befalls a site, besides what ananke does: power, faults and people.
+
+use crate::model::facts::Unit;
+use crate::model::ids::MachineName;
+use crate::model::time::Span;
+
+/// Which machines are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Every machine of the site, but not ananke's own host.
+    All,
+    /// The servers.
+    Servers,
+    /// The agents.
+    Agents,
+    /// What a UPS feeds.
+    FedBy(String),
+    /// These.
+    Named(Vec<MachineName>),
+}
+
+/// One thing that happens to the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Power is gone, without warning.
+    PowerOff(Which),
+    /// Power is there; machines that start by themselves do so.
+    PowerOn(Which),
+    /// From now on a boot of these takes so long, from power to a login over SSH.
+    BootTakes(Which, Span),
+    /// From now on these do not come up when power is there.
+    NeverBoots(Which),
+    /// These power on, boot, and lose themselves again so many times before they stay.
+    BootLoop(Which, u32),
+    /// A hung machine: connections are accepted by nobody, leases are not renewed.
+    Freeze(Which),
+    /// It goes on where it stood.
+    Thaw(Which),
+    /// Nothing passes between these and everybody else.
+    NetCut(Which),
+    /// The network is whole again for these.
+    NetJoin(Which),
+    /// At the next boot the clock of these begins in 1970 and stays there.
+    ClockLost(Which),
+    /// The clock of these is right again.
+    ClockRight(Which),
+    /// The next so many starts of the unit on these fail.
+    UnitFails(Which, Unit, u32),
+    /// Starting the unit on these takes so long.
+    UnitSlow(Which, Unit, Span),
+    /// The unit does not start at boot on these: nobody enabled it.
+    UnitNotAtBoot(Which, Unit),
+    /// A person stops the unit.
+    UnitStopped(Which, Unit),
+    /// A person starts the unit.
+    UnitStarted(Which, Unit),
+    /// The unit runs, and its kubelet does nothing. A restart of the unit mends it.
+    KubeletHangs(Which),
+    /// As above, and a restart mends nothing for so many restarts.
+    KubeletHangsThrough(Which, u32),
+    /// sudo asks for a password on these.
+    SudoRefused(Which),
+    /// sudo works again on these.
+    SudoWorks(Which),
+    /// These show another host key from now on.
+    HostKeyChanged(Which),
+    /// The API answers nobody, though etcd is well.
+    ApiDown,
+    /// It answers again.
+    ApiUp,
+    /// The API answers for the first span, and not for the second, over and over.
+    ApiFlaps {
+        /// Answers for so long.
+        up: Span,
+        /// Does not for so long.
+        down: Span,
+    },
+    /// A person cordons a node.
+    Cordon(MachineName),
+    /// A person uncordons a node.
+    Uncordon(MachineName),
+    /// A UPS loses or gets its mains.
+    UpsMains {
+        /// Which.
+        ups: String,
+        /// Whether there is mains.
+        on: bool,
+    },
+    /// A UPS's battery is so full, in percent, from now on.
+    UpsCharge {
+        /// Which.
+        ups: String,
+        /// 0 to 100.
+        percent: u8,
+    },
+    /// Nothing can be heard of a UPS.
+    UpsSilent {
+        /// Which.
+        ups: String,
+        /// Whether.
+        on: bool,
+    },
+}

@@ -1,0 +1,1 @@
+//! How the loop touches the world: in memory, or over real sockets.

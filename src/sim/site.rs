@@ -1,0 +1,108 @@
+//! What a simulated site consists of, before anything happens to it.
+
+use std::collections::BTreeMap;
+
+use crate::model::ids::MachineName;
+use crate::model::policy::Role;
+use crate::model::time::Span;
+
+/// A site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Every machine that ananke looks after.
+    pub machines: BTreeMap<MachineName, Spec>,
+    /// What feeds them.
+    pub upses: BTreeMap<String, UpsSpec>,
+}
+
+/// One machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// What it is to the cluster.
+    pub role: Role,
+    /// Its processor.
+    pub arch: Arch,
+    /// How long it takes from power to a login over SSH.
+    pub boot: Span,
+    /// The end is never degraded without it.
+    pub critical: bool,
+    /// Whether its clock has a battery; without one it begins in 1970 until the network tells.
+    pub clock_battery: bool,
+    /// The UPS that feeds it.
+    pub ups: Option<String>,
+}
+
+/// A processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arch {
+    /// A PC.
+    Amd64,
+    /// A single-board computer.
+    Arm64,
+}
+
+impl Arch {
+    /// As Kubernetes names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+/// One UPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpsSpec {
+    /// How long a full battery carries everything that it feeds.
+    pub runtime: Span,
+}
+
+/// How long a PC takes from power to a login over SSH, most of it firmware.
+const PC_BOOT: Span = Span::secs(75);
+
+/// How long a single-board computer takes.
+const BOARD_BOOT: Span = Span::secs(45);
+
+impl Site {
+    /// The size to think of: three servers, 22 boards, two UPSes.
+    pub fn big() -> Self {
+        Self::of("atlas", 3, 22)
+    }
+
+    /// For quick looks: three servers and one board.
+    pub fn small() -> Self {
+        Self::of("quick", 3, 1)
+    }
+
+    /// So many servers and agents. Names are those of the map.
+    pub fn of(cluster: &str, servers: usize, agents: usize) -> Self {
+        let named = |at: usize, role, arch, boot, ups: &str| {
+            let spec = Spec {
+                role,
+                arch,
+                boot,
+                critical: false,
+                clock_battery: arch == Arch::Amd64,
+                ups: Some(ups.to_owned()),
+            };
+            (MachineName::new(format!("titan-{at:02}")), spec)
+        };
+        let servers = (1..=servers)
+            .map(|at| named(at, Role::Server, Arch::Amd64, PC_BOOT, "statera"))
+            .collect::<Vec<_>>();
+        let first = servers.len() + 1;
+        let agents = (first..first + agents)
+            .map(|at| named(at, Role::Agent, Arch::Arm64, BOARD_BOOT, "pyrphoros"));
+        Self {
+            cluster: cluster.to_owned(),
+            machines: servers.into_iter().chain(agents).collect(),
+            upses: BTreeMap::from([
+                ("statera".to_owned(), UpsSpec { runtime: Span::mins(18) }),
+                ("pyrphoros".to_owned(), UpsSpec { runtime: Span::mins(11) }),
+            ]),
+        }
+    }
+}
