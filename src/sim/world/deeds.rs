@@ -39,10 +39,7 @@ impl World {
             | Deed::UnitNotAtBoot(which, unit)
             | Deed::UnitStopped(which, unit)
             | Deed::UnitStarted(which, unit) => self.unit_deed(deed, which, *unit),
-            Deed::NetCut(which) => {
-                self.islands += 1;
-                self.join(which, self.islands)
-            }
+            Deed::NetCut(which) => self.join(which, self.islands + 1),
             Deed::NetJoin(which) => self.join(which, MAINLAND),
             Deed::BootTakes(which, _)
             | Deed::NeverBoots(which)
@@ -54,13 +51,10 @@ impl World {
             | Deed::SudoRefused(which)
             | Deed::SudoWorks(which)
             | Deed::HostKeyChanged(which) => {
-                let mut machines = std::mem::take(&mut self.machines);
-                let named = self.named(which, &machines);
-                for name in named.iter().flatten() {
-                    machines.get_mut(name).into_iter().for_each(|it| property(it, deed));
+                for name in self.named(which)? {
+                    self.machines.get_mut(&name).into_iter().for_each(|it| property(it, deed));
                 }
-                self.machines = machines;
-                named.map(drop)
+                Ok(())
             }
             Deed::ApiDown => Ok(self.api_turn(true, None)),
             Deed::ApiUp => Ok(self.api_turn(false, None)),
@@ -73,11 +67,8 @@ impl World {
         }
     }
 
-    fn named(
-        &self,
-        which: &Which,
-        machines: &std::collections::BTreeMap<MachineName, Machine>,
-    ) -> Result<Vec<MachineName>, Unfit> {
+    fn named(&self, which: &Which) -> Result<Vec<MachineName>, Unfit> {
+        let machines = &self.machines;
         let with = |role: Role| {
             let those = machines.iter().filter(move |(_, it)| it.role == role);
             Ok(those.map(|(name, _)| name.clone()).collect())
@@ -96,7 +87,7 @@ impl World {
     }
 
     fn power_deed(&mut self, deed: &Deed, which: &Which) -> Result<(), Unfit> {
-        for name in self.named(which, &self.machines)? {
+        for name in self.named(which)? {
             match deed {
                 Deed::PowerOff(_) => self.power_off(&name),
                 Deed::PowerOn(_) => self.power_on(&name),
@@ -109,7 +100,7 @@ impl World {
 
     /// Those that are named must have the unit; of a whole class those have it that have it.
     fn unit_deed(&mut self, deed: &Deed, which: &Which, unit: Unit) -> Result<(), Unfit> {
-        let mut named = self.named(which, &self.machines)?;
+        let mut named = self.named(which)?;
         let has = |name: &MachineName| {
             let service = self.machines.get(name).and_then(|it| it.service.as_ref());
             service.is_some_and(|service| service.unit == unit)
@@ -130,9 +121,10 @@ impl World {
     }
 
     fn join(&mut self, which: &Which, island: u32) -> Result<(), Unfit> {
-        for name in self.named(which, &self.machines)? {
+        for name in self.named(which)? {
             self.machines.get_mut(&name).into_iter().for_each(|it| it.island = island);
         }
+        self.islands = self.islands.max(island);
         self.settle();
         Ok(())
     }

@@ -86,7 +86,9 @@ impl World {
         if led || self.etcd.voters.is_empty() {
             self.agenda.cancel(|event| *event == Event::Elected);
         } else if !self.agenda.has(&Event::Elected) {
-            let takes = ELECTION + self.chance.up_to(ELECTION);
+            // Each member draws its own patience; the first to lose it is elected.
+            let drawn = self.etcd.voters.iter().map(|_| self.chance.up_to(ELECTION)).min();
+            let takes = ELECTION + drawn.unwrap_or(ELECTION);
             self.agenda.add(self.now + takes, Event::Elected);
         }
         self.servers_go_on();
