@@ -24,10 +24,9 @@ impl World {
         }
         match it.phase() {
             Phase::Member | Phase::Rises | Phase::Active if self.api.down => ApiDoor::Refused,
-            // k3s' supervisor listens before the API server does.
-            Phase::Member | Phase::Rises => ApiDoor::NotReady,
             Phase::Active if self.serves(server) => ApiDoor::Ready,
-            Phase::Active => ApiDoor::NotReady,
+            // k3s' supervisor listens before the API server does.
+            Phase::Member | Phase::Rises | Phase::Active => ApiDoor::NotReady,
             Phase::Inactive | Phase::Failed | Phase::Restarts | Phase::Process | Phase::Asks => {
                 ApiDoor::Refused
             }
