@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::hands::reply;
-use crate::adapters::clock::HostClock;
 use crate::adapters::guard::parse;
 use crate::adapters::kube::KubeLink;
 use crate::adapters::ssh::Fleet;
@@ -33,8 +32,8 @@ pub(super) struct RealObserver {
 
 impl RealObserver {
     /// Starts to look at every machine.
-    pub(super) fn start(
-        clock: &HostClock,
+    pub(super) fn start<C: Clock + Clone + 'static>(
+        clock: &C,
         ssh: &SshSettings,
         fleet: &Fleet,
         kube: Arc<KubeLink>,
@@ -88,9 +87,9 @@ impl Observer for RealObserver {
 }
 
 /// The looks at one machine.
-struct Look {
+struct Look<C> {
     name: MachineName,
-    clock: HostClock,
+    clock: C,
     fleet: Fleet,
     hosts: Hosts,
     told: Arc<watch::Sender<u64>>,
@@ -98,7 +97,7 @@ struct Look {
     pause: Span,
 }
 
-impl Look {
+impl<C: Clock> Look<C> {
     async fn forever(self) {
         loop {
             let seen = self.once().await;
@@ -106,7 +105,7 @@ impl Look {
             if changed {
                 self.told.send_modify(|count| *count += 1);
             }
-            tokio::time::sleep(self.pause.to_std()).await;
+            self.clock.sleep_until(self.clock.now().mono + self.pause).await;
         }
     }
 
