@@ -77,14 +77,14 @@ pub const CONFIG_FILE: &str = "ananke.yaml";
 pub fn text(site: &Site, reach: &Reach) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let path = |name: &str| quoted(&reach.file(name).to_string_lossy());
-    let list = |names: &mut dyn Iterator<Item = &str>| {
-        names.map(quoted).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |names: &mut dyn Iterator<Item = &str>| names.map(quoted).collect::<Vec<_>>().join(", ");
     let of_role = |role: Role| {
         let named = site.machines.iter().filter(move |(_, spec)| spec.role == role);
         list(&mut named.map(|(name, _)| name.as_str()))
     };
-    let mut out = String::from("# A simulated site. Nothing of it exists outside of this program.\n");
+    let mut out =
+        String::from("# A simulated site. Nothing of it exists outside of this program.\n");
     // Writing to a String can't fail.
     let _ = write!(
         out,

@@ -12,4 +12,4 @@ pub mod sockets;
 mod stage;
 
 pub use clock::SimClock;
-pub use stage::{Stage, SITE_BOOT};
+pub use stage::{SITE_BOOT, Stage};

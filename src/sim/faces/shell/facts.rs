@@ -118,9 +118,8 @@ pub fn as_seen(facts: HostFacts) -> Result<HostFacts, Blind> {
     for unit in seen.units.values_mut() {
         unit.for_time = changed(unit, up_for).map(|at| seen.up_for.less(at));
     }
-    seen.units.retain(|_, unit| {
-        unit.load != UnitLoad::NotFound || unit.active != UnitActive::Inactive
-    });
+    seen.units
+        .retain(|_, unit| unit.load != UnitLoad::NotFound || unit.active != UnitActive::Inactive);
     if !seen.units.contains_key(&Unit::K3s) {
         (seen.datastore, seen.etcd) = (None, None);
     }
@@ -169,12 +168,9 @@ mod tests {
             4 => Just(Sudo::Works),
             1 => Just(Sudo::Refused { why: "sudo: a password is required".to_owned() }),
         ];
-        let member = (any::<bool>(), any::<bool>(), any::<bool>())
-            .prop_map(|(healthy, has_leader, is_leader)| EtcdFacts {
-                healthy,
-                has_leader,
-                is_leader,
-            });
+        let member = (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+            |(healthy, has_leader, is_leader)| EtcdFacts { healthy, has_leader, is_leader },
+        );
         let server = (any_unit(), prop::option::of(member));
         (guard, sudo, 0..300_000_u64, 0..2_000_000_000_000_i64, any::<bool>(), server).prop_map(
             |(guard, sudo, up, wall, is_server, (unit, member))| HostFacts {
@@ -184,10 +180,7 @@ mod tests {
                 wall: Timestamp::from_millisecond(wall).unwrap(),
                 guard,
                 sudo,
-                units: BTreeMap::from([(
-                    if is_server { Unit::K3s } else { Unit::K3sAgent },
-                    unit,
-                )]),
+                units: BTreeMap::from([(if is_server { Unit::K3s } else { Unit::K3sAgent }, unit)]),
                 datastore: is_server.then_some(Datastore::Etcd),
                 etcd: if is_server { member } else { None },
             },

@@ -33,9 +33,7 @@ pub(super) fn guard(world: &mut World, machine: &Machine<'_>, words: &[&str]) ->
     }
     let mut subject = Subject::default();
     match words {
-        ["version", ..] => {
-            ended(0, format!("ananke-guard {PROTOCOL} version={}\n", version()), "")
-        }
+        ["version", ..] => ended(0, format!("ananke-guard {PROTOCOL} version={}\n", version()), ""),
         ["facts", ..] => ended(0, facts::through_guard(machine.facts), ""),
         ["kubeconfig", ..] => {
             subject.verb = "kubeconfig".to_owned();

@@ -45,10 +45,7 @@ pub fn run(world: &mut World, name: &MachineName, line: &str, kubeconfig: Option
     if LOOK.as_deref() == Some(line) {
         return ended(0, facts::look(&facts), "");
     }
-    let words = match words::words(line) {
-        Ok(words) => words,
-        Err(_) => return stranger(line),
-    };
+    let Ok(words) = words::words(line) else { return stranger(line) };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["sudo", "-n", rest @ ..] => match (&facts.sudo, rest) {

@@ -13,8 +13,8 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use russh::keys::ssh_key::LineEnding;
 use russh::keys::PublicKey;
+use russh::keys::ssh_key::LineEnding;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -85,8 +85,7 @@ impl SshDoors {
         };
         let mut shown = Vec::new();
         for name in site.machines.keys() {
-            let failed =
-                |source| SshDoorsError::Port { machine: name.clone(), source };
+            let failed = |source| SshDoorsError::Port { machine: name.clone(), source };
             let post = Post::take().map_err(failed)?;
             let doorway = doorway(stage, name);
             let key = keys::host_key(&site.cluster, name, doorway.host_key).map_err(no_key)?;

@@ -14,9 +14,9 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::adapters::guard::Reply;
 use crate::model::ids::MachineName;
+use crate::sim::faces::Stage;
 use crate::sim::faces::config::USER;
 use crate::sim::faces::shell::{self, Said};
-use crate::sim::faces::Stage;
 
 /// Commands at once in one connection (`MaxSessions`, sshd_config(5)).
 const SESSIONS: usize = 10;
@@ -55,7 +55,7 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) const fn new(machine: Arc<Machine>) -> Self {
+    pub(super) fn new(machine: Arc<Machine>) -> Self {
         Self { machine, tasks: JoinSet::new(), running: BTreeMap::new() }
     }
 
@@ -187,9 +187,9 @@ async fn send(to: &Handle, id: ChannelId, reply: Reply) {
     if !reply.stderr.is_empty() {
         drop(to.extended_data(id, 1, reply.stderr).await);
     }
-    drop(to.eof(id).await);
+    to.eof(id).await.ok();
     if let Some(status) = reply.status {
-        drop(to.exit_status_request(id, status).await);
+        to.exit_status_request(id, status).await.ok();
     }
-    drop(to.close(id).await);
+    to.close(id).await.ok();
 }
