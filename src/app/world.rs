@@ -115,7 +115,7 @@ pub(super) fn remembered(settings: &Settings, now: &Moment) -> Result<Durable, F
 }
 
 /// The world of a loop that acts.
-pub(super) type RealWorld<L, R, S> = World<HostClock, RealObserver, RealHands, L, R, S>;
+pub(super) type RealWorld<L, R, S> = World<HostClock, RealObserver, RealHands<HostClock>, L, R, S>;
 
 /// Puts the world together around a ledger, a recorder and a sink.
 pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(

@@ -1,0 +1,171 @@
+//! The configuration of a simulated site: the very text that an operator would write, so that the
+//! loop runs with the settings that a real configuration gives it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::config::settings::{Settings, SshDeadlines};
+use crate::config::{self, Context, Problem, Unlooked};
+use crate::model::ids::MachineName;
+use crate::model::policy::Role;
+use crate::model::time::Span;
+use crate::sim::site::Site;
+
+/// The name of ananke's host in a simulation.
+pub const OWNER: &str = "rehearsal";
+
+/// The login user on simulated machines.
+pub const USER: &str = "ananke";
+
+/// How the site is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The port of each machine's SSH server on the loopback.
+    pub ports: BTreeMap<MachineName, u16>,
+    /// The API's addresses.
+    pub endpoints: Vec<String>,
+    /// Where key, known_hosts and the others lie.
+    pub dir: PathBuf,
+    /// Deadlines, in real time.
+    pub deadlines: SshDeadlines,
+}
+
+impl Reach {
+    /// For a world in memory: nothing is connected to, and deadlines are those of a real site.
+    pub fn nowhere() -> Self {
+        Self {
+            ports: BTreeMap::new(),
+            endpoints: Vec::new(),
+            dir: PathBuf::from("/nowhere"),
+            deadlines: deadlines(1),
+        }
+    }
+
+    /// A file of the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+/// The deadlines that the program has by itself, shortened for a world that is so many times as
+/// fast: a machine without power must not hold up a look for longer than it would in real time.
+/// What costs CPU keeps enough of it for a machine under load.
+pub fn deadlines(speed: u32) -> SshDeadlines {
+    let shortened = |usual: u64, least: u64| {
+        let speed = u64::from(speed.max(1));
+        Span::millis((usual / speed).max(least.min(usual)))
+    };
+    SshDeadlines {
+        connect: shortened(5_000, 250),
+        handshake: shortened(5_000, 2_000),
+        auth: shortened(5_000, 2_000),
+        command: shortened(10_000, 5_000),
+    }
+}
+
+/// Name of the private key in the folder.
+pub const KEY_FILE: &str = "id_ed25519";
+/// Name of the host keys' file.
+pub const KNOWN_HOSTS_FILE: &str = "known_hosts";
+/// Name of the kubeconfig.
+pub const KUBECONFIG_FILE: &str = "kubeconfig";
+/// Name of the configuration.
+pub const CONFIG_FILE: &str = "ananke.yaml";
+
+/// The text of the configuration.
+pub fn text(site: &Site, reach: &Reach) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let path = |name: &str| quoted(&reach.file(name).to_string_lossy());
+    let list =
+        |names: &mut dyn Iterator<Item = &str>| names.map(quoted).collect::<Vec<_>>().join(", ");
+    let of_role = |role: Role| {
+        let named = site.machines.iter().filter(move |(_, spec)| spec.role == role);
+        list(&mut named.map(|(name, _)| name.as_str()))
+    };
+    let mut out =
+        String::from("# A simulated site. Nothing of it exists outside of this program.\n");
+    // Writing to a String can't fail.
+    let _ = write!(
+        out,
+        "cluster: {}\nssh_user: {USER}\nssh_identity_file: {}\nssh_known_hosts_file: {}\n\
+         kubeconfig: {}\nstate_dir: {}\nrun_dir: {}\n",
+        quoted(&site.cluster),
+        path(KEY_FILE),
+        path(KNOWN_HOSTS_FILE),
+        path(KUBECONFIG_FILE),
+        path("state"),
+        path("run"),
+    );
+    out.push_str("ssh_node_hosts:\n");
+    for name in site.machines.keys() {
+        let _ = writeln!(out, "  {}: 127.0.0.1", quoted(name.as_str()));
+    }
+    if !reach.ports.is_empty() {
+        out.push_str("ssh_node_ports:\n");
+    }
+    for (name, port) in &reach.ports {
+        let _ = writeln!(out, "  {}: {port}", quoted(name.as_str()));
+    }
+    let critical = site.machines.iter().filter(|(_, spec)| spec.critical);
+    let _ = write!(
+        out,
+        "nodes:\n  servers: [{}]\n  agents: [{}]\n  others: [{}]\n  critical: [{}]\n",
+        of_role(Role::Server),
+        of_role(Role::Agent),
+        of_role(Role::Other),
+        list(&mut critical.map(|(name, _)| name.as_str())),
+    );
+    let SshDeadlines { connect, handshake, auth, command } = &reach.deadlines;
+    let _ = write!(
+        out,
+        "ssh:\n  connect_timeout: {}ms\n  handshake_timeout: {}ms\n  auth_timeout: {}ms\n  \
+         command_timeout: {}ms\n",
+        connect.as_millis(),
+        handshake.as_millis(),
+        auth.as_millis(),
+        command.as_millis(),
+    );
+    if !reach.endpoints.is_empty() {
+        let endpoints = list(&mut reach.endpoints.iter().map(String::as_str));
+        let _ = writeln!(out, "kube:\n  endpoints: [{endpoints}]");
+    }
+    // Nobody who is logged in on this host wants to hear of a simulated cluster.
+    out.push_str("notify:\n  wall: false\n");
+    out
+}
+
+/// The settings that this text gives.
+///
+/// # Errors
+/// Every problem, if the site can't be written down as a configuration.
+pub fn settings(site: &Site, reach: &Reach) -> Result<Settings, Vec<Problem>> {
+    let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };
+    config::parse(&text(site, reach), CONFIG_FILE, &context).map(|checked| checked.settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_site_gives_a_configuration_without_a_word_of_complaint() {
+        for site in [Site::small(), Site::big()] {
+            let mut reach = Reach::nowhere();
+            reach.ports = site.machines.keys().cloned().zip(20_000..).collect();
+            reach.endpoints = vec!["https://127.0.0.1:16443".to_owned()];
+            for speed in [1, 20, 1_000] {
+                reach.deadlines = deadlines(speed);
+                let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };
+                let checked = config::parse(&text(&site, &reach), CONFIG_FILE, &context);
+                let checked = checked.expect("no error");
+                assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
+                let settings = checked.settings;
+                assert_eq!(settings.policy.machines.len(), site.machines.len());
+                assert_eq!(settings.ssh.deadlines, deadlines(speed));
+                let ports: Vec<_> = settings.ssh.machines.values().map(|it| it.port).collect();
+                assert_eq!(ports, reach.ports.values().copied().collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The whole loop before a simulated world, under virtual time.
+
+mod blackout;
+mod kills;
+mod stage;
