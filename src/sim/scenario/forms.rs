@@ -119,9 +119,12 @@ fn boundary(it: &mut Values) -> Option<Boundary> {
 
 /// What becomes of ananke itself, and what a person tells it.
 pub(super) static LIVES: &[Form<Event>] = &[
-    form("ananke runs <command>", "It is started with --execute.", "ananke runs startup", |it| {
-        Some(Event::Ananke(Life::Runs { verb: it.verb()?, until: None }))
-    }),
+    form(
+        "ananke runs <command>",
+        "It is started with --execute. While a daemon runs, the others hand it their order.",
+        "ananke runs startup",
+        |it| Some(Event::Ananke(Life::Runs { verb: it.verb()?, until: None })),
+    ),
     form(
         "ananke runs <command> until killed at <boundary> <count>",
         "The same, and it dies when it gets to this boundary of its loop for the so-manieth time.",
@@ -270,12 +273,15 @@ pub(super) static STATES: &[Form<State>] = &[
     form("action mark <machine>", "As above: for a person.", "action mark titan-04", |it| {
         acted(Doing::Mark, it)
     }),
-    form("action on <machine>", "Any of these.", "action on titan-04", |it| {
+    form("action on <machine>", "Any of these, but the mark.", "action on titan-04", |it| {
         acted(Doing::Anything, it)
     }),
-    form("no action", "ananke has repaired nothing.", "no action", |_| {
-        Some(State::NoAction(Which::All))
-    }),
+    form(
+        "no action",
+        "ananke has repaired nothing; a mark for a person is no repair.",
+        "no action",
+        |_| Some(State::NoAction(Which::All)),
+    ),
     form("no action on <machines>", "Nothing on these.", "no action on servers", |it| {
         Some(State::NoAction(it.machines()?))
     }),

@@ -7,6 +7,7 @@ use super::ast::{
     Step, What, Whose,
 };
 use super::forms::{AHEAD, DEEDS, FRAMES, HEADERS, LIVES, STATES};
+use super::shipped::{DEFAULT, SHIPPED, shipped};
 use super::slots::HOLDS;
 use super::{Scenario, help, parse};
 use crate::config::problems_to_text;
@@ -141,6 +142,26 @@ fn comments_empty_lines_and_other_line_ends_change_nothing() {
     let said = |it: &Scenario| it.steps.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(said(&plain), said(&other));
     assert_eq!(other.steps.iter().map(|step| step.line).collect::<Vec<_>>(), [7, 8]);
+}
+
+#[test]
+fn every_shipped_scenario_is_listed_and_sound() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
+    let mut files: Vec<_> = files.filter_map(|file| file.into_string().ok()).collect();
+    files.retain(|file| file.ends_with(".txt"));
+    files.sort_by_key(|file| file.trim_end_matches(".txt").to_owned());
+    let listed: Vec<_> = SHIPPED.iter().map(|(name, _)| format!("{name}.txt")).collect();
+    assert_eq!(files, listed, "the list in shipped.rs is that of tests/scenarios");
+    for (name, _) in SHIPPED {
+        let scenario = shipped(name).unwrap_or_else(|error| panic!("{name}\n{error}"));
+        assert_eq!(scenario.name, *name);
+        let back = parse(&scenario.render(), name).unwrap();
+        assert_eq!(without_lines(back), without_lines(scenario), "{name}");
+    }
+    assert!(shipped(DEFAULT).is_ok());
+    let typo = shipped("cold-strat").unwrap_err().to_string();
+    assert_eq!(typo, "there is no scenario cold-strat: did you mean cold-start?");
 }
 
 fn machine() -> impl Strategy<Value = MachineName> {
@@ -360,7 +381,9 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_strange_to_be_refused(text in "(\\PC{0,12}|expect |after 2m: |[,:#\n ]){0,30}") {
+    fn no_text_is_too_strange_to_be_refused(
+        text in "(\\PC{0,12}|expect |after 2m: |[,:#\n ]){0,30}",
+    ) {
         // Not to panic, to say something where nothing is given, and to point into the file.
         let problems = parse(&text, "it.txt").expect_err("it lacks a header");
         let lines = text.split('\n').count();
