@@ -34,9 +34,12 @@ pub use problem::{Code, Problem, Severity, problems_to_json, problems_to_text};
 pub use resolved::resolved;
 pub use schema::schema;
 
-use problem::{Fault, Source};
+// The one way to say what is wrong with a text that a person wrote.
+pub(crate) use nearest::{nearest, quoted};
+pub(crate) use problem::{Fault, Source};
+pub(crate) use tree::Place;
+
 use settings::Settings;
-use tree::Place;
 
 /// The largest file that is read, in bytes. A real one has a few kilobytes; the limit keeps a
 /// mistaken path (a log, a disk image) from filling the memory.
