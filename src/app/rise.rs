@@ -1,6 +1,6 @@
 //! `startup` and `converge`: hand the wish to the daemon if one runs, else run the loop here.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use tokio::sync::mpsc;
 
@@ -83,6 +83,14 @@ fn print_end(end: &End, summary: &Summary, format: Format) -> Result<Ended, Fail
         Format::Text => print_text(&end_text(&end.last, summary, end.interrupted)),
     };
     printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    if let Some(unwritten) = &end.unwritten {
+        let why = words::unwritten(unwritten);
+        if summary.result == ResultWord::Converged {
+            return Err(Failure::Failed(why));
+        }
+        // Nobody is left to tell if standard error is gone.
+        drop(writeln!(std::io::stderr().lock(), "ananke: {why}"));
+    }
     Ok(Ended(summary.result.exit_code()))
 }
 
@@ -148,7 +156,7 @@ async fn hand_over(
     let mut summary = summary(&record, &[]);
     summary.actions = done.iter().filter(|line| !line.0).map(|line| line.1.clone()).collect();
     summary.proofs = done.iter().filter(|line| line.0).map(|line| line.1.clone()).collect();
-    let end = End { last: *record, done: Vec::new(), interrupted: false };
+    let end = End { last: *record, done: Vec::new(), interrupted: false, unwritten: None };
     print_end(&end, &summary, format)
 }
 
