@@ -49,7 +49,8 @@ pub(super) async fn daemon(
     };
     let mut unwritten = None;
     if execute {
-        let (ledger, recorder, memory) = world::ledger(settings, &now)?;
+        let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
+        let (ledger, recorder, memory) = opened;
         load::keep_last_good(&loaded);
         let sink = sink.with_effects(settings);
         let world = world::world(settings, outside, ledger, recorder, sink);

@@ -16,6 +16,7 @@ mod rise;
 mod signals;
 mod sink;
 mod words;
+mod worker;
 mod world;
 
 use std::ffi::OsString;
