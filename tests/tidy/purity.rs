@@ -6,8 +6,8 @@ use crate::rust::PathUse;
 use crate::tree::{Offence, Tree};
 
 /// The modules from which a decision is made. They are built without the `shell` feature too.
-const PURE: [&str; 8] =
-    ["model", "config", "checks", "gates", "remedies", "decide", "report", "replay"];
+const PURE: [&str; 9] =
+    ["model", "config", "power", "checks", "gates", "remedies", "decide", "report", "replay"];
 
 /// Paths that have an effect or read one, and what to do instead.
 const BANNED_PATHS: &[(&[&str], &str)] = &[
