@@ -22,7 +22,7 @@ cmd_up() {
 	site_lock
 	# What is half up is taken down again, on failure as on Ctrl-C; the disks stay.
 	trap 'up_failed' EXIT
-	trap 'exit 130' INT TERM
+	trap 'exit 130' INT TERM HUP
 	echo "$SIZE" >"$TESTBED_DIR/size"
 	mkdir -p "$RUN" "$TESTBED_DIR/machines"
 	host_up
@@ -50,7 +50,7 @@ cmd_up() {
 		mark "$started" "Flux is Ready"
 	fi
 	cmd_config >/dev/null
-	trap - EXIT INT TERM
+	trap - EXIT INT TERM HUP
 }
 up_failed() {
 	local rc=$?
