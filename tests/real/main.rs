@@ -8,3 +8,4 @@ mod guard;
 mod host;
 mod kube;
 mod ssh;
+mod world_api;

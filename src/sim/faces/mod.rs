@@ -1,1 +1,3 @@
 //! How the loop touches the world: in memory, or over real sockets.
+
+pub mod sockets;

@@ -108,6 +108,16 @@ impl Fault {
         fault
     }
 
+    /// 422 for options of a list or watch that do not go together.
+    pub fn list_options(field: &str, why: &str) -> Self {
+        let message = format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: Forbidden: {why}");
+        let mut fault = Self::new(422, "Invalid", message);
+        fault.details = json!({"group": "meta.k8s.io", "kind": "ListOptions", "causes": [
+            {"reason": "FieldValueForbidden", "message": format!("Forbidden: {why}"),
+             "field": field}]});
+        fault
+    }
+
     /// 422 for a patch that does not apply. kube-apiserver hides which part of it and why.
     pub fn does_not_apply() -> Self {
         let message = "the server rejected our request due to an error in our request";
