@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::World;
 use super::agenda::Event;
-use super::kinds::{LEASE, NODE, NODE_LEASES};
+use super::store::kinds::{LEASES, NODES, NODE_LEASES};
 use super::machine::Phase;
 use super::objects::{self, NOT_READY, UNREACHABLE, UNSCHEDULABLE};
 use super::rates::{
@@ -89,7 +89,7 @@ impl World {
         if !self.serves(&holder) || self.machines.get(&holder).is_none_or(|it| !it.runs()) {
             return;
         }
-        let nodes: Vec<Key> = self.store.list(&NODE, None).map(|(key, _)| key.clone()).collect();
+        let nodes: Vec<Key> = self.store.list(&NODES, None).map(|(key, _)| key.clone()).collect();
         for key in &nodes {
             self.judge(key);
         }
@@ -110,7 +110,7 @@ impl World {
 
     /// A node that was silent for the whole grace period becomes Unknown.
     fn judge(&mut self, key: &Key) {
-        let lease = self.store.get(&Key::of(&LEASE, NODE_LEASES, &key.name));
+        let lease = self.store.get(&Key::of(&LEASES, NODE_LEASES, &key.name));
         let heart = lease.and_then(|lease| lease["spec"]["renewTime"].as_str()).unwrap_or("");
         let now = self.now;
         let seen = self.control.seen.get(&key.name).filter(|(last, _)| last == heart);

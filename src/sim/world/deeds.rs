@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::World;
 use super::agenda::Event;
 use super::doors::Unfit;
-use super::kinds::NODE;
+use super::store::kinds::NODES;
 use super::machine::{MAINLAND, Machine, Service};
 use super::store::Key;
 use super::ups::Ups;
@@ -208,7 +208,7 @@ impl World {
                     });
                 }
             };
-            drop(self.store.change(&Key::global(&NODE, node.as_str()), edit));
+            drop(self.store.change(&Key::global(&NODES, node.as_str()), edit));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::World;
 use super::agenda::{Event, Here};
-use super::kinds::{LEASE, NODE, NODE_LEASES};
+use super::store::kinds::{LEASES, NODES, NODE_LEASES};
 use super::machine::Kubelet;
 use super::objects::{self, Condition};
 use super::rates::{
@@ -63,7 +63,7 @@ impl World {
         let Some(it) = self.machines.get_mut(name) else { return };
         it.kubelet.renewed = now;
         let Some(wall) = self.machines.get(name).map(|it| self.wall_of(it)) else { return };
-        let key = Key::of(&LEASE, NODE_LEASES, name.as_str());
+        let key = Key::of(&LEASES, NODE_LEASES, name.as_str());
         let renewed = objects::micro(wall);
         let done = self.store.change(&key, |lease| lease["spec"]["renewTime"] = renewed.into());
         if done.is_err() {
@@ -133,13 +133,13 @@ impl World {
             objects::post_conditions(node, condition, heart);
         };
         // A node that somebody deleted stays so until the next start (`registerWithAPIServer`).
-        drop(self.store.change(&Key::global(&NODE, name.as_str()), edit));
+        drop(self.store.change(&Key::global(&NODES, name.as_str()), edit));
     }
 
     /// Makes the node if there is none.
     fn register(&mut self, name: &MachineName) {
         let at = self.wall();
-        let key = Key::global(&NODE, name.as_str());
+        let key = Key::global(&NODES, name.as_str());
         let spec = self.site.machines.get(name).filter(|_| self.store.get(&key).is_none());
         if let Some(spec) = spec {
             let node = objects::node(name, spec, &self.site);

@@ -17,7 +17,6 @@ mod digest;
 mod doors;
 mod etcd;
 mod guard;
-pub mod kinds;
 mod kubelet;
 mod look;
 mod machine;
@@ -41,7 +40,7 @@ use self::agenda::{Agenda, Event, Here};
 use self::chance::Chance;
 use self::control::Control;
 use self::deeds::Api;
-use self::kinds::{LEASE, NAMESPACE, NODE, NODE_LEASES};
+use self::store::kinds::{LEASES, NAMESPACES, NODES, NODE_LEASES};
 use self::machine::{Clock, Kubelet, MAINLAND, Machine, Memory, Phase, Service};
 use self::objects::Condition;
 use self::store::{Key, Store};
@@ -155,7 +154,7 @@ impl World {
         let began = self.wall();
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             let phase = json!({"status": {"phase": "Active"}});
-            drop(self.store.create(Key::global(&NAMESPACE, name), phase, began).map(drop));
+            drop(self.store.create(Key::global(&NAMESPACES, name), phase, began).map(drop));
         }
         let well =
             Condition { status: "True", reason: "KubeletReady", message: objects::POSTS_READY };
@@ -170,9 +169,9 @@ impl World {
                 node["status"]["nodeInfo"]["machineID"] = it.id.as_str().into();
             }
             objects::post_conditions(&mut node, well, began);
-            drop(self.store.create(Key::global(&NODE, name.as_str()), node, began).map(drop));
+            drop(self.store.create(Key::global(&NODES, name.as_str()), node, began).map(drop));
             let lease = objects::lease(&name, began);
-            let key = Key::of(&LEASE, NODE_LEASES, name.as_str());
+            let key = Key::of(&LEASES, NODE_LEASES, name.as_str());
             drop(self.store.create(key, lease, began).map(drop));
             let rounds = [
                 (Here::KubeletRenews, rates::LEASE_RENEWAL),
@@ -252,7 +251,7 @@ impl World {
     }
 
     fn node(&self, name: &MachineName) -> Option<&Arc<Value>> {
-        self.store.get(&Key::global(&NODE, name.as_str()))
+        self.store.get(&Key::global(&NODES, name.as_str()))
     }
 
     fn phase(&self, name: &MachineName) -> Phase {
