@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::World;
 use super::agenda::Event;
-use super::store::kinds::{LEASES, NODES, NODE_LEASES};
 use super::machine::Phase;
 use super::objects::{self, NOT_READY, UNREACHABLE, UNSCHEDULABLE};
 use super::rates::{
@@ -12,6 +11,7 @@ use super::rates::{
     UNHEALTHY_ZONE_MIN,
 };
 use super::store::Key;
+use super::store::kinds::{LEASES, NODE_LEASES, NODES};
 use crate::model::ids::MachineName;
 use crate::model::time::Mono;
 

@@ -2,7 +2,6 @@
 
 use super::World;
 use super::agenda::{Event, Here};
-use super::store::kinds::{LEASES, NODES, NODE_LEASES};
 use super::machine::Kubelet;
 use super::objects::{self, Condition};
 use super::rates::{
@@ -10,6 +9,7 @@ use super::rates::{
     STATUS_UPDATE,
 };
 use super::store::Key;
+use super::store::kinds::{LEASES, NODE_LEASES, NODES};
 use crate::model::ids::MachineName;
 use crate::model::time::Span;
 

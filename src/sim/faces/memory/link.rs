@@ -13,8 +13,8 @@ use crate::model::facts::{
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::time::{Mono, Span};
-use crate::sim::world::store::kinds::{LEASES, NODES, NODE_LEASES};
 use crate::sim::world::store::Key;
+use crate::sim::world::store::kinds::{LEASES, NODE_LEASES, NODES};
 use crate::sim::world::{ApiDoor, KUBERNETES_VERSION, World};
 
 // The pace of adapters::kube: link, watch and leases, each with its reason there.
