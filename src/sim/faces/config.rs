@@ -97,15 +97,17 @@ pub fn text(site: &Site, reach: &Reach) -> String {
         path("state"),
         path("run"),
     );
-    out.push_str("ssh_node_hosts:\n");
-    for name in site.machines.keys() {
-        let _ = writeln!(out, "  {}: 127.0.0.1", quoted(name.as_str()));
-    }
     if !reach.ports.is_empty() {
-        out.push_str("ssh_node_ports:\n");
-    }
-    for (name, port) in &reach.ports {
-        let _ = writeln!(out, "  {}: {port}", quoted(name.as_str()));
+        let each = |value: &dyn Fn(u16) -> String| {
+            let lines = reach.ports.iter();
+            let line = |(name, port): (&MachineName, &u16)| {
+                format!("  {}: {}\n", quoted(name.as_str()), value(*port))
+            };
+            lines.map(line).collect::<String>()
+        };
+        let hosts = each(&|_| "127.0.0.1".to_owned());
+        let ports = each(&|port| port.to_string());
+        let _ = write!(out, "ssh_node_hosts:\n{hosts}ssh_node_ports:\n{ports}");
     }
     let critical = site.machines.iter().filter(|(_, spec)| spec.critical);
     let _ = write!(
