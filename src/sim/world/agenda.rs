@@ -84,12 +84,11 @@ impl Agenda {
     /// Takes out what is to happen on a machine, with its times.
     pub(super) fn take(&mut self, machine: &MachineName) -> Vec<(Mono, Here)> {
         let mut taken = Vec::new();
-        self.0.retain(|(at, event)| match event {
-            Event::On(name, here) if name == machine => {
-                taken.push((*at, *here));
-                false
-            }
-            _ => true,
+        self.0.retain(|(at, event)| {
+            let here = if let Event::On(name, here) = event { Some((name, here)) } else { None };
+            let here = here.filter(|(name, _)| *name == machine);
+            taken.extend(here.map(|(_, here)| (*at, *here)));
+            here.is_none()
         });
         taken
     }

@@ -25,26 +25,35 @@ pub(super) struct Control {
     pub(super) seen: BTreeMap<String, (String, Mono)>,
 }
 
+/// `ZoneState` of the node controller: whether silent nodes are believed to be dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zone {
+    /// They are: their pods are evicted.
+    Good,
+    /// Rather the network is: no node gets NoExecute any more.
+    ManySilent,
+    /// Surely it is: those that have NoExecute lose it.
+    AllSilent,
+}
+
 impl World {
     /// The holder loses the lease, somebody else may get it.
     pub(super) fn holder_goes_on(&mut self) {
         if let Some(holder) = self.control.holder.clone() {
             if self.serves(&holder) {
-                self.agenda.cancel(|event| *event == Event::HolderGivesUp);
+                self.agenda.cancel(|it| matches!(it, Event::HolderGivesUp | Event::HolderFound));
                 return;
             }
-            let lives = self.machines.get(&holder).is_some_and(|it| it.phase() == Phase::Active);
-            if lives {
-                if !self.agenda.has(&Event::HolderGivesUp) {
-                    self.agenda.add(self.now + RENEW_DEADLINE, Event::HolderGivesUp);
-                }
-            } else {
+            let it = self.machines.get(&holder);
+            if !it.is_some_and(|it| it.runs() && it.phase() == Phase::Active) {
                 self.agenda.cancel(|event| *event == Event::HolderGivesUp);
                 self.control.holder = None;
+            } else if !self.agenda.has(&Event::HolderGivesUp) {
+                self.agenda.add(self.now + RENEW_DEADLINE, Event::HolderGivesUp);
             }
         }
         let candidates = self.etcd.voters.iter().any(|server| self.serves(server));
-        if self.control.holder.is_some() || !candidates {
+        if !candidates {
             self.agenda.cancel(|event| *event == Event::HolderFound);
         } else if !self.agenda.has(&Event::HolderFound) {
             let takes = LEADER_LEASE + self.chance.up_to(LEADER_RETRY);
@@ -56,8 +65,7 @@ impl World {
     /// deed it lives on: only the lease is lost.
     pub(super) fn holder_gives_up(&mut self) {
         let Some(holder) = self.control.holder.take() else { return };
-        let hangs = self.machines.get(&holder).is_none_or(|it| !it.runs());
-        if self.api.down || hangs {
+        if self.api.down {
             self.settle();
         } else {
             self.unit_exits(&holder);
@@ -90,9 +98,13 @@ impl World {
         });
         let silent = silent.count();
         let many = silent >= UNHEALTHY_ZONE_MIN && silent * 100 >= nodes.len() * UNHEALTHY_ZONE;
-        let evicts = !many && silent < nodes.len();
+        let zone = match many {
+            _ if silent == nodes.len() => Zone::AllSilent,
+            true => Zone::ManySilent,
+            false => Zone::Good,
+        };
         for key in &nodes {
-            self.taint(key, evicts);
+            self.taint(key, zone);
         }
     }
 
@@ -116,9 +128,8 @@ impl World {
         }
     }
 
-    /// The taints that follow from a node's state. Where too many are silent, none of them gets
-    /// NoExecute any more, and where all are, those that have it lose it: nothing is evicted.
-    fn taint(&mut self, key: &Key, evicts: bool) {
+    /// The taints that follow from a node's state and from that of all.
+    fn taint(&mut self, key: &Key, zone: Zone) {
         let Some(node) = self.store.get(key) else { return };
         let mut wanted = Vec::new();
         let trouble = match objects::ready(node) {
@@ -128,6 +139,11 @@ impl World {
         };
         if let Some(trouble) = trouble {
             wanted.push((trouble, "NoSchedule"));
+            let evicts = match zone {
+                Zone::Good => true,
+                Zone::ManySilent => objects::has_taint(node, trouble, "NoExecute"),
+                Zone::AllSilent => false,
+            };
             if evicts {
                 wanted.push((trouble, "NoExecute"));
             }

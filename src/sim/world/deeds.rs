@@ -8,6 +8,7 @@ use super::doors::Unfit;
 use super::kinds::NODE;
 use super::machine::{MAINLAND, Machine, Service};
 use super::store::Key;
+use super::ups::Ups;
 use crate::model::facts::Unit;
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
@@ -30,54 +31,58 @@ impl World {
     /// [`Unfit`] names what the site does not have; nothing was changed.
     pub fn suffer(&mut self, deed: &Deed) -> Result<(), Unfit> {
         match deed {
-            Deed::PowerOff(which)
-            | Deed::PowerOn(which)
-            | Deed::Freeze(which)
-            | Deed::Thaw(which) => self.power_deed(deed, which),
-            Deed::UnitFails(which, unit, _)
-            | Deed::UnitSlow(which, unit, _)
-            | Deed::UnitNotAtBoot(which, unit)
-            | Deed::UnitStopped(which, unit)
-            | Deed::UnitStarted(which, unit) => self.unit_deed(deed, which, *unit),
-            Deed::NetCut(which) => {
-                self.islands += 1;
-                self.join(which, self.islands)
+            Deed::PowerOff(which) => self.each(which, Self::power_off)?,
+            Deed::PowerOn(which) => self.each(which, Self::power_on)?,
+            Deed::Freeze(which) => self.each(which, Self::freeze)?,
+            Deed::Thaw(which) => self.each(which, Self::thaw)?,
+            Deed::NetCut(which) => self.join(which, self.islands + 1)?,
+            Deed::NetJoin(which) => self.join(which, MAINLAND)?,
+            Deed::BootTakes(which, span) => self.edit(which, |it| it.boot_takes = *span)?,
+            Deed::NeverBoots(which) => self.edit(which, |it| it.never_boots = true)?,
+            Deed::BootLoop(which, times) => self.edit(which, |it| it.loops_left = *times)?,
+            Deed::ClockLost(which) => self.edit(which, |it| it.clock.lost = true)?,
+            Deed::ClockRight(which) => self.edit(which, |it| {
+                it.clock.lost = false;
+                it.clock.began = None;
+            })?,
+            Deed::UnitFails(which, unit, times) => {
+                self.edit_unit(which, *unit, |it| it.fails = *times)?;
             }
-            Deed::NetJoin(which) => self.join(which, MAINLAND),
-            Deed::BootTakes(which, _)
-            | Deed::NeverBoots(which)
-            | Deed::BootLoop(which, _)
-            | Deed::ClockLost(which)
-            | Deed::ClockRight(which)
-            | Deed::KubeletHangs(which)
-            | Deed::KubeletHangsThrough(which, _)
-            | Deed::SudoRefused(which)
-            | Deed::SudoWorks(which)
-            | Deed::HostKeyChanged(which) => {
-                let mut machines = std::mem::take(&mut self.machines);
-                let named = self.named(which, &machines);
-                for name in named.iter().flatten() {
-                    machines.get_mut(name).into_iter().for_each(|it| property(it, deed));
-                }
-                self.machines = machines;
-                named.map(drop)
+            Deed::UnitSlow(which, unit, span) => {
+                self.edit_unit(which, *unit, |it| it.slow = Some(*span))?;
             }
-            Deed::ApiDown => Ok(self.api_turn(true, None)),
-            Deed::ApiUp => Ok(self.api_turn(false, None)),
-            Deed::ApiFlaps { up, down } => Ok(self.api_turn(false, Some((*up, *down)))),
-            Deed::Cordon(node) => self.wish(node, true),
-            Deed::Uncordon(node) => self.wish(node, false),
-            Deed::UpsMains { ups, .. }
-            | Deed::UpsCharge { ups, .. }
-            | Deed::UpsSilent { ups, .. } => self.ups_deed(deed, ups),
+            Deed::UnitNotAtBoot(which, unit) => {
+                self.edit_unit(which, *unit, |it| it.at_boot = false)?;
+            }
+            Deed::UnitStopped(which, unit) => self.by_hand(which, *unit, Self::stop_unit)?,
+            Deed::UnitStarted(which, unit) => self.by_hand(which, *unit, Self::start_unit)?,
+            Deed::KubeletHangs(which) => self.edit(which, |it| it.kubelet.hangs = Some(0))?,
+            Deed::KubeletHangsThrough(which, restarts) => {
+                self.edit(which, |it| it.kubelet.hangs = Some(*restarts))?;
+            }
+            Deed::SudoRefused(which) => self.edit(which, |it| it.sudo = false)?,
+            Deed::SudoWorks(which) => self.edit(which, |it| it.sudo = true)?,
+            Deed::HostKeyChanged(which) => self.edit(which, |it| it.host_key += 1)?,
+            Deed::ApiDown => self.api_turn(true, None),
+            Deed::ApiUp => self.api_turn(false, None),
+            Deed::ApiFlaps { up, down } => self.api_turn(false, Some((*up, *down))),
+            Deed::Cordon(node) => self.wish(node, true)?,
+            Deed::Uncordon(node) => self.wish(node, false)?,
+            Deed::UpsMains { ups, on } => {
+                self.known(ups)?;
+                self.ups_mains(ups, *on);
+            }
+            Deed::UpsCharge { ups, percent } => {
+                self.known(ups)?;
+                self.ups_charge(ups, *percent);
+            }
+            Deed::UpsSilent { ups, on } => self.known(ups)?.silent = *on,
         }
+        Ok(())
     }
 
-    fn named(
-        &self,
-        which: &Which,
-        machines: &std::collections::BTreeMap<MachineName, Machine>,
-    ) -> Result<Vec<MachineName>, Unfit> {
+    fn named(&self, which: &Which) -> Result<Vec<MachineName>, Unfit> {
+        let machines = &self.machines;
         let with = |role: Role| {
             let those = machines.iter().filter(move |(_, it)| it.role == role);
             Ok(those.map(|(name, _)| name.clone()).collect())
@@ -95,44 +100,69 @@ impl World {
         }
     }
 
-    fn power_deed(&mut self, deed: &Deed, which: &Which) -> Result<(), Unfit> {
-        for name in self.named(which, &self.machines)? {
-            match deed {
-                Deed::PowerOff(_) => self.power_off(&name),
-                Deed::PowerOn(_) => self.power_on(&name),
-                Deed::Freeze(_) => self.freeze(&name),
-                _ => self.thaw(&name),
-            }
-        }
+    fn each(
+        &mut self,
+        which: &Which,
+        mut act: impl FnMut(&mut Self, &MachineName),
+    ) -> Result<(), Unfit> {
+        self.named(which)?.iter().for_each(|name| act(self, name));
         Ok(())
     }
 
-    /// Those that are named must have the unit; of a whole class those have it that have it.
-    fn unit_deed(&mut self, deed: &Deed, which: &Which, unit: Unit) -> Result<(), Unfit> {
-        let mut named = self.named(which, &self.machines)?;
+    fn edit(&mut self, which: &Which, mut edit: impl FnMut(&mut Machine)) -> Result<(), Unfit> {
+        self.each(which, |world, name| {
+            world.machines.get_mut(name).into_iter().for_each(&mut edit);
+        })
+    }
+
+    /// Those that have the unit. Who is named must have it; of a whole class those do that do.
+    fn with_unit(&self, which: &Which, unit: Unit) -> Result<Vec<MachineName>, Unfit> {
+        let mut named = self.named(which)?;
         let has = |name: &MachineName| {
             let service = self.machines.get(name).and_then(|it| it.service.as_ref());
             service.is_some_and(|service| service.unit == unit)
         };
-        if let (Which::Named(_), Some(without)) = (which, named.iter().find(|it| !has(it))) {
-            return Err(Unfit::Unit(without.clone(), unit));
+        match (which, named.iter().find(|it| !has(it))) {
+            (Which::Named(_), Some(without)) => Err(Unfit::Unit(without.clone(), unit)),
+            _ => {
+                named.retain(has);
+                Ok(named)
+            }
         }
-        named.retain(has);
-        for name in named {
-            let runs = self.machines.get(&name).is_some_and(Machine::runs);
-            match deed {
-                Deed::UnitStopped(..) if runs => self.stop_unit(&name),
-                Deed::UnitStarted(..) if runs => self.start_unit(&name),
-                _ => self.service(&name).into_iter().for_each(|it| unit_property(it, deed)),
+    }
+
+    fn edit_unit(
+        &mut self,
+        which: &Which,
+        unit: Unit,
+        mut edit: impl FnMut(&mut Service),
+    ) -> Result<(), Unfit> {
+        for name in self.with_unit(which, unit)? {
+            self.service(&name).into_iter().for_each(&mut edit);
+        }
+        Ok(())
+    }
+
+    /// A person at the machine; one that does not run takes no orders.
+    fn by_hand(
+        &mut self,
+        which: &Which,
+        unit: Unit,
+        act: impl Fn(&mut Self, &MachineName),
+    ) -> Result<(), Unfit> {
+        for name in self.with_unit(which, unit)? {
+            if self.machines.get(&name).is_some_and(Machine::runs) {
+                act(self, &name);
             }
         }
         Ok(())
     }
 
     fn join(&mut self, which: &Which, island: u32) -> Result<(), Unfit> {
-        for name in self.named(which, &self.machines)? {
+        for name in self.named(which)? {
             self.machines.get_mut(&name).into_iter().for_each(|it| it.island = island);
         }
+        self.islands = self.islands.max(island);
         self.settle();
         Ok(())
     }
@@ -182,43 +212,7 @@ impl World {
         }
     }
 
-    fn ups_deed(&mut self, deed: &Deed, name: &str) -> Result<(), Unfit> {
-        let ups = self.upses.get_mut(name).ok_or_else(|| Unfit::Ups(name.to_owned()))?;
-        match deed {
-            Deed::UpsMains { on, .. } => self.ups_mains(name, *on),
-            Deed::UpsCharge { percent, .. } => self.ups_charge(name, *percent),
-            Deed::UpsSilent { on, .. } => ups.silent = *on,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// What is only written down on a machine, and shows later.
-fn property(it: &mut Machine, deed: &Deed) {
-    match deed {
-        Deed::BootTakes(_, span) => it.boot_takes = *span,
-        Deed::NeverBoots(_) => it.never_boots = true,
-        Deed::BootLoop(_, times) => it.loops_left = *times,
-        Deed::ClockLost(_) => it.clock.lost = true,
-        Deed::ClockRight(_) => {
-            it.clock.lost = false;
-            it.clock.began = None;
-        }
-        Deed::KubeletHangs(_) => it.kubelet.hangs = Some(0),
-        Deed::KubeletHangsThrough(_, restarts) => it.kubelet.hangs = Some(*restarts),
-        Deed::SudoRefused(_) => it.sudo = false,
-        Deed::SudoWorks(_) => it.sudo = true,
-        Deed::HostKeyChanged(_) => it.host_key += 1,
-        _ => {}
-    }
-}
-
-fn unit_property(service: &mut Service, deed: &Deed) {
-    match deed {
-        Deed::UnitFails(_, _, times) => service.fails = *times,
-        Deed::UnitSlow(_, _, span) => service.slow = Some(*span),
-        Deed::UnitNotAtBoot(..) => service.at_boot = false,
-        _ => {}
+    fn known(&mut self, ups: &str) -> Result<&mut Ups, Unfit> {
+        self.upses.get_mut(ups).ok_or_else(|| Unfit::Ups(ups.to_owned()))
     }
 }

@@ -24,10 +24,9 @@ impl World {
         }
         match it.phase() {
             Phase::Member | Phase::Rises | Phase::Active if self.api.down => ApiDoor::Refused,
-            // k3s' supervisor listens before the API server does.
-            Phase::Member | Phase::Rises => ApiDoor::NotReady,
             Phase::Active if self.serves(server) => ApiDoor::Ready,
-            Phase::Active => ApiDoor::NotReady,
+            // k3s' supervisor listens before the API server does.
+            Phase::Member | Phase::Rises | Phase::Active => ApiDoor::NotReady,
             Phase::Inactive | Phase::Failed | Phase::Restarts | Phase::Process | Phase::Asks => {
                 ApiDoor::Refused
             }
@@ -86,7 +85,9 @@ impl World {
         if led || self.etcd.voters.is_empty() {
             self.agenda.cancel(|event| *event == Event::Elected);
         } else if !self.agenda.has(&Event::Elected) {
-            let takes = ELECTION + self.chance.up_to(ELECTION);
+            // Each member draws its own patience; the first to lose it is elected.
+            let drawn = self.etcd.voters.iter().map(|_| self.chance.up_to(ELECTION)).min();
+            let takes = ELECTION + drawn.unwrap_or(ELECTION);
             self.agenda.add(self.now + takes, Event::Elected);
         }
         self.servers_go_on();

@@ -38,6 +38,7 @@ impl World {
         if let Some(it) = self.machines.get_mut(name) {
             it.kubelet.registered = true;
         }
+        self.register(name);
         self.post(name);
         self.kubelet_renews(name);
         let plugin = self.chance.around(NETWORK_PLUGIN, BOOT_JITTER);
@@ -112,9 +113,9 @@ impl World {
         self.agenda.add(self.now + span, Event::On(name.clone(), here));
     }
 
-    /// Writes the node's status, and makes a node that somebody deleted.
+    /// Writes the node's status.
     fn post(&mut self, name: &MachineName) {
-        let (now, at) = (self.now, self.wall());
+        let now = self.now;
         let Some(it) = self.machines.get_mut(name) else { return };
         it.kubelet.posted = now;
         let condition = if it.kubelet.network {
@@ -122,22 +123,27 @@ impl World {
         } else {
             Condition { status: "False", reason: "KubeletNotReady", message: NO_NETWORK }
         };
-        let (Some(it), Some(spec)) = (self.machines.get(name), self.site.machines.get(name)) else {
-            return;
-        };
+        let Some(it) = self.machines.get(name) else { return };
         let heart = self.wall_of(it);
         let (machine_id, boot_id) = (it.id.clone(), it.boot_id.clone());
-        let key = Key::global(&NODE, name.as_str());
-        if self.store.get(&key).is_none() {
-            let node = objects::node(name, spec, &self.site);
-            drop(self.store.create(key.clone(), node, at).map(drop));
-        }
         let edit = |node: &mut serde_json::Value| {
             node["status"]["nodeInfo"]["bootID"] =
                 boot_id.as_ref().map_or("", |it| it.as_str()).into();
             node["status"]["nodeInfo"]["machineID"] = machine_id.as_str().into();
             objects::post_conditions(node, condition, heart);
         };
-        drop(self.store.change(&key, edit));
+        // A node that somebody deleted stays so until the next start (`registerWithAPIServer`).
+        drop(self.store.change(&Key::global(&NODE, name.as_str()), edit));
+    }
+
+    /// Makes the node if there is none.
+    fn register(&mut self, name: &MachineName) {
+        let at = self.wall();
+        let key = Key::global(&NODE, name.as_str());
+        let spec = self.site.machines.get(name).filter(|_| self.store.get(&key).is_none());
+        if let Some(spec) = spec {
+            let node = objects::node(name, spec, &self.site);
+            drop(self.store.create(key, node, at).map(drop));
+        }
     }
 }

@@ -10,9 +10,9 @@ use super::guard::PASSWORD;
 use super::machine::{MAINLAND, Machine, Phase};
 use super::rates::LEASE_SECONDS;
 use crate::model::facts::{Datastore, EtcdFacts, GuardState, HostFacts, Sudo, UnitFacts, UnitLoad};
-use crate::model::ids::MachineName;
+use crate::model::ids::{BootId, MachineName};
 use crate::model::policy::Role;
-use crate::model::time::Span;
+use crate::model::time::{Mono, Span};
 
 impl World {
     /// What connecting to port 22 finds, from ananke's host. Silent for a machine that is not of
@@ -61,15 +61,11 @@ impl World {
             active: it.phase().active(),
             result: service.map_or("success", |service| service.result).to_owned(),
             restarts: service.map_or(0, |service| service.restarts),
-            for_time: service.map(|service| self.for_time(it, service.since)),
-        }
-    }
-
-    /// How long a unit has been in its state: one that was never started, since the boot.
-    fn for_time(&self, it: &Machine, since: crate::model::time::Mono) -> Span {
-        match since > it.kernel_since {
-            true => self.now.since(since),
-            false => it.up_before + self.now.since(it.kernel_since),
+            for_time: service.and_then(|service| service.since).map(|since| {
+                // What was so when the world began was so for as long as the machine was up.
+                let before = if since == Mono(0) { it.up_before } else { Span::ZERO };
+                before + self.now.since(since)
+            }),
         }
     }
 
@@ -133,7 +129,7 @@ impl World {
                 && renewed
                 && node.is_some_and(|node| {
                     node["status"]["nodeInfo"]["bootID"].as_str()
-                        == it.boot_id.as_ref().map(crate::model::ids::BootId::as_str)
+                        == it.boot_id.as_ref().map(BootId::as_str)
                         && super::objects::ready(node) == Some("True")
                 }),
             cordoned: node.is_some_and(|node| node["spec"]["unschedulable"] == true),

@@ -69,7 +69,8 @@ pub(super) struct Service {
     pub(super) unit: Unit,
     pub(super) at_boot: bool,
     pub(super) phase: Phase,
-    pub(super) since: Mono,
+    /// When systemd last saw it change; nothing where it did not in this boot.
+    pub(super) since: Option<Mono>,
     pub(super) restarts: u32,
     pub(super) result: &'static str,
     /// The times of the last starts, for the start limit.
@@ -85,7 +86,7 @@ impl Service {
             unit,
             at_boot: true,
             phase: Phase::Inactive,
-            since: Mono(0),
+            since: None,
             restarts: 0,
             result: "success",
             starts: VecDeque::new(),

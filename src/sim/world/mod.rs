@@ -116,8 +116,11 @@ impl World {
     fn settled(&mut self, spec: &Spec) -> Machine {
         let machine_id = self.chance.hex();
         let boot_id = power::dashed(&self.chance.hex());
-        let service =
-            spec.role.unit().map(|unit| Service { phase: Phase::Active, ..Service::new(unit) });
+        let service = spec.role.unit().map(|unit| Service {
+            phase: Phase::Active,
+            since: Some(Mono(0)),
+            ..Service::new(unit)
+        });
         let node = service.is_some();
         Machine {
             role: spec.role,
@@ -270,3 +273,6 @@ impl World {
         self.advance(self.now + span);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,6 +146,12 @@ fn one(node: &Value, kind: &str, new: Condition, heart: &str, at: &str) -> Value
     })
 }
 
+/// Whether a node has a taint.
+pub(super) fn has_taint(node: &Value, key: &str, effect: &str) -> bool {
+    let taints = node["spec"]["taints"].as_array();
+    taints.is_some_and(|all| all.iter().any(|it| it["key"] == key && it["effect"] == effect))
+}
+
 /// A node's taints of these keys become these, others stay. `None` if they are so already.
 /// A taint that stays keeps its time.
 pub(super) fn taints(

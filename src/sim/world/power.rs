@@ -45,6 +45,7 @@ impl World {
             service.phase = Phase::Inactive;
             service.result = "success";
             service.restarts = 0;
+            service.since = None;
             service.starts.clear();
         }
         if let Some(memory) = &mut it.guard {

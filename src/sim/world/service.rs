@@ -151,7 +151,7 @@ impl World {
                 matches!(phase, Phase::Process | Phase::Member | Phase::Asks | Phase::Rises)
             };
             if service.phase != phase && !(waits(service.phase) && waits(phase)) {
-                service.since = now;
+                service.since = Some(now);
             }
             service.phase = phase;
             service.result = result;
