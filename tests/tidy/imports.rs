@@ -11,6 +11,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The pure half.
     ("model", &[]),
     ("config", &["model"]),
+    // What follows from what the UPSes say. `decide` will ask it.
+    ("power", &["model"]),
     ("checks", &["model"]),
     ("remedies", &["model", "checks"]),
     ("gates", &["model", "checks", "remedies"]),

@@ -7,8 +7,9 @@ use crate::tree::{Offence, Tree};
 
 /// The modules from which a decision is made, and the world that is simulated. They are built
 /// without the `shell` feature too.
-const PURE: [&str; 9] =
-    ["model", "config", "checks", "gates", "remedies", "decide", "report", "replay", "sim"];
+const PURE: [&str; 10] = [
+    "model", "config", "power", "checks", "gates", "remedies", "decide", "report", "replay", "sim",
+];
 
 /// A part of a pure module that is shell all the same.
 const SHELL_WITHIN: [(&str, &str); 1] = [("sim", "faces")];
