@@ -63,7 +63,7 @@ fn a_site_that_lost_all_power_is_converged_within_a_quarter_of_an_hour() {
         assert_eq!(decision.phase, Phase::Converged, "{name}: {:#?}", decision.assessment);
         assert!(run.took <= Span::mins(15), "{name}: {}", run.took);
         assert!(!run.end.interrupted);
-        assert!(!run.end.done.is_empty(), "{name}: something had to be done");
+        assert!(run.end.done.len() > site.machines.len(), "{name}: each had to be started");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use ananke::engine::{End, Stop};
+use ananke::model::facts::Unit;
 use ananke::model::ids::RemedyId;
 use ananke::model::intent::Author;
 use ananke::model::tick::{Order, Request, Verb};
@@ -40,8 +41,10 @@ impl Theatre {
         self.stage.suffer(deed).expect("the site has it");
     }
 
-    /// All power goes for a minute.
+    /// All power goes for a minute, and no unit starts by itself when it is back.
     pub(crate) async fn blackout(&self) {
+        self.suffer(&Deed::UnitNotAtBoot(Which::Servers, Unit::K3s));
+        self.suffer(&Deed::UnitNotAtBoot(Which::Agents, Unit::K3sAgent));
         self.suffer(&Deed::PowerOff(Which::All));
         self.pass(Span::mins(1)).await;
         self.suffer(&Deed::PowerOn(Which::All));

@@ -125,7 +125,7 @@ fn top(site: &Site, reach: &Reach) -> String {
     let path = |name: &str| quoted(&reach.file(name).to_string_lossy());
     let mut out = format!(
         "cluster: {}\nssh_user: {USER}\nssh_identity_file: {}\nssh_known_hosts_file: {}\n\
-         kubeconfig: {}\nstate_dir: {}\nrun_dir: {}\nssh_node_hosts:\n",
+         kubeconfig: {}\nstate_dir: {}\nrun_dir: {}\n",
         quoted(&site.cluster),
         path(KEY_FILE),
         path(KNOWN_HOSTS_FILE),
@@ -133,14 +133,17 @@ fn top(site: &Site, reach: &Reach) -> String {
         path("state"),
         path("run"),
     );
-    for name in site.machines.keys() {
-        let _ = writeln!(out, "  {}: 127.0.0.1", quoted(name.as_str()));
-    }
     if !reach.ports.is_empty() {
-        out.push_str("ssh_node_ports:\n");
-    }
-    for (name, port) in &reach.ports {
-        let _ = writeln!(out, "  {}: {port}", quoted(name.as_str()));
+        let each = |value: &dyn Fn(u16) -> String| {
+            let lines = reach.ports.iter();
+            let line = |(name, port): (&MachineName, &u16)| {
+                format!("  {}: {}\n", quoted(name.as_str()), value(*port))
+            };
+            lines.map(line).collect::<String>()
+        };
+        let hosts = each(&|_| "127.0.0.1".to_owned());
+        let ports = each(&|port| port.to_string());
+        let _ = write!(out, "ssh_node_hosts:\n{hosts}ssh_node_ports:\n{ports}");
     }
     out
 }
