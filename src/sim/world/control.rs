@@ -7,7 +7,7 @@ use super::agenda::Event;
 use super::machine::Phase;
 use super::objects::{self, NOT_READY, UNREACHABLE, UNSCHEDULABLE};
 use super::rates::{
-    LEADER_LEASE, LEADER_RETRY, NODE_GRACE, NODE_MONITOR, RENEW_DEADLINE, UNHEALTHY_ZONE,
+    EVICTION, LEADER_LEASE, LEADER_RETRY, NODE_GRACE, NODE_MONITOR, RENEW_DEADLINE, UNHEALTHY_ZONE,
     UNHEALTHY_ZONE_MIN,
 };
 use super::store::Key;
@@ -105,7 +105,12 @@ impl World {
         };
         for key in &nodes {
             self.taint(key, zone);
+            let node = self.store.get(key).map(|node| &node["spec"]["taints"]);
+            if node.is_some_and(|taints| objects::no_execute_for(taints, self.wall()) > EVICTION) {
+                self.evict(&key.name);
+            }
         }
+        self.workloads_round();
     }
 
     /// A node that was silent for the whole grace period becomes Unknown.
@@ -125,6 +130,7 @@ impl World {
         if now.since(since) > NODE_GRACE && ready != Some("Unknown") {
             let at = self.wall();
             drop(self.store.change(key, |node| objects::lose(node, at)));
+            self.mark_pods(&key.name);
         }
     }
 

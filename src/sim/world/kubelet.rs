@@ -39,6 +39,7 @@ impl World {
             it.kubelet.registered = true;
         }
         self.register(name);
+        self.pods_unsaid(name);
         self.post(name);
         self.kubelet_renews(name);
         let plugin = self.chance.around(NETWORK_PLUGIN, BOOT_JITTER);
@@ -53,6 +54,7 @@ impl World {
         if self.kubelet_works(name) && self.api_for(name) {
             self.post(name);
         }
+        self.pods_return(name);
     }
 
     pub(super) fn kubelet_renews(&mut self, name: &MachineName) {
@@ -86,11 +88,15 @@ impl World {
         if differs || self.now.since(it.kubelet.posted) >= STATUS_REPORT {
             self.post(name);
         }
+        if differs {
+            self.pods_unsaid(name);
+        }
+        self.pods_say(name);
         self.kubelet_in(name, Here::KubeletPosts, STATUS_UPDATE);
     }
 
     /// It runs, and does what it should.
-    fn kubelet_works(&self, name: &MachineName) -> bool {
+    pub(super) fn kubelet_works(&self, name: &MachineName) -> bool {
         self.machines
             .get(name)
             .is_some_and(|it| it.runs() && it.kubelet.runs && it.kubelet.hangs.is_none())

@@ -21,11 +21,13 @@ mod kubelet;
 mod look;
 mod machine;
 mod objects;
+mod pods;
 mod power;
 pub mod rates;
 mod service;
 pub mod store;
 mod ups;
+mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use self::control::Control;
 use self::deeds::Api;
 use self::machine::{Clock, Kubelet, MAINLAND, Machine, Memory, Phase, Service};
 use self::objects::Condition;
+use self::pods::Pod;
 use self::store::kinds::{LEASES, NAMESPACES, NODE_LEASES, NODES};
 use self::store::{Key, Store};
 use self::ups::Ups;
@@ -68,7 +71,13 @@ pub struct World {
     /// Cordons that people want and that no server took yet.
     wishes: Vec<(MachineName, bool)>,
     islands: u32,
+    pods: BTreeMap<u32, Pod>,
+    next_pod: u32,
     store: Store,
+}
+
+fn beginning() -> Timestamp {
+    Timestamp::from_second(BEGINNING).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// etcd as a whole.
@@ -95,6 +104,8 @@ impl World {
             upses: upses.collect(),
             wishes: Vec::new(),
             islands: MAINLAND,
+            pods: BTreeMap::new(),
+            next_pod: 0,
             store: Store::default(),
         };
         for (name, spec) in &site.machines {
@@ -102,6 +113,7 @@ impl World {
             world.machines.insert(name.clone(), machine);
         }
         world.populate();
+        world.populate_workloads();
         world.settle();
         world.agenda.cancel(|event| *event == Event::Elected);
         let voters = world.etcd.voters.clone();
@@ -196,8 +208,7 @@ impl World {
 
     /// The true wall clock.
     pub fn wall(&self) -> Timestamp {
-        let began = Timestamp::from_second(BEGINNING).unwrap_or(Timestamp::UNIX_EPOCH);
-        look::later(began, self.now.since(Mono(0)))
+        look::later(beginning(), self.now.since(Mono(0)))
     }
 
     /// When something happens by itself next. `Mono(u64::MAX)` if nothing ever will.
@@ -237,6 +248,7 @@ impl World {
             Here::KubeletNetwork => self.kubelet_has_network(name),
             Here::KubeletRenews => self.kubelet_renews(name),
             Here::KubeletPosts => self.kubelet_posts(name),
+            Here::Container(pod) => self.container_goes_on(pod),
         }
     }
 
