@@ -75,6 +75,10 @@ pub enum Code {
     Conflict,
     /// A file that is not there, or is no file.
     MissingFile,
+    /// A program of this host that is needed and not installed.
+    MissingProgram,
+    /// An ssh_config that ssh refuses.
+    BadSshConfig,
     /// A file that may not be looked at.
     UnreadableFile,
     /// A private key that others may read.
