@@ -38,8 +38,20 @@ pub trait Driver {
 /// # Errors
 /// The driver's own, with the outcome so far.
 pub async fn drive<D: Driver>(
+    run: Run,
+    driver: &mut D,
+) -> Result<Outcome, (D::Error, Outcome)> {
+    drive_before(run, driver, |_, _| {}).await
+}
+
+/// The same before somebody who watches: told after each look.
+///
+/// # Errors
+/// The driver's own, with the outcome so far.
+pub async fn drive_before<D: Driver>(
     mut run: Run,
     driver: &mut D,
+    mut watch: impl FnMut(&Run, &Look),
 ) -> Result<Outcome, (D::Error, Outcome)> {
     loop {
         let look = match driver.look().await {
@@ -47,6 +59,7 @@ pub async fn drive<D: Driver>(
             Err(error) => return Err(broken(&run, error)),
         };
         run.see(driver.now(), &look);
+        watch(&run, &look);
         match run.what_next() {
             Next::Do(event) => {
                 if let Err(error) = driver.carry_out(&event).await {

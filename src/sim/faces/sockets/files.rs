@@ -40,7 +40,9 @@ impl SiteFiles {
         let dir = tempfile::Builder::new().prefix("ananke-rehearsal-").tempdir_in(parent)?;
         let ports = doors.ports().clone();
         let (deadlines, poll) = (config::deadlines(speed), config::poll(speed));
-        let reach = Reach { ports, endpoints, dir: dir.path().to_owned(), deadlines, poll };
+        let fresh_for = config::fresh_for(speed);
+        let dir_path = dir.path().to_owned();
+        let reach = Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }
