@@ -5,6 +5,7 @@ pub mod config;
 pub mod decide;
 pub mod gates;
 pub mod model;
+pub mod power;
 pub mod remedies;
 pub mod replay;
 pub mod report;

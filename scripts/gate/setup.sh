@@ -5,7 +5,8 @@
 # command:package, for the checks and for the tests against real parts
 COMMANDS_HOST='cc:gcc git:git shellcheck:shellcheck python3:python3'
 COMMANDS_ROOT='sshd:openssh-server ssh-keygen:openssh-client dash:dash sudo:sudo flock:util-linux
-	unshare:util-linux ip:iproute2 jq:jq openssl:openssl'
+	unshare:util-linux ip:iproute2 jq:jq openssl:openssl
+	upsd:nut-server upsc:nut-client certutil:libnss3-tools'
 # In the file that keeps Debian from starting services, so that it is known as ours.
 POLICY_MARK='written by the quality gate of ananke for the time of an installation'
 

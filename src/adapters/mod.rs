@@ -8,5 +8,6 @@ pub mod guard;
 pub mod host;
 pub mod kube;
 pub mod notify;
+pub mod nut;
 pub mod process;
 pub mod ssh;

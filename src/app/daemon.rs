@@ -8,7 +8,7 @@ use super::failure::{Ended, Failure};
 use super::load::Loaded;
 use super::sink::RealSink;
 use super::world::{self, NoLedger, NoRecorder};
-use super::{Environment, load, signals};
+use super::{Environment, load, signals, words};
 use crate::adapters::control::{ControlServer, Orders, Stance};
 use crate::adapters::host::systemd::ServiceManager;
 use crate::decide::LIBRARY;
@@ -47,12 +47,15 @@ pub(super) async fn daemon(
         stop: Stop::Never,
         orders,
     };
+    let mut unwritten = None;
     if execute {
-        let (ledger, recorder, memory) = world::ledger(settings, &now)?;
+        let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
+        let (ledger, recorder, memory) = opened;
         load::keep_last_good(&loaded);
         let sink = sink.with_effects(settings);
         let world = world::world(settings, outside, ledger, recorder, sink);
-        let (_, sink) = run(memory).run(world, stop(&manager)).await;
+        let (end, sink) = run(memory).run(world, stop(&manager)).await;
+        unwritten = end.unwritten;
         sink.finish().await;
     } else {
         tracing::info!("observing only: started without --execute");
@@ -64,6 +67,9 @@ pub(super) async fn daemon(
     relay.abort();
     if let Ok(control) = Arc::try_unwrap(control) {
         control.close("the daemon was stopped").await;
+    }
+    if let Some(unwritten) = unwritten {
+        return Err(Failure::Failed(words::unwritten(&unwritten)));
     }
     Ok(Ended::GOOD)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::adapters::clock::HostClock;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::kube::KubeLink;
 use crate::adapters::ssh::{Fleet, Output};
@@ -18,13 +17,13 @@ const WIRE: Span = Span::secs(5);
 
 /// The hands of a real host.
 #[derive(Debug)]
-pub(super) struct RealHands {
-    pub(super) clock: HostClock,
+pub(super) struct RealHands<C> {
+    pub(super) clock: C,
     pub(super) fleet: Fleet,
     pub(super) kube: Arc<KubeLink>,
 }
 
-impl Hands for RealHands {
+impl<C: Clock + 'static> Hands for RealHands<C> {
     async fn perform(&self, action: Action) -> Outcome {
         let began = self.clock.now().mono;
         let result = match action.effect.host() {
@@ -35,7 +34,7 @@ impl Hands for RealHands {
     }
 }
 
-impl RealHands {
+impl<C> RealHands<C> {
     async fn over_ssh(&self, host: &MachineName, action: &Action) -> ActionResult {
         let command = match Command::of(action) {
             Ok(command) => command,

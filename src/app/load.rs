@@ -1,15 +1,18 @@
 //! Reads the configuration, and falls back to the last good one where a host boots on a broken
 //! file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use tokio::runtime::Handle;
 use tracing::error;
 
 use super::failure::{Ended, Failure};
 use super::{Environment, words};
+use crate::adapters::ssh::ssh_config;
 use crate::cli::{Args, Format, Verb, print_data};
 use crate::config::settings::Settings;
-use crate::config::{self, Context, FileFact, Files, Problem};
+use crate::config::{self, Context, FileFact, Files, NoSshConfig, Problem, SshConfigs, SshHost};
 use crate::gates;
 
 /// The name of the copy that is kept of every configuration that was accepted.
@@ -26,7 +29,8 @@ pub(super) struct Loaded {
     pub(super) settings: Settings,
     /// What is odd about it.
     pub(super) warnings: Vec<Problem>,
-    /// Its text, for the copy that is kept.
+    /// What is kept as the last good one: its text, or if an ssh_config says a part of it, the
+    /// settings as a text, which then need no other file.
     pub(super) text: Vec<u8>,
     /// Why the last good one is used instead of the file, if it is.
     pub(super) instead_of: Option<String>,
@@ -48,6 +52,24 @@ impl Files for Disk {
     }
 }
 
+/// Asks `ssh -G`. The configuration is read before the runtime drives anything else, so that
+/// waiting here holds up nobody.
+#[derive(Debug)]
+struct OpenSsh<'a> {
+    runtime: &'a Handle,
+    home: Option<&'a Path>,
+}
+
+impl SshConfigs for OpenSsh<'_> {
+    fn resolve(
+        &self,
+        file: &Path,
+        names: &[&str],
+    ) -> Result<BTreeMap<String, SshHost>, NoSshConfig> {
+        self.runtime.block_on(ssh_config::resolve(file, names, self.home))
+    }
+}
+
 /// The person, or the service, that gives the command.
 pub(super) fn caller(environment: Environment<'_>) -> String {
     let named = |key| environment(key).and_then(|name| name.into_string().ok());
@@ -58,10 +80,15 @@ pub(super) fn caller(environment: Environment<'_>) -> String {
 /// Reads and checks the configuration.
 ///
 /// A daemon, and the boot unit, start on the last good one if the file is broken, and shout.
-pub(super) fn settings(args: &Args, environment: Environment<'_>) -> Result<Loaded, Failure> {
+pub(super) fn settings(
+    args: &Args,
+    environment: Environment<'_>,
+    runtime: &Handle,
+) -> Result<Loaded, Failure> {
     let unattended = matches!(args.verb, Verb::Daemon { .. } | Verb::Converge { .. });
     let home = environment("HOME").map(PathBuf::from);
-    let broken = match read(&args.config, home.as_deref(), &Disk) {
+    let ssh = OpenSsh { runtime, home: home.as_deref() };
+    let broken = match read(&args.config, &Disk, &ssh) {
         Ok(loaded) => return Ok(loaded),
         Err(broken) => broken,
     };
@@ -75,7 +102,7 @@ pub(super) fn settings(args: &Args, environment: Environment<'_>) -> Result<Load
         return Err(Failure::Usage(why));
     }
     let spare = Path::new("/var/lib/ananke").join(LAST_GOOD);
-    match read(&spare, home.as_deref(), &config::Unlooked) {
+    match read(&spare, &config::Unlooked, &ssh) {
         Ok(loaded) => {
             error!("{why}");
             error!("the configuration is broken; going on with {}", spare.display());
@@ -102,19 +129,20 @@ impl std::fmt::Display for Broken {
     }
 }
 
-fn read(path: &Path, home: Option<&Path>, files: &dyn Files) -> Result<Loaded, Broken> {
+fn read(path: &Path, files: &dyn Files, ssh: &OpenSsh<'_>) -> Result<Loaded, Broken> {
     let named = path.display().to_string();
     let text = bytes(path).map_err(|error| Broken::File(format!("{named}: {error}")))?;
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let ids: Vec<&str> = gates::ALL.iter().map(|gate| gate.id.as_str()).collect();
-    let context = Context { home, files, ..Context::installed(&hostname, &ids) };
+    let installed = Context::installed(&hostname, &ids);
+    let context = Context { home: ssh.home, files, ssh_configs: ssh, ..installed };
     match config::parse_bytes(&text, &named, &context) {
-        Ok(checked) => Ok(Loaded {
-            settings: checked.settings,
-            warnings: checked.warnings,
-            text,
-            instead_of: None,
-        }),
+        Ok(checked) => {
+            let alone = checked.self_contained;
+            let text = if alone { text } else { config::resolved(&checked.settings).into() };
+            let (settings, warnings) = (checked.settings, checked.warnings);
+            Ok(Loaded { settings, warnings, text, instead_of: None })
+        }
         Err(problems) => Err(Broken::Problems(problems)),
     }
 }

@@ -16,6 +16,7 @@ mod rise;
 mod signals;
 mod sink;
 mod words;
+mod worker;
 mod world;
 
 use std::ffi::OsString;
@@ -104,7 +105,7 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
         .map_err(|error| Failure::Failed(words::chain(&error)))?;
     let format = args.output;
     let caller = load::caller(environment);
-    let settings = load::settings(&args, environment);
+    let settings = load::settings(&args, environment, runtime.handle());
     let ended = runtime.block_on(async {
         match args.verb {
             Verb::Config { verb } => config_verb(&verb, settings, format),

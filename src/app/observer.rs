@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::hands::reply;
-use crate::adapters::clock::HostClock;
 use crate::adapters::guard::parse;
 use crate::adapters::kube::KubeLink;
 use crate::adapters::ssh::Fleet;
@@ -15,8 +14,8 @@ use crate::config::settings::SshSettings;
 use crate::model::command::Command;
 use crate::model::facts::{Blind, BlindKind, HostFacts, Seen};
 use crate::model::ids::MachineName;
-use crate::model::observation::Observation;
-use crate::model::time::{Mono, Span};
+use crate::model::observation::{Observation, file_look, not_looked_at};
+use crate::model::time::Span;
 use crate::ports::{Clock, Observer};
 
 type Hosts = Arc<Mutex<BTreeMap<MachineName, Seen<HostFacts>>>>;
@@ -33,20 +32,14 @@ pub(super) struct RealObserver {
 
 impl RealObserver {
     /// Starts to look at every machine.
-    pub(super) fn start(
-        clock: &HostClock,
+    pub(super) fn start<C: Clock + Clone + 'static>(
+        clock: &C,
         ssh: &SshSettings,
         fleet: &Fleet,
         kube: Arc<KubeLink>,
     ) -> Self {
-        let now = clock.now().mono;
-        let not_yet = || Seen::Unknown {
-            why: Blind::new(BlindKind::NotYet, "nobody has looked yet"),
-            since: now,
-        };
-        let hosts: Hosts = Arc::new(Mutex::new(
-            ssh.machines.keys().map(|name| (name.clone(), not_yet())).collect(),
-        ));
+        let hosts = not_looked_at(ssh.machines.keys(), clock.now().mono);
+        let hosts: Hosts = Arc::new(Mutex::new(hosts));
         let (told, looked) = watch::channel(0);
         let told = Arc::new(told);
         let mut looks = JoinSet::new();
@@ -88,9 +81,9 @@ impl Observer for RealObserver {
 }
 
 /// The looks at one machine.
-struct Look {
+struct Look<C> {
     name: MachineName,
-    clock: HostClock,
+    clock: C,
     fleet: Fleet,
     hosts: Hosts,
     told: Arc<watch::Sender<u64>>,
@@ -98,7 +91,7 @@ struct Look {
     pause: Span,
 }
 
-impl Look {
+impl<C: Clock> Look<C> {
     async fn forever(self) {
         loop {
             let seen = self.once().await;
@@ -106,7 +99,7 @@ impl Look {
             if changed {
                 self.told.send_modify(|count| *count += 1);
             }
-            tokio::time::sleep(self.pause.to_std()).await;
+            self.clock.sleep_until(self.clock.now().mono + self.pause).await;
         }
     }
 
@@ -119,43 +112,10 @@ impl Look {
         }
     }
 
-    /// Files what was seen. A new age alone wakes nobody.
+    /// Files what was seen, and says whether it is news.
     fn keep(&self, seen: Result<HostFacts, Blind>) -> bool {
         let now = self.clock.now().mono;
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = hosts.get(&self.name);
-        let (after, changed) = match seen {
-            Ok(value) => {
-                let same = before
-                    .and_then(Seen::any_age)
-                    .is_some_and(|before| steady(before) == steady(&value));
-                (Seen::Known { value, at: now }, !same)
-            }
-            Err(why) => {
-                let since = blind_since(before, now);
-                let same = matches!(before, Some(Seen::Unknown { why: w, .. }) if *w == why);
-                (Seen::Unknown { why, since }, !same)
-            }
-        };
-        hosts.insert(self.name.clone(), after);
-        changed
+        file_look(&mut hosts, &self.name, seen, now)
     }
-}
-
-fn blind_since(before: Option<&Seen<HostFacts>>, now: Mono) -> Mono {
-    match before {
-        Some(Seen::Unknown { since, .. }) => *since,
-        Some(Seen::Known { .. }) | None => now,
-    }
-}
-
-/// The facts without what changes at every look.
-fn steady(facts: &HostFacts) -> HostFacts {
-    let mut facts = facts.clone();
-    facts.up_for = Span::ZERO;
-    facts.wall = jiff::Timestamp::UNIX_EPOCH;
-    for unit in facts.units.values_mut() {
-        unit.for_time = None;
-    }
-    facts
 }

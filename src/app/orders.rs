@@ -3,12 +3,17 @@
 
 use super::failure::{Ended, Failure};
 use super::load::Loaded;
+use super::worker::{self, Worker};
 use super::{words, world};
-use crate::adapters::control::{ControlClient, OrderAnswer};
+use crate::adapters::control::OrderAnswer;
+use crate::adapters::disk::{FileLedger, FileRecorder};
 use crate::cli::print_text;
+use crate::config::settings::Settings;
 use crate::decide::{LIBRARY, obeyed};
+use crate::model::memory::Durable;
 use crate::model::record::{FORMAT, LedgerRecord};
 use crate::model::tick::Order;
+use crate::model::time::Moment;
 use crate::ports::{Clock, Ledger};
 
 /// `ananke pause`
@@ -41,28 +46,35 @@ pub(super) async fn clear_intent(loaded: Loaded, by: &str) -> Result<Ended, Fail
 
 async fn give(loaded: Loaded, order: Order, said: &str) -> Result<Ended, Failure> {
     let settings = &loaded.settings;
-    let daemon = ControlClient::connect(&settings.run_dir).await;
-    match daemon.map_err(|error| Failure::of(&error))? {
+    let clock = crate::adapters::clock::HostClock::new().map_err(|error| Failure::of(&error))?;
+    let now = clock.now();
+    match worker::find(settings, &now).await? {
         // A daemon that only observes has not locked the ledger, and keeps no orders.
-        Some(daemon) if !daemon.daemon().executes => write_down(&loaded, order)?,
-        Some(mut daemon) => match daemon.order(order).await.map_err(|e| Failure::of(&e))? {
-            OrderAnswer::Accepted { .. } => {}
-            OrderAnswer::Refused { why } | OrderAnswer::Unknown { why } => {
-                return Err(Failure::Failed(why));
+        Worker::Daemon(daemon) if !daemon.daemon().executes => {
+            let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
+            write_down(settings, opened, now, order)?;
+        }
+        Worker::Daemon(mut daemon) => {
+            match daemon.order(order).await.map_err(|e| Failure::of(&e))? {
+                OrderAnswer::Accepted { .. } => {}
+                OrderAnswer::Refused { why } | OrderAnswer::Unknown { why } => {
+                    return Err(Failure::Failed(why));
+                }
             }
-        },
-        None => write_down(&loaded, order)?,
+        }
+        Worker::Here(opened) => write_down(settings, *opened, now, order)?,
     }
     print_text(said).map_err(|error| Failure::Failed(words::chain(&error)))?;
     Ok(Ended::GOOD)
 }
 
 /// Without a daemon the order goes into the ledger; the next loop finds it obeyed.
-fn write_down(loaded: &Loaded, order: Order) -> Result<(), Failure> {
-    let settings = &loaded.settings;
-    let clock = crate::adapters::clock::HostClock::new().map_err(|error| Failure::of(&error))?;
-    let now = clock.now();
-    let (mut ledger, _, memory) = world::ledger(settings, &now)?;
+fn write_down(
+    settings: &Settings,
+    (mut ledger, _, memory): (FileLedger, FileRecorder, Durable),
+    now: Moment,
+    order: Order,
+) -> Result<(), Failure> {
     let memory = obeyed(&LIBRARY, &order, &now, &memory);
     let record = LedgerRecord {
         format: FORMAT,

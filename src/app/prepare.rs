@@ -21,6 +21,9 @@ use crate::model::time::Span;
 /// How long one step of the installation may take.
 const STEP: Span = Span::secs(30);
 
+/// What is said of a node on which nothing is missing.
+const READY: &str = "ready: the guard of this version answers through sudo; nothing to do";
+
 /// The person whose sudo is used.
 #[derive(Debug)]
 pub(super) struct Person {
@@ -77,15 +80,26 @@ pub(super) async fn prepare(
 }
 
 async fn one(
-    person: &OverSsh<'_>,
-    tool: &OverSsh<'_>,
+    person: &impl Account,
+    tool: &impl Account,
     user: &SudoUser,
     execute: bool,
 ) -> Result<String, PrepareError> {
-    let preparation = look(person, user).await?;
+    let preparation = match look(person, user).await {
+        Ok(preparation) => preparation,
+        // Without a person who may become root nothing can be looked at or changed. Where the
+        // guard answers, and is this version's, nothing has to be.
+        Err(refused @ PrepareError::NotRoot { .. }) => {
+            return match prove(tool).await {
+                Ok(()) => Ok(READY.to_owned()),
+                Err(_) => Err(refused),
+            };
+        }
+        Err(error) => return Err(error),
+    };
     if preparation.is_ready() {
         prove(tool).await?;
-        return Ok("ready: the guard of this version answers through sudo".to_owned());
+        return Ok(READY.to_owned());
     }
     if !execute {
         return Ok(difference(&preparation));
@@ -137,7 +151,8 @@ fn print(texts: &[(String, String)], execute: bool, format: Format) -> Result<()
     let printed = if format == Format::Text {
         let mut text: String =
             texts.iter().map(|(machine, text)| format!("{machine}\n{text}\n")).collect();
-        if !execute {
+        let ready = texts.iter().all(|(_, text)| text == READY);
+        if !execute && !ready {
             text += "nothing was changed (dry run). Do it: ananke prepare --execute";
         }
         print_text(&text)
@@ -146,4 +161,35 @@ fn print(texts: &[(String, String)], execute: bool, format: Format) -> Result<()
         print_data(format, &map)
     };
     printed.map_err(|error| Failure::Failed(words::chain(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::guard::{PROTOCOL, version};
+
+    /// An account that may not become root; its guard says this.
+    struct Plain(String);
+
+    impl Account for Plain {
+        async fn run(&self, _: &str, stdin: Option<Vec<u8>>) -> Result<Reply, Blind> {
+            let root = stdin.is_some();
+            let (status, stdout) = if root { (1, "") } else { (0, self.0.as_str()) };
+            let stderr = if root { b"sudo: a password is required".to_vec() } else { Vec::new() };
+            Ok(Reply { status: Some(status), stdout: stdout.into(), stderr })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_prepared_node_needs_no_person() {
+        let user = SudoUser::new("ananke").unwrap();
+        let good = format!("ananke-guard {PROTOCOL} version={}\n", version());
+        for execute in [false, true] {
+            let account = Plain(good.clone());
+            assert_eq!(one(&account, &account, &user, execute).await, Ok(READY.to_owned()));
+            let old = Plain(good.replace("version=", "version=0"));
+            let refused = one(&old, &old, &user, execute).await;
+            assert!(matches!(refused, Err(PrepareError::NotRoot { .. })), "{refused:?}");
+        }
+    }
 }

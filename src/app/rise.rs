@@ -1,6 +1,6 @@
 //! `startup` and `converge`: hand the wish to the daemon if one runs, else run the loop here.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use tokio::sync::mpsc;
 
@@ -10,13 +10,16 @@ use super::look;
 use super::progress::{self, Progress};
 use super::signals::interrupt;
 use super::sink::RealSink;
+use super::worker::{self, Worker};
 use super::{words, world};
+use crate::adapters::clock::HostClock;
 use crate::adapters::control::{ControlClient, ControlEvent, OrderAnswer};
-use crate::adapters::disk::{JsonFiles, PeopleFile};
+use crate::adapters::disk::{FileLedger, FileRecorder, JsonFiles, PeopleFile};
 use crate::cli::{Format, print_data, print_text};
 use crate::decide::LIBRARY;
 use crate::engine::{End, Run, Stop};
 use crate::model::assessment::Phase;
+use crate::model::memory::Durable;
 use crate::model::record::TickRecord;
 use crate::model::tick::Order;
 use crate::model::time::Span;
@@ -34,15 +37,16 @@ pub(super) async fn rise(
     if !execute {
         return look::plan_for(&loaded.settings, order, format).await;
     }
-    let daemon = ControlClient::connect(&loaded.settings.run_dir).await;
-    if let Some(daemon) = daemon.map_err(|error| Failure::of(&error))? {
-        return hand_over(daemon, order, timeout, format).await;
+    let now = HostClock::new().map_err(|error| Failure::of(&error))?.now();
+    match worker::find(&loaded.settings, &now).await? {
+        Worker::Daemon(daemon) => hand_over(daemon, order, timeout, format).await,
+        Worker::Here(opened) => run_here(&loaded, *opened, order, timeout, format).await,
     }
-    run_here(&loaded, order, timeout, format).await
 }
 
 async fn run_here(
     loaded: &Loaded,
+    (ledger, recorder, memory): (FileLedger, FileRecorder, Durable),
     order: Order,
     timeout: Option<u64>,
     format: Format,
@@ -50,7 +54,6 @@ async fn run_here(
     let settings = &loaded.settings;
     let outside = world::outside(settings)?;
     let now = outside.clock.now();
-    let (ledger, recorder, memory) = world::ledger(settings, &now)?;
     load::keep_last_good(loaded);
     let mut sink = RealSink::silent().with_effects(settings);
     if format == Format::Text {
@@ -83,6 +86,14 @@ fn print_end(end: &End, summary: &Summary, format: Format) -> Result<Ended, Fail
         Format::Text => print_text(&end_text(&end.last, summary, end.interrupted)),
     };
     printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    if let Some(unwritten) = &end.unwritten {
+        let why = words::unwritten(unwritten);
+        if summary.result == ResultWord::Converged {
+            return Err(Failure::Failed(why));
+        }
+        // Nobody is left to tell if standard error is gone.
+        drop(writeln!(std::io::stderr().lock(), "ananke: {why}"));
+    }
     Ok(Ended(summary.result.exit_code()))
 }
 
@@ -148,7 +159,7 @@ async fn hand_over(
     let mut summary = summary(&record, &[]);
     summary.actions = done.iter().filter(|line| !line.0).map(|line| line.1.clone()).collect();
     summary.proofs = done.iter().filter(|line| line.0).map(|line| line.1.clone()).collect();
-    let end = End { last: *record, done: Vec::new(), interrupted: false };
+    let end = End { last: *record, done: Vec::new(), interrupted: false, unwritten: None };
     print_end(&end, &summary, format)
 }
 

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::hands::{RealHands, reply};
 use super::observer::RealObserver;
 use crate::adapters::clock::HostClock;
-use crate::adapters::disk::{FileLedger, FileRecorder, history};
+use crate::adapters::disk::{FileLedger, FileRecorder, OpenError, history};
 use crate::adapters::guard::parse;
 use crate::adapters::host::timesync::{WallSync, ask_chrony};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
@@ -115,7 +115,7 @@ pub(super) fn remembered(settings: &Settings, now: &Moment) -> Result<Durable, F
 }
 
 /// The world of a loop that acts.
-pub(super) type RealWorld<L, R, S> = World<HostClock, RealObserver, RealHands, L, R, S>;
+pub(super) type RealWorld<L, R, S> = World<HostClock, RealObserver, RealHands<HostClock>, L, R, S>;
 
 /// Puts the world together around a ledger, a recorder and a sink.
 pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
@@ -135,9 +135,8 @@ pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
 pub(super) fn ledger(
     settings: &Settings,
     now: &Moment,
-) -> Result<(FileLedger, FileRecorder, Durable), Failure> {
-    let (ledger, recovered) = FileLedger::open(&settings.state_dir, &settings.policy.cluster)
-        .map_err(|error| Failure::of(&error))?;
+) -> Result<(FileLedger, FileRecorder, Durable), OpenError> {
+    let (ledger, recovered) = FileLedger::open(&settings.state_dir, &settings.policy.cluster)?;
     for note in &recovered.notes {
         tracing::warn!("ledger: {note}");
     }

@@ -9,6 +9,7 @@ use super::jump;
 use super::key::Key;
 use super::keys;
 use super::kinds::Kind;
+use super::logins::Logins;
 use super::nearest::{nearest, quoted};
 use super::problem::{Code, Fault};
 use super::scalar::exact;
@@ -151,7 +152,7 @@ fn ssh(
     inventory: &Inventory,
     faults: &mut Vec<Fault>,
 ) -> Option<SshSettings> {
-    let logins = super::inventory::Logins::read(values, inventory, faults);
+    let logins = Logins::read(values, context, inventory, faults);
     let jump = jump::find(values, context, inventory, &logins, faults);
     let machines = logins.targets(values, inventory, &jump, faults);
     Some(SshSettings {

@@ -1,5 +1,6 @@
 //! What a configuration needs to know of its host, given from outside: nothing here looks.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub gates: &'a [&'a str],
     /// Looks at the files that the configuration names.
     pub files: &'a dyn Files,
+    /// Says what `ssh_config_file` says of machines.
+    pub ssh_configs: &'a dyn SshConfigs,
 }
 
 impl<'a> Context<'a> {
@@ -33,6 +36,7 @@ impl<'a> Context<'a> {
             known_hosts: PathBuf::from("/etc/ananke/known_hosts"),
             gates,
             files: &Unlooked,
+            ssh_configs: &Unlooked,
         }
     }
 }
@@ -70,4 +74,53 @@ impl Files for Unlooked {
     fn look(&self, _path: &Path) -> FileFact {
         FileFact::Unlooked
     }
+}
+
+/// Reads an ssh_config(5).
+pub trait SshConfigs: fmt::Debug {
+    /// What the file says of each of the names. All or nothing: half an answer would send the
+    /// other half of the machines to the wrong place.
+    ///
+    /// # Errors
+    /// [`NoSshConfig`], whose kind says what helps.
+    fn resolve(
+        &self,
+        file: &Path,
+        names: &[&str],
+    ) -> Result<BTreeMap<String, SshHost>, NoSshConfig>;
+}
+
+impl SshConfigs for Unlooked {
+    fn resolve(&self, _: &Path, _: &[&str]) -> Result<BTreeMap<String, SshHost>, NoSshConfig> {
+        Err(NoSshConfig::Refused("nobody reads it here".to_owned()))
+    }
+}
+
+/// What an ssh_config says of one machine. OpenSSH's own defaults are not among it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SshHost {
+    /// `HostName`: where to connect.
+    pub address: Option<String>,
+    /// `Port`, unless it is 22.
+    pub port: Option<u16>,
+    /// `User`.
+    pub user: Option<String>,
+    /// `IdentityFile`, in order, as absolute paths, also those that do not exist.
+    pub identities: Vec<PathBuf>,
+    /// `ProxyJump` or `ProxyCommand`, as it is written. Not used; somebody has to hear of it.
+    pub proxy: Option<String>,
+}
+
+/// Why nothing is known of what an ssh_config says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoSshConfig {
+    /// Install it, or do without the file.
+    #[error("there is no `ssh` program on this host")]
+    NoProgram,
+    /// Correct the path.
+    #[error("there is no such file")]
+    Missing,
+    /// ssh refuses it, may not read it, or does not end: the reason, in its words.
+    #[error("{0}")]
+    Refused(String),
 }

@@ -76,23 +76,28 @@ fn identities(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec<Fault
     let more = keys::SSH_IDENTITY_FILES.given(values).map(|given| given.value);
     let own = keys::SSH_NODE_IDENTITY_FILES.given(values).map(|given| given.value);
     let more = more.into_iter().flatten().map(|path| (path.value, path.at));
-    let own = own.into_iter().flatten().map(|(_, entry)| (entry.value.1, entry.value.0));
+    let own = own.into_iter().flatten().flat_map(|(_, entry)| entry.value.1);
+    let own = own.map(|path| (path.value, path.at));
     let mut seen = BTreeSet::new();
     for (path, at) in one.into_iter().chain(more).chain(own) {
-        if !seen.insert(path.clone()) {
-            continue;
+        if seen.insert(path.clone()) {
+            key(&path, at, context, faults);
         }
-        match context.files.look(Path::new(&path)) {
-            FileFact::Unlooked => {}
-            FileFact::File { mode } if mode & OTHERS == 0 => {}
-            FileFact::File { mode } => {
-                let message = format!("others may read the private key {path} ({mode:o})");
-                let fault = Fault::error(Code::KeyReadable, message).at(at);
-                faults.push(fault.help(format!("chmod 600 {path}")));
-            }
-            fact @ (FileFact::Missing | FileFact::NotAFile | FileFact::Denied(_)) => {
-                faults.push(absent(&path, &fact, Some(at)));
-            }
+    }
+}
+
+/// Looks at one private key.
+pub(super) fn key(path: &str, at: Place, context: &Context<'_>, faults: &mut Vec<Fault>) {
+    match context.files.look(Path::new(path)) {
+        FileFact::Unlooked => {}
+        FileFact::File { mode } if mode & OTHERS == 0 => {}
+        FileFact::File { mode } => {
+            let message = format!("others may read the private key {path} ({mode:o})");
+            let fault = Fault::error(Code::KeyReadable, message).at(at);
+            faults.push(fault.help(format!("chmod 600 {path}")));
+        }
+        fact @ (FileFact::Missing | FileFact::NotAFile | FileFact::Denied(_)) => {
+            faults.push(absent(path, &fact, Some(at)));
         }
     }
 }

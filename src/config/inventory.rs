@@ -1,17 +1,14 @@
-//! The machines: what they are, how they are reached, and whether that fits together.
+//! The machines: what they are to the cluster.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use super::jump::Jump;
 use super::key::Key;
 use super::keys;
-use super::kinds::{Kind, List, Map};
+use super::kinds::List;
 use super::nearest::{nearest, quoted};
 use super::problem::{Code, Fault};
-use super::settings::SshTarget;
 use super::text::Text;
-use super::tree::{At, Place};
+use super::tree::Place;
 use super::walk::Values;
 use crate::model::ids::MachineName;
 use crate::model::policy::{Machine, Role};
@@ -108,6 +105,11 @@ impl Inventory {
         self.roles.keys().map(String::as_str)
     }
 
+    /// Where the file names the machine.
+    pub(super) fn place(&self, name: &str) -> Option<Place> {
+        self.roles.get(name).map(|(_, at)| *at)
+    }
+
     /// The machines as a decision sees them.
     pub(super) fn machines(
         &self,
@@ -133,7 +135,7 @@ impl Inventory {
     }
 
     /// The machines that a list names. None if the file does not have it.
-    fn listed(
+    pub(super) fn listed(
         &self,
         key: &Key<List<Text>>,
         values: &Values<'_>,
@@ -155,7 +157,7 @@ impl Inventory {
     }
 
     /// Says so if the inventory does not have the machine.
-    fn known(&self, name: &str, at: Place, faults: &mut Vec<Fault>) {
+    pub(super) fn known(&self, name: &str, at: Place, faults: &mut Vec<Fault>) {
         if self.has(name) || !self.whole || self.roles.is_empty() {
             return;
         }
@@ -166,204 +168,4 @@ impl Inventory {
         };
         faults.push(Fault::error(Code::UnknownMachine, message).at(at).help(help));
     }
-}
-
-type PerMachine<T> = BTreeMap<String, At<(Place, T)>>;
-
-/// How machines are logged in to, in general and one by one.
-#[derive(Debug)]
-pub(super) struct Logins {
-    user: Option<String>,
-    port: u16,
-    /// The general key files, in the order in which they are tried.
-    pub(super) identities: Vec<PathBuf>,
-    hosts: PerMachine<String>,
-    users: PerMachine<String>,
-    ports: PerMachine<u64>,
-    own_identities: PerMachine<String>,
-    direct: Vec<String>,
-}
-
-/// A port of the table, whose bounds are those of a port.
-fn port(number: u64) -> u16 {
-    u16::try_from(number).unwrap_or(u16::MAX)
-}
-
-impl Logins {
-    pub(super) fn read(
-        values: &Values<'_>,
-        inventory: &Inventory,
-        faults: &mut Vec<Fault>,
-    ) -> Self {
-        let one = keys::SSH_IDENTITY_FILE.given(values).map(|given| given.value);
-        let more = keys::SSH_IDENTITY_FILES.given(values).map(|g| g.value).unwrap_or_default();
-        let mut identities: Vec<PathBuf> = one.into_iter().map(PathBuf::from).collect();
-        for path in more.into_iter().map(|path| PathBuf::from(path.value)) {
-            if !identities.contains(&path) {
-                identities.push(path);
-            }
-        }
-        Self {
-            user: needed_user(values, faults),
-            port: port(keys::SSH_PORT.get(values)),
-            identities,
-            // Names without a role were reported by the inventory.
-            hosts: keys::SSH_NODE_HOSTS.given(values).map(|g| g.value).unwrap_or_default(),
-            users: per_machine(&keys::SSH_NODE_USERS, values, inventory, faults),
-            ports: per_machine(&keys::SSH_NODE_PORTS, values, inventory, faults),
-            own_identities: per_machine(&keys::SSH_NODE_IDENTITY_FILES, values, inventory, faults),
-            direct: inventory.listed(&keys::SSH_NODE_DIRECT, values, faults).unwrap_or_default(),
-        }
-    }
-
-    /// The general user. Empty if the file has none, which was reported.
-    pub(super) fn user(&self) -> String {
-        self.user.clone().unwrap_or_default()
-    }
-
-    pub(super) const fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// One machine, not through the jump host.
-    pub(super) fn target(&self, name: &str) -> SshTarget {
-        let own_key = self.own_identities.get(name);
-        SshTarget {
-            address: self.hosts.get(name).map_or(name, |host| host.value.1.as_str()).to_owned(),
-            port: self.ports.get(name).map_or(self.port, |own| port(own.value.1)),
-            user: self.users.get(name).map_or_else(|| self.user(), |own| own.value.1.clone()),
-            identities: own_key
-                .map_or_else(|| self.identities.clone(), |own| vec![PathBuf::from(&own.value.1)]),
-            via_jump: false,
-        }
-    }
-
-    /// Every machine. None if something needed is not there.
-    pub(super) fn targets(
-        &self,
-        values: &Values<'_>,
-        inventory: &Inventory,
-        jump: &Jump,
-        faults: &mut Vec<Fault>,
-    ) -> Option<BTreeMap<MachineName, SshTarget>> {
-        let targets: BTreeMap<MachineName, SshTarget> = inventory
-            .names()
-            .map(|name| {
-                let mut target = self.target(name);
-                let direct = self.direct.iter().any(|direct| direct == name);
-                target.via_jump =
-                    jump.target.is_some() && !direct && jump.machine.as_deref() != Some(name);
-                (MachineName::new(name), target)
-            })
-            .collect();
-        self.no_identity(values, &targets, jump, faults);
-        self.same_address(inventory, &targets, faults);
-        // A host without a role may be a misspelt machine, which then seems to have no address.
-        let all_known = self.hosts.keys().all(|name| inventory.has(name));
-        if !keys::SSH_NODE_HOSTS.broken(values) && all_known {
-            self.looked_up(inventory, faults);
-        }
-        let idle = !self.direct.is_empty() && keys::SSH_JUMP_HOST.given(values).is_none();
-        if let (true, Some(node)) = (idle, values.node("ssh_node_direct")) {
-            let message = "`ssh_node_direct` does nothing without `ssh_jump_host`";
-            faults.push(Fault::warning(Code::NoEffect, message).at(node.at));
-        }
-        self.user.is_some().then_some(targets)
-    }
-
-    fn no_identity(
-        &self,
-        values: &Values<'_>,
-        targets: &BTreeMap<MachineName, SshTarget>,
-        jump: &Jump,
-        faults: &mut Vec<Fault>,
-    ) {
-        let broken = keys::SSH_IDENTITY_FILE.broken(values)
-            || keys::SSH_IDENTITY_FILES.broken(values)
-            || keys::SSH_NODE_IDENTITY_FILES.broken(values);
-        let without = targets.iter().find(|(_, target)| target.identities.is_empty());
-        let jump_without = jump.target.as_ref().is_some_and(|jump| jump.identities.is_empty());
-        let of = match without {
-            Some((name, _)) => format!("`{name}`"),
-            None if jump_without => "the jump host".to_owned(),
-            None => return,
-        };
-        if !broken {
-            let message = format!("`ssh_identity_file` is missing: there is no key for {of}");
-            let help = "write the path of a private key file";
-            faults.push(Fault::error(Code::MissingKey, message).help(help));
-        }
-    }
-
-    fn same_address(
-        &self,
-        inventory: &Inventory,
-        targets: &BTreeMap<MachineName, SshTarget>,
-        faults: &mut Vec<Fault>,
-    ) {
-        let place = |name: &MachineName| {
-            let host = self.hosts.get(name.as_str()).map(|host| host.value.0);
-            host.or_else(|| inventory.roles.get(name.as_str()).map(|(_, at)| *at))
-        };
-        let mut seen: BTreeMap<(String, u16), &MachineName> = BTreeMap::new();
-        for (name, target) in targets {
-            let address = (target.address.to_ascii_lowercase(), target.port);
-            let Some(first) = seen.get(&address) else {
-                seen.insert(address, name);
-                continue;
-            };
-            let at = &target.address;
-            let message = format!("{first} and {name} are both at {at}, port {}", target.port);
-            let fault = Fault::error(Code::SameAddress, message)
-                .help("ananke would act on one machine under two names; correct one of them");
-            let fault = match place(name) {
-                Some(at) => fault.at(at),
-                None => fault,
-            };
-            faults.push(match place(first) {
-                Some(first) => fault.first(first),
-                None => fault,
-            });
-        }
-    }
-
-    /// A name that DNS must resolve is a trap: after a power failure the DNS may be what is down.
-    fn looked_up(&self, inventory: &Inventory, faults: &mut Vec<Fault>) {
-        let missing: Vec<&str> =
-            inventory.names().filter(|name| !self.hosts.contains_key(*name)).collect();
-        let (Some(first), shown) = (missing.first(), missing.len().min(5)) else {
-            return;
-        };
-        let more = if missing.len() > shown { ", ..." } else { "" };
-        let names = missing[..shown].join(", ");
-        let message = format!("no address is given for {names}{more}: names are looked up by DNS");
-        let help = "DNS may be down after a power failure; add addresses to `ssh_node_hosts`";
-        let fault = Fault::warning(Code::Fragile, message).help(help);
-        faults.push(match inventory.roles.get(*first) {
-            Some((_, at)) => fault.at(*at),
-            None => fault,
-        });
-    }
-}
-
-fn needed_user(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<String> {
-    let user = keys::SSH_USER.given(values).map(|given| given.value);
-    if user.is_none() && !keys::SSH_USER.broken(values) {
-        let message = "`ssh_user` is missing: nobody to log in as";
-        let help = "write the login user of the machines; root is neither needed nor wanted";
-        faults.push(Fault::error(Code::MissingKey, message).help(help));
-    }
-    user
-}
-
-/// A map from machines, whose names must be in the inventory.
-fn per_machine<K: Kind>(
-    key: &Key<Map<K>>,
-    values: &Values<'_>,
-    inventory: &Inventory,
-    faults: &mut Vec<Fault>,
-) -> PerMachine<K::Out> {
-    let map = key.given(values).map(|given| given.value).unwrap_or_default();
-    map.iter().for_each(|(name, entry)| inventory.known(name, entry.at, faults));
-    map
 }

@@ -1,8 +1,9 @@
 //! The jump host: a machine of the inventory, or an address of its own.
 
 use super::context::Context;
-use super::inventory::{Inventory, Logins};
+use super::inventory::Inventory;
 use super::keys;
+use super::logins::Logins;
 use super::nearest::{nearest, quoted};
 use super::problem::{Code, Fault};
 use super::scalar::host_and_port;
@@ -43,22 +44,13 @@ pub(super) fn find(
         return Jump::default();
     }
     let machine = machine(&host, port, inventory, logins);
-    if machine.is_none() && !host.contains(['.', ':']) {
+    if machine.is_none() && !host.contains(['.', ':']) && !logins.has_address(&host) {
         if inventory.is_whole() {
             unknown(&given, &host, inventory, faults);
         }
         return Jump::default();
     }
-    let mut target = match &machine {
-        Some(name) => logins.target(name),
-        None => SshTarget {
-            address: host,
-            port: logins.port(),
-            user: logins.user(),
-            identities: logins.identities.clone(),
-            via_jump: false,
-        },
-    };
+    let mut target = logins.target(machine.as_deref().unwrap_or(&host));
     if let Some(port) = port {
         target.port = port;
     }

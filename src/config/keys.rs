@@ -7,6 +7,7 @@ use super::key::Stage::{Sample, Used};
 use super::key::{Entry, Key, key};
 use super::kinds::{Count, Flag, Length, List, Map, Or};
 use super::later;
+use super::one_or_more::OneOrMore;
 use super::text::Text;
 use crate::model::time::Span;
 
@@ -77,9 +78,11 @@ pub(super) static KUBECONFIG: Key<Text> = key(
 
 pub(super) static SSH_USER: Key<Text> =
     key("ssh_user", Text::User, "Login user on the machines. Needed.", "ananke", Sample);
+/// The port of SSH, as IANA gives it.
+pub(super) const SSH_PORT_DEFAULT: u16 = 22;
 pub(super) static SSH_PORT: Key<Whole> = key(
     "ssh_port",
-    whole(22, 1, 65_535),
+    whole(SSH_PORT_DEFAULT as u64, 1, 65_535),
     "Port of sshd on the machines and on the jump host.",
     "22",
     Sample,
@@ -106,6 +109,14 @@ pub(super) static SSH_KNOWN_HOSTS_FILE: Key<Text> = key(
     "/etc/ananke/known_hosts",
     Used,
 );
+pub(super) static SSH_CONFIG_FILE: Key<Text> = key(
+    "ssh_config_file",
+    Text::Path,
+    "An ssh_config(5), read by `ssh -G`: address, port, user and keys of machines for which this \
+     file does not give them. What this file says holds. Nothing else is taken from it.",
+    "/etc/ananke/ssh_config",
+    Used,
+);
 pub(super) static SSH_NODE_HOSTS: Key<PerMachine<Text>> = key(
     "ssh_node_hosts",
     per_machine(Text::Address),
@@ -127,10 +138,11 @@ pub(super) static SSH_NODE_USERS: Key<PerMachine<Text>> = key(
     "{bastion: jump}",
     Used,
 );
-pub(super) static SSH_NODE_IDENTITY_FILES: Key<PerMachine<Text>> = key(
+pub(super) static SSH_NODE_IDENTITY_FILES: Key<PerMachine<OneOrMore<Text>>> = key(
     "ssh_node_identity_files",
-    per_machine(Text::Path),
-    "Private key file of machines that take another one; it replaces the general ones.",
+    per_machine(OneOrMore(Text::Path)),
+    "Private key file, or a list of them, of machines that take others; it replaces the general \
+     ones.",
     "{bastion: /etc/ananke/ssh/bastion}",
     Used,
 );
@@ -386,6 +398,7 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &SSH_JUMP_HOST,
     &SSH_JUMP_USER,
     &SSH_NODE_DIRECT,
+    &SSH_CONFIG_FILE,
     &KUBECONFIG,
     &STATE_DIR,
     &RUN_DIR,
@@ -428,7 +441,6 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &PEERS,
     &later::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
-    &later::SSH_CONFIG_FILE,
     &later::FLUX_BRANCH,
     &later::FLUX_URL,
     &later::SAFETY_FACTOR,

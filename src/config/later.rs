@@ -6,13 +6,6 @@ use super::key::{Key, key};
 use super::kinds::{Anything, Count, Flag, Number, Or};
 use super::text::Text;
 
-pub(super) static SSH_CONFIG_FILE: Key<Text> = key(
-    "ssh_config_file",
-    Text::Path,
-    "An ssh_config(5) to take addresses, users and keys from.",
-    "/etc/ananke/ssh_config",
-    Later("it is not read; addresses, ports, users and keys come from this file only"),
-);
 const FLUX: &str = "Flux is not looked at";
 pub(super) static FLUX_BRANCH: Key<Text> = key(
     "expected_flux_branch",

@@ -16,27 +16,33 @@ mod key;
 mod keys;
 mod kinds;
 mod later;
+mod logins;
 mod nearest;
+mod one_or_more;
 mod problem;
 mod resolved;
 mod scalar;
 mod schema;
 pub mod settings;
+mod ssh_config;
 #[cfg(test)]
 mod tests;
 mod text;
 mod tree;
 mod walk;
 
-pub use context::{Context, FileFact, Files, Unlooked};
+pub use context::{Context, FileFact, Files, NoSshConfig, SshConfigs, SshHost, Unlooked};
 pub use example::example;
 pub use problem::{Code, Problem, Severity, problems_to_json, problems_to_text};
 pub use resolved::resolved;
 pub use schema::schema;
 
-use problem::{Fault, Source};
+// The one way to say what is wrong with a text that a person wrote.
+pub(crate) use nearest::{nearest, quoted};
+pub(crate) use problem::{Fault, Source};
+pub(crate) use tree::Place;
+
 use settings::Settings;
-use tree::Place;
 
 /// The largest file that is read, in bytes. A real one has a few kilobytes; the limit keeps a
 /// mistaken path (a log, a disk image) from filling the memory.
@@ -52,6 +58,9 @@ pub struct Checked {
     pub settings: Settings,
     /// What is odd about it, in the order of the file.
     pub warnings: Vec<Problem>,
+    /// Whether the text alone says it all. Otherwise an ssh_config said a part of it, and only
+    /// [`resolved`] is a copy that can be gone back to.
+    pub self_contained: bool,
 }
 
 /// Reads a configuration from the bytes of a file. See [`parse`].
@@ -92,30 +101,31 @@ pub fn parse(
         return Err(vec![too_large(text.len(), source_name)]);
     }
     let source = Source::new(source_name, text);
-    let (settings, faults) = read(source.text(), context);
+    let (settings, self_contained, faults) = read(source.text(), context);
     let problems = in_order(faults, &source);
     match settings {
         Some(settings) if problems.iter().all(|p| p.severity == Severity::Warning) => {
-            Ok(Checked { settings, warnings: problems })
+            Ok(Checked { settings, warnings: problems, self_contained })
         }
         Some(_) | None => Err(problems),
     }
 }
 
-/// The settings, if they can be made, and everything that is wrong with the text.
-fn read(text: &str, context: &Context<'_>) -> (Option<Settings>, Vec<Fault>) {
+/// The settings, if they can be made, whether the text alone makes them, and everything that is
+/// wrong with it.
+fn read(text: &str, context: &Context<'_>) -> (Option<Settings>, bool, Vec<Fault>) {
     let parsed = tree::parse(text);
     let mut faults = parsed.faults;
     let Some(root) = parsed.root else {
-        return (None, faults);
+        return (None, true, faults);
     };
     let values = walk::walk(&root, context.home, &mut faults);
     if !parsed.complete {
         // What follows the broken place is missing, so nothing may be said about contradictions.
-        return (None, faults);
+        return (None, true, faults);
     }
     let settings = build::build(&values, context, &mut faults);
-    (settings, faults)
+    (settings, keys::SSH_CONFIG_FILE.given(&values).is_none(), faults)
 }
 
 fn in_order(mut faults: Vec<Fault>, source: &Source<'_>) -> Vec<Problem> {

@@ -4,7 +4,7 @@
 ///
 /// Case, dashes and underscores do not count: `sshPort` and `ssh-port` are `ssh_port`. Otherwise
 /// a third of the letters may be wrong.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -28,7 +28,7 @@ fn letters(word: &str) -> String {
 
 /// A text from the file as it may stand in a message: short, on one line, without control
 /// characters.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
     if text.chars().nth(60).is_some() {
         shown.push_str("...");

@@ -75,6 +75,10 @@ pub enum Code {
     Conflict,
     /// A file that is not there, or is no file.
     MissingFile,
+    /// A program of this host that is needed and not installed.
+    MissingProgram,
+    /// An ssh_config that ssh refuses.
+    BadSshConfig,
     /// A file that may not be looked at.
     UnreadableFile,
     /// A private key that others may read.
@@ -116,17 +120,17 @@ pub struct Problem {
 
 /// A file that is read: its name and its text without the byte order mark.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     name: &'a str,
     text: &'a str,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(name: &'a str, text: &'a str) -> Self {
+    pub(crate) fn new(name: &'a str, text: &'a str) -> Self {
         Self { name, text: text.strip_prefix('\u{feff}').unwrap_or(text) }
     }
 
-    pub(super) const fn text(&self) -> &'a str {
+    pub(crate) const fn text(&self) -> &'a str {
         self.text
     }
 
@@ -141,7 +145,7 @@ impl<'a> Source<'a> {
 
 /// A problem before its place is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     code: Code,
     severity: Severity,
     message: String,
@@ -152,7 +156,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn error(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn error(code: Code, message: impl Into<String>) -> Self {
         let (message, severity) = (message.into(), Severity::Error);
         Self { code, severity, message, help: None, at: None, first: None, hide: false }
     }
@@ -161,13 +165,13 @@ impl Fault {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
-    pub(super) fn at(mut self, place: Place) -> Self {
+    pub(crate) fn at(mut self, place: Place) -> Self {
         self.at = Some(place);
         self
     }
 
     /// The other place that it is about; the message names its line.
-    pub(super) fn first(mut self, place: Place) -> Self {
+    pub(crate) fn first(mut self, place: Place) -> Self {
         self.first = Some(place);
         self
     }
@@ -178,7 +182,7 @@ impl Fault {
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -193,7 +197,7 @@ impl Fault {
         self.at
     }
 
-    pub(super) fn into_problem(self, source: &Source<'_>) -> Problem {
+    pub(crate) fn into_problem(self, source: &Source<'_>) -> Problem {
         let found = self.at.map(|at| (at, source.line(at.start)));
         let message = match self.first.map(|first| source.line(first.start)) {
             Some((line, ..)) => format!("{} (the first is in line {line})", self.message),

@@ -33,9 +33,8 @@ impl General {
         let targets = || ssh.machines.values();
         let is_machine = |jump: &SshTarget| targets().any(|target| same_place(target, jump));
         let outer_jump = ssh.jump.iter().filter(|jump| !is_machine(jump));
-        // Only the general list can have several files, and only it serves a foreign jump host.
-        let several = targets().filter(|target| target.identities.len() != 1);
-        let identities = outer_jump.chain(several).chain(targets()).next();
+        // Only the general list serves a foreign jump host.
+        let identities = outer_jump.chain(targets()).next();
         Self {
             user: commonest(targets().map(|target| target.user.clone())).unwrap_or_default(),
             port: commonest(targets().map(|target| target.port)).unwrap_or(22),
@@ -76,8 +75,11 @@ fn top(out: &mut String, settings: &Settings, general: &General) {
         (t.user != general.user).then(|| text(&t.user))
     });
     per_machine(out, settings, "ssh_node_identity_files", |t| {
-        let own = t.identities.first().filter(|_| t.identities != general.identities);
-        own.map(|path| text(&path.display().to_string()))
+        let paths = t.identities.iter().map(|path| path.display().to_string());
+        (t.identities != general.identities).then(|| match t.identities.as_slice() {
+            [one] => text(&one.display().to_string()),
+            _ => list(paths),
+        })
     });
     let managed = settings.policy.machines.iter().filter(|(_, machine)| machine.managed);
     line(out, "ssh_managed_nodes", &names(managed.map(|(name, _)| name)));

@@ -33,7 +33,8 @@ pub fn schema() -> String {
         "title": "The configuration of ananke",
         "type": "object",
         "additionalProperties": false,
-        "required": ["ssh_user", "nodes"],
+        "required": ["nodes"],
+        "anyOf": [{ "required": ["ssh_user"] }, { "required": ["ssh_config_file"] }],
         "properties": properties,
     });
     format!("{schema:#}\n")

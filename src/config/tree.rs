@@ -18,13 +18,13 @@ const MAX_DEPTH: usize = 16;
 
 /// A range of bytes of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
 impl Place {
-    pub(super) const fn new(start: usize, end: usize) -> Self {
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 

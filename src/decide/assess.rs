@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ladder::{self, Prospect};
+use super::tally::Tally;
 use super::{Library, situation};
 use crate::checks::{AskMissing, Check};
 use crate::gates::{Gate, Opens, Waits};
 use crate::model::assessment::{Assessment, Finding, GateState, GateView};
+use crate::model::episode::EndKind;
 use crate::model::ids::{CheckId, GateId, MachineName};
 use crate::model::memory::{GateMemory, Memory};
 use crate::model::plan::Missing;
@@ -109,6 +111,16 @@ fn settled(
     {
         return Verdict::skipped(format!("given up at {}: {}", missing.gate, missing.why));
     }
+    // One look has no patience. For what an earlier run waited for in vain it needs none.
+    if remembered(sit, target) {
+        return match raw {
+            Verdict::Settling { why, .. } => Verdict::Fail { why },
+            Verdict::Fail { .. }
+            | Verdict::Pass
+            | Verdict::Unknown { .. }
+            | Verdict::Skipped { .. } => raw,
+        };
+    }
     let until = since + (check.grace)(&sit.policy.timing);
     match raw {
         Verdict::Fail { why } if sit.now < until => Verdict::Settling { why, until },
@@ -118,6 +130,15 @@ fn settled(
         | Verdict::Unknown { .. }
         | Verdict::Skipped { .. } => raw,
     }
+}
+
+/// Whether this is one look, and the machine is one that the last episode ended without.
+fn remembered(sit: &Situation<'_>, target: &Target) -> bool {
+    let ended = sit.durable.episode.as_ref().and_then(|episode| episode.end.as_ref());
+    sit.request.verb == Verb::Status
+        && ended.is_some_and(|end| end.how == EndKind::Degraded)
+        && target.machine().is_some()
+        && sit.durable.manual.contains_key(target)
 }
 
 /// The first gate before this one that is not open enough.
@@ -140,12 +161,17 @@ fn given_up(
     sit: &Situation<'_>,
     findings: &[Finding],
 ) -> Vec<Finding> {
+    if findings.iter().all(|finding| finding.verdict.lets_open()) {
+        return Vec::new();
+    }
     let timing = &sit.policy.timing;
+    let tally = Tally::of(sit);
     let had = |finding: &Finding, time: Span| sit.now.since(finding.since) >= time;
     findings
         .iter()
         .filter(|finding| match &finding.verdict {
-            Verdict::Fail { .. } => match ladder::prospect(library, gate, finding, sit) {
+            Verdict::Fail { .. } if remembered(sit, &finding.target) => true,
+            Verdict::Fail { .. } => match ladder::prospect(library, gate, finding, sit, &tally) {
                 Prospect::Working => false,
                 Prospect::NeedsPerson => had(finding, timing.fresh_for),
                 Prospect::Spent => true,

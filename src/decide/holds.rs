@@ -1,14 +1,10 @@
 //! The reasons to hold a repair back, in the order in which they are named. First match wins;
 //! none of them may change anything, and what is unknown holds.
 
-use std::collections::BTreeSet;
-
 use crate::checks;
-use crate::gates::FRESH_READY;
-use crate::model::action::{Action, Effect};
+use crate::model::action::Effect;
 use crate::model::assessment::Finding;
-use crate::model::facts::NodeFacts;
-use crate::model::ids::MachineName;
+use crate::model::facts::{NodeFacts, Seen, UnitActive};
 use crate::model::intent::Desired;
 use crate::model::plan::Hold;
 use crate::model::policy::{Role, Timing};
@@ -17,6 +13,7 @@ use crate::model::time::Span;
 use crate::model::verdict::{Target, Verdict};
 use crate::remedies::{OnlyIf, Remedy, When};
 
+use super::tally::Tally;
 use super::{episode, ladder};
 
 /// A repair that would be made if nothing held it.
@@ -28,8 +25,8 @@ pub struct Candidate<'a> {
     pub target: &'a Target,
     /// With which effect.
     pub effect: &'a Effect,
-    /// What this tick has chosen to do already.
-    pub steps: &'a [Action],
+    /// What was counted over the whole site, with what this tick has chosen to do already.
+    pub tally: &'a Tally,
 }
 
 /// One reason to hold.
@@ -84,10 +81,40 @@ static NO_EPISODE: HoldRule = HoldRule {
     name: "no-episode",
     protects: "what a person does on a quiet day",
     judge: |candidate, sit| {
-        let quiet = candidate.remedy.when == When::Episode && !episode::is_open(sit.durable);
-        quiet.then_some(Hold::NoEpisode)
+        let quiet = !episode::is_open(sit.durable);
+        let held = match candidate.remedy.when {
+            When::Always => false,
+            When::Episode => quiet,
+            When::EpisodeOrAfter(first) => quiet && !follows(first, candidate.target, sit),
+        };
+        held.then_some(Hold::NoEpisode)
     },
 };
+
+/// How far two readings of the same moment may lie apart: the machine's clock and ours, and the
+/// time that a look takes.
+const SAME_MOMENT: Span = Span::secs(3);
+
+/// Whether a unit is down since `first` cleared it, and for no other reason. What a person
+/// stopped, or cleared by hand, is down since another moment; a unit that fails again is failed,
+/// not inactive.
+fn follows(first: &Remedy, target: &Target, sit: &Situation<'_>) -> bool {
+    let Some(tried) = ladder::attempts(sit, &first.id, target) else { return false };
+    let Some(name) = target.machine() else { return false };
+    let (Some(Seen::Known { value: host, at }), Some(unit)) =
+        (sit.seen.hosts.get(name), sit.role(name).and_then(Role::unit))
+    else {
+        return false;
+    };
+    let Some(facts) = host.units.get(&unit) else { return false };
+    let Some(down_for) = facts.for_time.filter(|_| facts.active == UnitActive::Inactive) else {
+        return false;
+    };
+    // Both sides as lengths of time before the look, since the two clocks have nothing in common.
+    let cleared = at.since(tried.last);
+    let soonest = cleared.less(first.limit + SAME_MOMENT);
+    *at > tried.last && (soonest..=cleared + SAME_MOMENT).contains(&down_for)
+}
 
 static DISK_BROKEN: HoldRule = HoldRule {
     name: "disk-broken",
@@ -136,15 +163,9 @@ fn guarded_node<'a>(candidate: &Candidate<'_>, sit: &Situation<'a>) -> Option<&'
 static IN_FLIGHT: HoldRule = HoldRule {
     name: "in-flight",
     protects: "one change at a time on one machine",
-    judge: |candidate, sit| {
-        let under_way = sit.durable.in_flight.values().map(|flight| &flight.action);
-        let same = |action: &&Action| {
-            action.target == *candidate.target
-                || (candidate.effect.host().is_some()
-                    && action.effect.host() == candidate.effect.host())
-        };
-        let busy = under_way.chain(candidate.steps).find(same)?;
-        Some(Hold::InFlight { what: busy.effect.to_string() })
+    judge: |candidate, _| {
+        let what = candidate.tally.busy(candidate.target, candidate.effect.host())?;
+        Some(Hold::InFlight { what: what.to_owned() })
     },
 };
 
@@ -158,35 +179,20 @@ static STORM: HoldRule = HoldRule {
         if !candidate.remedy.only_if.contains(&OnlyIf::NotAStorm) {
             return None;
         }
-        // Nodes that this very gate gave up are still part of the storm that it gave up on.
-        let before = sit.missing.values().filter(|missing| missing.gate != FRESH_READY.id);
-        let gone: BTreeSet<_> = before.map(|missing| &missing.machine).collect();
-        let is_node = |name: &&&MachineName| sit.role(name).is_some_and(Role::is_node);
-        let nodes = sit.nodes().count() - gone.iter().filter(is_node).count();
-        let failing = unfresh(sit).filter(|name| !gone.contains(name)).count();
-        let many = failing * 100 > nodes * usize::from(sit.policy.limits.storm_percent);
-        (failing >= STORM_AT_LEAST && many).then_some(Hold::Storm { failing, of: nodes })
+        let (failing, of) = (candidate.tally.unfresh, candidate.tally.nodes);
+        let many = failing * 100 > of * usize::from(sit.policy.limits.storm_percent);
+        (failing >= STORM_AT_LEAST && many).then_some(Hold::Storm { failing, of })
     },
 };
-
-/// The nodes whose freshness has been failing for longer than its grace.
-fn unfresh<'a>(sit: &Situation<'a>) -> impl Iterator<Item = &'a MachineName> {
-    let grace = (checks::NODE_FRESH.grace)(&sit.policy.timing);
-    let now = sit.now;
-    let failing = sit.passing.failing.get(&checks::NODE_FRESH.id).into_iter().flatten();
-    failing.filter(move |(_, since)| now.since(**since) >= grace).filter_map(|(t, _)| t.machine())
-}
 
 static TOO_FEW_SERVERS: HoldRule = HoldRule {
     name: "too-few-servers",
     protects: "a first server that would wait for its peers for ever",
-    judge: |candidate, sit| {
+    judge: |candidate, _| {
         if !candidate.remedy.only_if.contains(&OnlyIf::MajorityInReach) {
             return None;
         }
-        let servers = sit.policy.with_role(Role::Server);
-        let have = servers.filter(|name| sit.host(name).is_ok()).count();
-        let need = sit.policy.quorum();
+        let (have, need) = (candidate.tally.servers, candidate.tally.quorum);
         (have < need).then_some(Hold::TooFewServers { have, need })
     },
 };
@@ -196,9 +202,9 @@ static LAST_SCHEDULABLE: HoldRule = HoldRule {
     protects: "the last node on which anything can be scheduled",
     judge: |candidate, sit| {
         let Effect::Cordon { node, .. } = candidate.effect else { return None };
-        let nodes = sit.seen.api.nodes.any_age()?;
-        let another = nodes.iter().any(|(name, facts)| name != node && !facts.unschedulable);
-        (!another).then_some(Hold::LastSchedulable)
+        let open = sit.seen.api.nodes.any_age()?.get(node).is_some_and(|it| !it.unschedulable);
+        let others = candidate.tally.schedulable? - usize::from(open);
+        (others == 0).then_some(Hold::LastSchedulable)
     },
 };
 
@@ -210,6 +216,10 @@ static BACK_OFF: HoldRule = HoldRule {
     protects: "a machine that is not helped by being hit again at once",
     judge: |candidate, sit| {
         let tried = ladder::attempts(sit, &candidate.remedy.id, candidate.target)?;
+        // What an earlier process proved to itself is no reason to wait for this one's own proof.
+        if candidate.effect.is_proof() && tried.last <= sit.passing.began {
+            return None;
+        }
         // A proof that is asked for again has not failed: each link that comes up needs its own.
         let count = if candidate.effect.is_proof() { 1 } else { tried.count };
         let until = tried.last + back_off(&sit.policy.timing, count);
@@ -230,12 +240,9 @@ static WAVE: HoldRule = HoldRule {
         if !candidate.remedy.only_if.contains(&OnlyIf::WaveHasRoom) {
             return None;
         }
-        let verifying = sit.durable.attempts.get(&candidate.remedy.id).map_or(0, |targets| {
-            targets.values().filter(|tried| tried.verify_until.is_some()).count()
-        });
-        let chosen = candidate.steps.iter().filter(|step| step.remedy == candidate.remedy.id);
         let limit = sit.policy.limits.wave;
-        (verifying + chosen.count() >= limit).then_some(Hold::Wave { limit })
+        let started = candidate.tally.started(&candidate.remedy.id);
+        (started >= limit).then_some(Hold::Wave { limit })
     },
 };
 
@@ -246,10 +253,8 @@ static CORDON_LIMIT: HoldRule = HoldRule {
         if !candidate.remedy.only_if.contains(&OnlyIf::CordonHasRoom) {
             return None;
         }
-        let cordons = |step: &&Action| matches!(step.effect, Effect::Cordon { .. });
-        let used = sit.durable.cordons.len() + candidate.steps.iter().filter(cordons).count();
         let limit = sit.policy.limits.cordons;
-        (used >= limit).then_some(Hold::CordonLimit { limit })
+        (candidate.tally.cordons >= limit).then_some(Hold::CordonLimit { limit })
     },
 };
 

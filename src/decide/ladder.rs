@@ -2,8 +2,9 @@
 
 use super::Library;
 use super::holds::Candidate;
+use super::tally::Tally;
 use crate::gates::Gate;
-use crate::model::action::{Action, Channel, Effect};
+use crate::model::action::{Channel, Effect};
 use crate::model::assessment::Finding;
 use crate::model::facts::GuardState;
 use crate::model::ids::RemedyId;
@@ -39,13 +40,13 @@ pub(super) enum Prospect {
     Nothing,
 }
 
-/// The first rung that fits the finding, beside the steps that this tick has chosen already.
+/// The first rung that fits the finding, beside the steps that the tally counts already.
 pub(super) fn climb(
     library: &Library,
     gate: &Gate,
     finding: &Finding,
     sit: &Situation<'_>,
-    steps: &[Action],
+    tally: &Tally,
 ) -> Rung {
     let Verdict::Fail { .. } = finding.verdict else { return Rung::Nothing };
     let mut spent = false;
@@ -74,7 +75,7 @@ pub(super) fn climb(
                 continue;
             }
         };
-        let candidate = Candidate { remedy, target, effect: &effect, steps };
+        let candidate = Candidate { remedy, target, effect: &effect, tally };
         return match library.holds.iter().find_map(|rule| (rule.judge)(&candidate, sit)) {
             Some(hold) => Rung::Held(remedy, hold),
             None => Rung::Try(remedy, effect, channel),
@@ -93,12 +94,13 @@ pub(super) fn prospect(
     gate: &Gate,
     finding: &Finding,
     sit: &Situation<'_>,
+    tally: &Tally,
 ) -> Prospect {
     let target = &finding.target;
-    if sit.durable.in_flight.values().any(|flight| flight.action.target == *target) {
+    if tally.busy(target, None).is_some() {
         return Prospect::Working;
     }
-    match climb(library, gate, finding, sit, &[]) {
+    match climb(library, gate, finding, sit, tally) {
         Rung::Held(_, hold) if hold.needs_person() => Prospect::NeedsPerson,
         // Nothing that ananke does ends these; if they last, somebody has to hear of it.
         Rung::Held(_, Hold::Storm { .. } | Hold::LastSchedulable | Hold::NoEpisode) => {

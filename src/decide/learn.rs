@@ -25,6 +25,19 @@ use super::episode;
 /// write a minute. What was not written at a crash counts as one whole step.
 const LEASE_STEP: Span = Span::mins(1);
 
+/// The first tick of a process: what only an earlier one saw is not known to this one. An API that
+/// accepted its write then has to accept one of ours, and is not waited for.
+pub(super) fn new_process(input: &TickInput, memory: &mut Memory) {
+    if memory.passing.tick > 0 {
+        return;
+    }
+    memory.passing.began = input.now.mono;
+    let proofs = memory.durable.attempts.get_mut(&remedies::PROVE_WRITE.id);
+    for tried in proofs.into_iter().flat_map(BTreeMap::values_mut) {
+        tried.verify_until = None;
+    }
+}
+
 /// Takes in what became of earlier actions.
 pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
     for outcome in &input.outcomes {
@@ -76,19 +89,23 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
 
 /// Takes in what was seen.
 pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
+    let flights = memory.durable.in_flight.values();
+    let busy: BTreeSet<Target> = flights.map(|flight| flight.action.target.clone()).collect();
+    let (now, fresh_for) = (input.now.mono, input.policy.timing.fresh_for);
+    let nodes = input.observation.api.nodes.fresh(now, fresh_for).ok();
     for name in input.policy.machines.keys() {
-        let none = BTreeMap::new();
-        let sit = situation(input, memory, &none);
-        let (host, node) = (sit.host(name).ok().cloned(), sit.node(name).ok().flatten().cloned());
-        if let Some(host) = &host {
+        let seen = input.observation.hosts.get(name);
+        let host = seen.and_then(|seen| seen.fresh(now, fresh_for).ok());
+        let node = nodes.and_then(|nodes| nodes.get(name));
+        if let Some(host) = host {
             leader(name, host, &mut memory.durable);
             unit_down(input, name, host, memory);
         }
-        if let (Some(host), Some(node)) = (&host, &node) {
+        if let (Some(host), Some(node)) = (host, node) {
             heartbeat(input, name, host, node, memory);
         }
-        if let Some(node) = &node {
-            cordon(input, name, node, memory);
+        if let Some(node) = node {
+            cordon(input, name, node, &busy, memory);
             mark(input, name, node, &mut memory.durable);
         }
     }
@@ -164,7 +181,13 @@ fn heartbeat(
 }
 
 /// What the node shows corrects what we remember of our cordon on it.
-fn cordon(input: &TickInput, name: &MachineName, node: &NodeFacts, memory: &mut Memory) {
+fn cordon(
+    input: &TickInput,
+    name: &MachineName,
+    node: &NodeFacts,
+    busy: &BTreeSet<Target>,
+    memory: &mut Memory,
+) {
     let durable = &mut memory.durable;
     let target = Target::Machine(name.clone());
     // What was seen may be older than what was done.
@@ -173,9 +196,7 @@ fn cordon(input: &TickInput, name: &MachineName, node: &NodeFacts, memory: &mut 
         let attempts = targets.and_then(|targets| targets.get(&target));
         attempts.is_some_and(|attempts| attempts.verify_until.is_some())
     };
-    if durable.in_flight.values().any(|flight| flight.action.target == target)
-        || CHANGE_CORDONS.iter().any(verifying)
-    {
+    if busy.contains(&target) || CHANGE_CORDONS.iter().any(verifying) {
         return;
     }
     match &node.cordon {
@@ -240,17 +261,14 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
     let mut ended = Vec::new();
     {
         let sit = situation(input, memory, &none);
+        let flights = memory.durable.in_flight.values().map(|flight| &flight.action);
+        let busy: BTreeSet<_> = flights.map(|action| (&action.remedy, &action.target)).collect();
         for remedy in library.gates.iter().flat_map(|gate| gate.ladder) {
             let Some(targets) = memory.durable.attempts.get(&remedy.id) else { continue };
             let mut passing = None;
             for (target, attempts) in targets {
                 let Some(until) = attempts.verify_until else { continue };
-                let in_flight = memory
-                    .durable
-                    .in_flight
-                    .values()
-                    .any(|f| f.action.remedy == remedy.id && f.action.target == *target);
-                let holds = !in_flight
+                let holds = !busy.contains(&(&remedy.id, target))
                     && seen_since(input, target, attempts.last)
                     && match remedy.verify {
                         // Asked once for all targets of the remedy.

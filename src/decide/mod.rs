@@ -11,6 +11,7 @@ mod memory;
 mod orders;
 mod phase;
 mod plan;
+mod tally;
 mod wake;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ pub static LIBRARY: Library = Library { gates: gates::ALL, holds: RULES };
 pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let mut memory = memory::rebased(&input.memory, &input.now);
     orders::obey(library, &input.request.orders, &input.now, &mut memory.durable);
+    learn::new_process(input, &mut memory);
     learn::outcomes(input, &mut memory.durable);
     learn::facts(input, &mut memory);
     learn::verified(library, input, &mut memory);

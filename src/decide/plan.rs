@@ -6,6 +6,7 @@ use super::assess::Judged;
 use super::holds;
 use super::ladder::{self, Rung};
 use super::learn;
+use super::tally::Tally;
 use super::{Library, situation};
 use crate::gates::Gate;
 use crate::model::action::{Action, Channel, Effect, Expect};
@@ -19,10 +20,9 @@ use crate::model::time::Span;
 use crate::remedies::Remedy;
 
 /// The steps that were chosen, before they are numbered, each with its remedy.
-#[derive(Default)]
 struct Chosen {
-    remedies: Vec<&'static Remedy>,
-    actions: Vec<Action>,
+    steps: Vec<(&'static Remedy, Action)>,
+    tally: Tally,
 }
 
 /// Plans, and counts every attempt in memory: the record precedes the act.
@@ -32,19 +32,20 @@ pub(super) fn plan(
     judged: &Judged,
     memory: &mut Memory,
 ) -> Plan {
-    let mut chosen = Chosen::default();
     let mut held = Vec::new();
-    {
+    let chosen = {
         let sit = situation(input, memory, &judged.missing);
+        let mut chosen = Chosen { steps: Vec::new(), tally: Tally::of(&sit) };
         for (gate, view) in library.gates.iter().zip(&judged.assessment.gates) {
             for finding in ordered(view, &sit) {
                 consider(library, gate, view, finding, &sit, &mut chosen, &mut held);
             }
         }
-    }
+        chosen.steps
+    };
     keep_since(input, memory, &mut held);
-    let steps = chosen.remedies.into_iter().zip(chosen.actions);
-    let steps = steps.map(|(remedy, action)| begin(remedy, action, input, memory)).collect();
+    let steps =
+        chosen.into_iter().map(|(remedy, action)| begin(remedy, action, input, memory)).collect();
     Plan { steps, held }
 }
 
@@ -75,8 +76,8 @@ fn consider(
             since: sit.now,
         });
     };
-    let steps = &chosen.actions;
-    let (remedy, effect, channel) = match ladder::climb(library, gate, finding, sit, steps) {
+    let rung = ladder::climb(library, gate, finding, sit, &chosen.tally);
+    let (remedy, effect, channel) = match rung {
         Rung::Nothing | Rung::Spent => return,
         Rung::Held(remedy, why) => return hold(remedy, why),
         Rung::Try(remedy, effect, channel) => (remedy, effect, channel),
@@ -97,8 +98,8 @@ fn consider(
         owner: sit.policy.owner.clone(),
         limit: remedy.limit,
     };
-    chosen.remedies.push(remedy);
-    chosen.actions.push(action);
+    chosen.tally.choose(&action);
+    chosen.steps.push((remedy, action));
 }
 
 /// What the receiver must still find as we saw it.

@@ -3,7 +3,7 @@
 pub mod failpoint;
 mod run;
 
-pub use run::{End, Run, Stop, World};
+pub use run::{End, Run, Stop, Unwritten, World};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::decide::{Library, tick};
 use crate::model::action::Action;
 use crate::model::assessment::Phase;
 use crate::model::error_text::chain;
-use crate::model::ids::MachineName;
+use crate::model::ids::{ActionId, MachineName};
 use crate::model::memory::{Durable, Memory, Passing};
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::policy::Policy;
@@ -85,6 +85,19 @@ pub struct End {
     pub done: Vec<(Action, Option<Outcome>)>,
     /// Whether the run was ended from outside before it was settled.
     pub interrupted: bool,
+    /// What the ledger does not have, because the disk refused to the end.
+    pub unwritten: Option<Unwritten>,
+}
+
+/// What is lost with the process: the next one takes these actions as of unknown outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritten {
+    /// Whose outcome is on no disk.
+    pub actions: Vec<ActionId>,
+    /// How many orders are on no disk.
+    pub orders: usize,
+    /// What the disk said.
+    pub why: String,
 }
 
 /// The state of a run between two ticks.
@@ -143,19 +156,24 @@ impl Run {
             world.sink.publish(&record).await;
             let idle = state.memory.durable.in_flight.is_empty();
             if idle && (state.interrupted || self.is_over(&record, world.clock.now().mono)) {
-                let interrupted = state.interrupted;
-                return (End { last: record, done: state.done, interrupted }, world.sink);
+                let unwritten = settle(&mut world, &self.policy, &mut state);
+                let (done, interrupted) = (state.done, state.interrupted);
+                return (End { last: record, done, interrupted, unwritten }, world.sink);
             }
             let wake = record.decision.wake.at;
+            // In a fixed order, so that the same events give the same run byte for byte under a
+            // simulated clock. What ends the run comes first, then what became of actions, then
+            // what a person says, then time; news is last, because machines have some always.
             tokio::select! {
+                biased;
                 () = &mut halt, if !state.interrupted => state.interrupted = true,
-                () = world.clock.sleep_until(wake) => {}
-                () = world.observer.changed() => {}
                 Some(outcome) = outcomes.recv() => state.heard.push(outcome),
                 Some(told) = self.orders.recv() => {
                     self.request.orders.push(told.order);
                     state.told.push(told.taken);
                 }
+                () = world.clock.sleep_until(wake) => {}
+                () = world.observer.changed() => {}
             }
             world.clock.sleep_until(started + SHORTEST_TICK).await;
         }
@@ -184,19 +202,11 @@ impl Run {
     }
 
     /// Observes, decides and writes down. What is in the record's plan may be done afterwards.
-    fn one_tick<C, O, H, L, R, S>(
+    fn one_tick<C: Clock, O: Observer, H, L: Ledger, R, S>(
         &mut self,
         world: &mut World<C, O, H, L, R, S>,
         state: &mut Loop,
-    ) -> TickRecord
-    where
-        C: Clock,
-        O: Observer,
-        H: Hands,
-        L: Ledger,
-        R: Recorder,
-        S: Sink,
-    {
+    ) -> TickRecord {
         let now = world.clock.now();
         if state.disk.is_err() {
             // A disk that failed is asked again with a record that changes nothing.
@@ -293,6 +303,27 @@ fn append<L: Ledger>(
     ledger.append(&record).map_err(|error| chain(&error))?;
     *owed = Owed::default();
     Ok(())
+}
+
+/// Asks the disk a last time to take what it refused so far. Gives what is lost if it refuses
+/// again, and says so.
+fn settle<C: Clock, O, H, L: Ledger, R, S>(
+    world: &mut World<C, O, H, L, R, S>,
+    policy: &Policy,
+    state: &mut Loop,
+) -> Option<Unwritten> {
+    let owed = &mut state.owed;
+    if owed.outcomes.is_empty() && owed.orders.is_empty() {
+        return None;
+    }
+    let last = record(world, &world.clock.now(), policy, &state.memory.durable);
+    let why = append(&mut world.ledger, last, owed).err()?;
+    let actions: Vec<_> = owed.outcomes.iter().map(|outcome| outcome.action.clone()).collect();
+    for outcome in &owed.outcomes {
+        let (action, word) = (&outcome.action, outcome.result.word());
+        error!(%action, "{word}, and on no disk: the next run takes it as unknown ({why})");
+    }
+    Some(Unwritten { actions, orders: owed.orders.len(), why })
 }
 
 /// A record of what is remembered, with nothing begun.

@@ -182,3 +182,16 @@ async fn an_order_that_the_disk_refused_is_in_a_later_record_once_and_is_not_cal
         assert_eq!(verify(&records, &budget), [], "{refuses}");
     }
 }
+
+#[tokio::test]
+async fn outcomes_that_the_disk_refused_to_the_end_are_named_at_the_end() {
+    let left = SmallLoop::run(&[Move::Restart(1), Move::Restart(2)]);
+    let open: Vec<_> = left.last().unwrap().memory.in_flight.keys().cloned().collect();
+    let (records, end) = go_on(left.clone(), true, u32::MAX, None).await;
+    assert_eq!(records, left, "the disk took nothing");
+    let unwritten = end.unwritten.expect("two outcomes are on no disk");
+    assert_eq!((unwritten.actions, unwritten.orders), (open, 0));
+    assert!(unwritten.why.contains("space"), "{}", unwritten.why);
+    let (_, end) = go_on(left, true, 0, None).await;
+    assert_eq!(end.unwritten, None);
+}

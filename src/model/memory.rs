@@ -138,6 +138,9 @@ pub struct Normal {
 pub struct Passing {
     /// The tick's number in this run of the program.
     pub tick: u64,
+    /// When the first tick of this run of the program was.
+    #[serde(default)]
+    pub began: Mono,
     /// When the last tick was.
     pub last_tick: Mono,
     /// Since when each gate has been in a state of its kind.

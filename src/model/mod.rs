@@ -18,6 +18,7 @@ pub mod observation;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
+pub mod power;
 pub mod record;
 pub mod situation;
 pub mod tick;

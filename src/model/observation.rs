@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiFacts, BlindKind, HostFacts, Link, Seen};
+use super::facts::{ApiFacts, Blind, BlindKind, HostFacts, Link, Seen};
 use super::ids::MachineName;
+use super::time::{Mono, Span};
 
 /// Every fact that a decision may use, each with its age or the reason why it is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,4 +30,52 @@ impl Observation {
             && self.hosts.values().all(looked)
             && self.api.link != Link::Probing
     }
+}
+
+/// Machines at which nobody has looked yet.
+pub fn not_looked_at<'a>(
+    machines: impl Iterator<Item = &'a MachineName>,
+    now: Mono,
+) -> BTreeMap<MachineName, Seen<HostFacts>> {
+    let why = || Blind::new(BlindKind::NotYet, "nobody has looked yet");
+    machines.map(|name| (name.clone(), Seen::Unknown { why: why(), since: now })).collect()
+}
+
+/// Files what one look at a machine gave, and says whether it is news: a new age alone is none.
+/// Who can't be seen has not been seen since the first look that failed.
+pub fn file_look(
+    hosts: &mut BTreeMap<MachineName, Seen<HostFacts>>,
+    name: &MachineName,
+    seen: Result<HostFacts, Blind>,
+    now: Mono,
+) -> bool {
+    let before = hosts.get(name);
+    let (after, news) = match seen {
+        Ok(value) => {
+            let same = before
+                .and_then(Seen::any_age)
+                .is_some_and(|before| steady(before) == steady(&value));
+            (Seen::Known { value, at: now }, !same)
+        }
+        Err(why) => {
+            let (since, same) = match before {
+                Some(Seen::Unknown { why: old, since }) => (*since, *old == why),
+                Some(Seen::Known { .. }) | None => (now, false),
+            };
+            (Seen::Unknown { why, since }, !same)
+        }
+    };
+    hosts.insert(name.clone(), after);
+    news
+}
+
+/// The facts without what changes at every look.
+fn steady(facts: &HostFacts) -> HostFacts {
+    let mut facts = facts.clone();
+    facts.up_for = Span::ZERO;
+    facts.wall = jiff::Timestamp::UNIX_EPOCH;
+    for unit in facts.units.values_mut() {
+        unit.for_time = None;
+    }
+    facts
 }

@@ -12,7 +12,8 @@ pub static REMEDY: Remedy = Remedy {
     title: "Clear the failed state of a k3s unit",
     helps: "systemd gave up: the unit failed, or was started too often in too short a time, and \
             is not started again by itself",
-    harms: "none by itself: nothing is started by it",
+    harms: "none by itself: nothing is started by it. The start that follows it, also on a quiet \
+            day, is only of a unit that nobody has touched since",
     undo: "needs none: systemd counts anew",
     cures: &[&checks::SERVER_UNIT, &checks::AGENT_UNIT],
     needs: Need::Guard,

@@ -26,6 +26,8 @@ pub use start_agent::REMEDY as START_AGENT;
 pub use start_server::REMEDY as START_SERVER;
 pub use uncordon_own::REMEDY as UNCORDON_OWN;
 
+use std::fmt;
+
 use crate::checks::Check;
 use crate::model::action::Effect;
 use crate::model::ids::RemedyId;
@@ -93,12 +95,25 @@ pub enum Need {
 }
 
 /// Whether a remedy may run on a quiet day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum When {
     /// Only while an episode is open: nothing that a person does on a quiet day is undone.
     Episode,
+    /// The same, and on a quiet day to finish what another remedy began: only a unit that is
+    /// down since that very remedy cleared it, and that nobody has touched after it.
+    EpisodeOrAfter(&'static Remedy),
     /// Always.
     Always,
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Episode => f.write_str("Episode"),
+            Self::EpisodeOrAfter(first) => write!(f, "Episode, or after {}", first.id),
+            Self::Always => f.write_str("Always"),
+        }
+    }
 }
 
 /// How much a wrong use would cost.

@@ -14,7 +14,7 @@ pub static REMEDY: Remedy = Remedy {
     undo: "systemctl stop k3s-agent; the containers go on running",
     cures: &[&checks::AGENT_UNIT],
     needs: Need::GuardOrPlain,
-    when: When::Episode,
+    when: When::EpisodeOrAfter(&super::CLEAR_FAILED_UNIT),
     blast: Blast::OneUnit,
     only_if: &[OnlyIf::WaveHasRoom, OnlyIf::NodeIsOurs],
     budget: 3,

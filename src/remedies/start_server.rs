@@ -16,7 +16,7 @@ pub static REMEDY: Remedy = Remedy {
     undo: "systemctl stop k3s; the containers go on running",
     cures: &[&checks::SERVER_UNIT],
     needs: Need::GuardOrPlain,
-    when: When::Episode,
+    when: When::EpisodeOrAfter(&super::CLEAR_FAILED_UNIT),
     blast: Blast::ControlPlane,
     only_if: &[OnlyIf::MajorityInReach],
     budget: 3,

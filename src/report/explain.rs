@@ -87,7 +87,7 @@ fn check_text(check: &'static Check) -> String {
 
 fn remedy_text(remedy: &'static Remedy) -> String {
     let limits = format!(
-        "{} tries in an episode, {} each; {:?}; needs {:?}",
+        "{} tries in an episode, {} each; {}; needs {:?}",
         remedy.budget, remedy.limit, remedy.when, remedy.needs
     );
     labelled_pairs(

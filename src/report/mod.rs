@@ -4,6 +4,7 @@
 mod alarm;
 mod explain;
 mod plan;
+mod rehearsal;
 mod status;
 mod summary;
 mod text;
@@ -12,6 +13,7 @@ mod why;
 pub use alarm::{alarm_text, at_the_end};
 pub use explain::{Topic, explain};
 pub use plan::plan_text;
+pub use rehearsal::{Actor, Picture, happening, picture};
 pub use status::{acting_line, headline, status_text};
 pub use summary::{
     ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, action_line, summary,

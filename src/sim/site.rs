@@ -28,8 +28,11 @@ pub struct Spec {
     pub boot: Span,
     /// The end is never degraded without it.
     pub critical: bool,
-    /// Whether its clock has a battery; without one it begins in 1970 until the network tells.
+    /// Whether its clock has a battery; without one it goes on from where it was written down
+    /// last, until the network tells (systemd-timesyncd(8)).
     pub clock_battery: bool,
+    /// Whether `ananke prepare` has installed the guard there.
+    pub guard: bool,
     /// The UPS that feeds it.
     pub ups: Option<String>,
 }
@@ -72,6 +75,12 @@ impl Site {
         Self::of("atlas", 3, 22)
     }
 
+    /// The machine's address, made up from its place: 10.0.0.1 and on.
+    pub fn address(&self, name: &MachineName) -> Option<String> {
+        let at = self.machines.keys().position(|it| it == name)? + 1;
+        Some(format!("10.0.{}.{}", at / 250, at % 250))
+    }
+
     /// For quick looks: three servers and one board.
     pub fn small() -> Self {
         Self::of("quick", 3, 1)
@@ -86,6 +95,7 @@ impl Site {
                 boot,
                 critical: false,
                 clock_battery: arch == Arch::Amd64,
+                guard: true,
                 ups: Some(ups.to_owned()),
             };
             (MachineName::new(format!("titan-{at:02}")), spec)

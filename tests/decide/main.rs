@@ -2,6 +2,7 @@
 
 mod bench;
 mod invariants;
+mod quiet;
 mod random;
 mod rig;
 mod site;

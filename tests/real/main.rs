@@ -1,5 +1,5 @@
-//! Tests against real parts: sshd, dash, sudo, a file system, a kube-apiserver. One binary, since
-//! each one links everything.
+//! Tests against real parts: sshd, dash, sudo, a file system, a kube-apiserver, upsd. One binary,
+//! since each one links everything.
 
 mod config;
 mod control;
@@ -7,5 +7,7 @@ mod disk;
 mod guard;
 mod host;
 mod kube;
+mod nut;
 mod ssh;
+mod ssh_config;
 mod world_api;

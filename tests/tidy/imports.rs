@@ -11,6 +11,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The pure half.
     ("model", &[]),
     ("config", &["model"]),
+    // What follows from what the UPSes say. `decide` will ask it.
+    ("power", &["model"]),
     ("checks", &["model"]),
     ("remedies", &["model", "checks"]),
     ("gates", &["model", "checks", "remedies"]),
@@ -20,7 +22,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The decision function is an argument of a replay, so that it needs no other module.
     ("replay", &["model"]),
     // The world knows what there is, never what ananke makes of it; its faces are shell.
-    ("sim", &["model", "config", "ports", "adapters", "engine", "decide::LIBRARY"]),
+    (
+        "sim",
+        &[
+            "model",
+            "config",
+            "ports",
+            "adapters",
+            "engine",
+            "decide::LIBRARY",
+            "report::ResultWord",
+        ],
+    ),
     // The shell.
     ("ports", &["model"]),
     ("engine", &["model", "gates", "decide", "report", "ports"]),
@@ -28,6 +41,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cli", &["model", "config", "report"]),
     ("app", EVERYTHING),
     ("main", &["cli", "app"]),
+];
+
+/// Parts of a module that may name less than the whole may. The simulated world knows nothing of
+/// what ananke makes of it, or a mistake of ananke's would be one of the world, too. A fate is
+/// written in the words of the model.
+const PARTS_MAY_IMPORT: &[(&[&str], &[&str])] = &[
+    (&["sim", "world"], &["model"]),
+    (&["sim", "site"], &["model"]),
+    (&["sim", "deed"], &["model"]),
+    (&["sim", "scenario"], &["model", "config"]),
 ];
 
 const EVERYTHING: &[&str] = &[
@@ -61,7 +84,14 @@ pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
         found
             .extend(rust.error.iter().map(|error| file.offence(1, format!("unreadable: {error}"))));
         let Some(top) = rust.module().get(1) else { continue };
-        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| name == top) else {
+        let below = &rust.module()[1..];
+        let is_in = |part: &[&str]| {
+            part.iter().enumerate().all(|(at, it)| below.get(at).is_some_and(|name| name == it))
+        };
+        let part = PARTS_MAY_IMPORT.iter().find(|(part, _)| is_in(part));
+        let row = MAY_IMPORT.iter().find(|(name, _)| name == top);
+        let Some(allowed) = part.map(|(_, allowed)| allowed).or(row.map(|(_, allowed)| allowed))
+        else {
             let what =
                 format!("`{top}` has no row in MAY_IMPORT of tests/tidy/imports.rs: add one");
             found.push(file.offence(1, what));
@@ -70,6 +100,7 @@ pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
         let mut seen = BTreeSet::new();
         for path in rust.paths() {
             let bad = outward(top, allowed, &path)
+                .or_else(|| part.and_then(|(part, _)| to_a_face(part, &path)))
                 .or_else(|| sideways(rust, &path))
                 .or_else(|| unwrapped(rust, &path));
             if let Some(what) = bad
@@ -93,6 +124,12 @@ fn outward(top: &str, allowed: &[&str], path: &PathUse) -> Option<String> {
     let mut allowed = allowed.iter().chain(in_tests.flat_map(|(_, more)| *more));
     (ours && known && module != top && !allowed.any(|entry| begins_with(rest, entry)))
         .then(|| format!("`{top}` may not import `{module}`"))
+}
+
+/// A path of the simulated world into its faces, which are shell.
+fn to_a_face(part: &[&str], path: &PathUse) -> Option<String> {
+    let is_face = path.segments.get(1..).is_some_and(|rest| begins_with(rest, "sim::faces"));
+    is_face.then(|| format!("`{}` may not import `sim::faces`", part.join("::")))
 }
 
 /// Whether a path begins with all parts of `entry`, for example `decide::RULES`.
@@ -179,6 +216,27 @@ mod tests {
         assert_eq!(caught("src/adapters/disk/a.rs", "use crate::replay::x;"), replay);
         let test = "#[cfg(test)] mod tests { use crate::replay::x; }";
         assert!(caught("src/adapters/disk/a.rs", test).is_empty());
+    }
+
+    #[test]
+    fn the_world_knows_less_than_its_faces() {
+        let world = "src/sim/world/etcd.rs";
+        for (path, text, what) in [
+            (world, "use crate::gates::x;", vec!["`sim` may not import `gates`"]),
+            (world, "use crate::decide::LIBRARY;", vec!["`sim` may not import `decide`"]),
+            (world, "use crate::engine::x;", vec!["`sim` may not import `engine`"]),
+            (world, "use crate::sim::faces::x;", vec!["`sim::world` may not import `sim::faces`"]),
+            (
+                world,
+                "use super::super::faces::x;",
+                vec!["`sim::world` may not import `sim::faces`"],
+            ),
+            (world, "use crate::{model::ids, sim::site::Site};", vec![]),
+            ("src/sim/scenario/mod.rs", "use crate::{config::x, sim::deed::Deed};", vec![]),
+            ("src/sim/faces/memory.rs", "use crate::{engine::x, decide::LIBRARY};", vec![]),
+        ] {
+            assert_eq!(caught(path, text), what, "{path} {text}");
+        }
     }
 
     #[test]

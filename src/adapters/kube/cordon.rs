@@ -6,18 +6,18 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::model::action::Expect;
+use crate::model::action::{Effect, Expect};
 use crate::model::cordon::{
     CORDON_ANNOTATION, CordonKind, CordonMark, CordonRecord, MANUAL_ANNOTATION,
 };
 use crate::model::facts::NodeFacts;
-use crate::model::ids::{BootId, CordonId, MachineId};
+use crate::model::ids::{BootId, CordonId, MachineId, MachineName};
 
 use super::nodes::{annotation, node};
 
 /// What to do with a node.
 #[derive(Debug, PartialEq)]
-pub(super) enum Judgement {
+pub enum Judgement {
     /// It is so already.
     Already,
     /// It must not be touched, for this reason.
@@ -28,15 +28,47 @@ pub(super) enum Judgement {
 
 /// A change of a node, as the effects describe it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Change<'a> {
+pub enum Change<'a> {
+    /// Take it out, with this record.
     Cordon(&'a CordonRecord),
+    /// Give this cordon back.
     Uncordon(&'a CordonId),
-    Mark { reason: &'a str, since: Timestamp, cordon: Option<&'a CordonId> },
-    Unmark { owner: &'a str },
+    /// Mark it for a person.
+    Mark {
+        /// What the person reads.
+        reason: &'a str,
+        /// Since when, for people.
+        since: Timestamp,
+        /// The cordon that is left to the person with it.
+        cordon: Option<&'a CordonId>,
+    },
+    /// Take the mark of this ananke host off.
+    Unmark {
+        /// The host.
+        owner: &'a str,
+    },
+}
+
+impl<'a> Change<'a> {
+    /// The node that an effect changes, and how. `None` for an effect that changes no node.
+    pub fn of(effect: &'a Effect, owner: &'a str) -> Option<(&'a MachineName, Self)> {
+        Some(match effect {
+            Effect::Cordon { node, record } => (node, Self::Cordon(record)),
+            Effect::Uncordon { node, id } => (node, Self::Uncordon(id)),
+            Effect::MarkManual { node, reason, since, cordon } => {
+                (node, Self::Mark { reason, since: *since, cordon: cordon.as_ref() })
+            }
+            Effect::ClearMark { node } => (node, Self::Unmark { owner }),
+            Effect::WriteCanary
+            | Effect::StartUnit { .. }
+            | Effect::RestartUnit { .. }
+            | Effect::ResetFailedUnit { .. } => return None,
+        })
+    }
 }
 
 /// Judges a change on the node as it is now.
-pub(super) fn judge(object: &Value, change: Change<'_>, expect: &Expect) -> Judgement {
+pub fn judge(object: &Value, change: Change<'_>, expect: &Expect) -> Judgement {
     let Some((_, facts)) = node(object) else {
         return Judgement::Refuse("what the API calls this node has no name".to_owned());
     };

@@ -42,7 +42,10 @@ use connect::{Connect, Tls};
 use link::Supervisor;
 
 pub use connect::{KubeconfigFile, KubeconfigSource, KubeconfigText};
+pub use cordon::{Change, Judgement, judge};
 pub use discovery::KINDS;
+pub use nodes::node as node_facts;
+pub use probe::{Probe, Probes, Step, step as link_step, verdict as link_verdict};
 pub use rbac::{Need, RBAC_NEEDS, Scope};
 pub use write::LEASE_NAME;
 

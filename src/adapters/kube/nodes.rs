@@ -30,7 +30,7 @@ const FOREIGN_TAINTS: [&str; 3] =
 const FOREIGN_PREFIX: &str = "remediation.medik8s.io/";
 
 /// The name and facts of a node. `None` for something without a name.
-pub(super) fn node(object: &Value) -> Option<(MachineName, NodeFacts)> {
+pub fn node(object: &Value) -> Option<(MachineName, NodeFacts)> {
     let name = object.pointer("/metadata/name")?.as_str().filter(|name| !name.is_empty())?;
     let (ready, ready_why) = ready(object);
     let facts = NodeFacts {

@@ -12,13 +12,18 @@ const STRIKES: u32 = 2;
 
 /// What one endpoint's `/readyz` said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Probe {
+pub enum Probe {
     /// 200.
     Ready,
     /// It answers, but is not ready.
     NotReady(Blind),
     /// It answers and refuses our credentials; 401 when `renew`, where new ones may help.
-    Refused { why: Blind, renew: bool },
+    Refused {
+        /// In its words.
+        why: Blind,
+        /// Whether new credentials may help.
+        renew: bool,
+    },
     /// Nothing that counts as an answer.
     Silent(Blind),
 }
@@ -53,7 +58,7 @@ impl Probe {
         }
     }
 
-    pub(super) fn seen(&self, at: Mono) -> Seen<bool> {
+    pub fn seen(&self, at: Mono) -> Seen<bool> {
         match self {
             Self::Ready => Seen::Known { value: true, at },
             Self::NotReady(_) => Seen::Known { value: false, at },
@@ -64,11 +69,12 @@ impl Probe {
     }
 }
 
-pub(super) type Probes = BTreeMap<String, Probe>;
+/// What all of them said, by endpoint.
+pub type Probes = BTreeMap<String, Probe>;
 
 /// What to do after a round of probes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// The endpoint in use is good.
     Stay,
     /// It failed, but not often enough.
@@ -81,7 +87,7 @@ pub(super) enum Step {
 
 /// Chooses: the endpoint in use as long as it is good, else the first good one in the order of the
 /// settings.
-pub(super) fn step(current: Option<&str>, strikes: u32, order: &[String], probes: &Probes) -> Step {
+pub fn step(current: Option<&str>, strikes: u32, order: &[String], probes: &Probes) -> Step {
     let ready = |name: &str| probes.get(name) == Some(&Probe::Ready);
     match current {
         Some(name) if ready(name) => Step::Stay,
@@ -95,7 +101,7 @@ pub(super) fn step(current: Option<&str>, strikes: u32, order: &[String], probes
 
 /// One reason for all endpoints: the kind is the one that a person can do most about, the words
 /// are everybody's.
-pub(super) fn verdict(probes: &Probes) -> Blind {
+pub fn verdict(probes: &Probes) -> Blind {
     const ORDER: [BlindKind; 6] = [
         BlindKind::Denied,
         BlindKind::Identity,

@@ -32,18 +32,11 @@ pub(super) async fn perform(
     expect: &Expect,
     limit: Span,
 ) -> ActionResult {
-    let (name, change) = match effect {
-        Effect::Cordon { node, record } => (node, Change::Cordon(record)),
-        Effect::Uncordon { node, id } => (node, Change::Uncordon(id)),
-        Effect::MarkManual { node, reason, since, cordon } => {
-            let cordon = cordon.as_ref();
-            (node, Change::Mark { reason, since: *since, cordon })
-        }
-        Effect::ClearMark { node } => (node, Change::Unmark { owner }),
-        Effect::WriteCanary => return canary(board, settings, owner, limit).await,
-        Effect::StartUnit { .. } | Effect::RestartUnit { .. } | Effect::ResetFailedUnit { .. } => {
-            return refused("this is no matter of the Kubernetes API");
-        }
+    if *effect == Effect::WriteCanary {
+        return canary(board, settings, owner, limit).await;
+    }
+    let Some((name, change)) = Change::of(effect, owner) else {
+        return refused("this is no matter of the Kubernetes API");
     };
     let deadline = Instant::now() + limit.to_std();
     match board.wire() {

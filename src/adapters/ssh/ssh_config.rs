@@ -1,86 +1,172 @@
 //! Settings from an ssh_config file, resolved by OpenSSH itself.
 //!
-//! `ssh -G` knows Include, Match, tokens and defaults exactly; a parser of our own would know
-//! some of them. It is asked once, when the configuration is read.
+//! `ssh -G` knows Include, Match, tokens and precedence exactly; a parser of our own would know
+//! some of them. It is asked once, when the configuration is read. It does not say what comes
+//! from the file and what is its own default, so it reads the file through one of ours that gives
+//! marks for everything that nobody gave.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tempfile::NamedTempFile;
+
+use crate::adapters::process::{ChildSpec, End, ProcessError, run};
+use crate::config::{NoSshConfig, SshHost};
 use crate::model::time::Span;
 
-/// What ananke uses of a host's settings.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HostSettings {
-    /// `HostName`: where to connect.
-    pub address: Option<String>,
-    /// `Port`.
-    pub port: Option<u16>,
-    /// `User`, or the user who runs ananke.
-    pub user: Option<String>,
-    /// `IdentityFile`, in order, also those that do not exist.
-    pub identities: Vec<PathBuf>,
-    /// `ProxyJump`, as it is written.
-    pub jump: Option<String>,
-}
+/// How many `ssh -G` run at once. One takes a few milliseconds of one core.
+const AT_ONCE: usize = 8;
 
-/// Why a host's settings are not known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SshConfigError {
-    /// A name that ssh would take for an option.
-    #[error("{host:?} is no host name for ssh")]
-    BadName {
-        /// The name.
-        host: String,
-    },
-    /// ssh is not installed, does not end, or refuses the file.
-    #[error("ssh -G with {}: {why}", file.display())]
-    Failed {
-        /// The ssh_config file.
-        file: PathBuf,
-        /// What went wrong.
-        why: String,
-    },
-}
+/// How long one of them may take. Only a `Match exec` in the file takes time.
+const LIMIT: Span = Span::secs(10);
 
-/// Asks `ssh -G` for the settings of one host in one file.
+/// What stands for a setting that the file does not give. Neither is a name or a path that
+/// anybody would give.
+const NO_USER: &str = "ananke-no-user-is-set";
+const NO_KEY: &str = "/ananke-no-key-is-set";
+
+/// The default of OpenSSH, which can't be told from a 22 in the file, and means the same.
+const DEFAULT_PORT: u16 = 22;
+
+/// What the file says of each of the names. `home` is what `~` stands for. Nothing is connected
+/// to, but a `Match exec` in the file runs its command. A `User` that only a `Match final` block
+/// gives is not seen.
 ///
 /// # Errors
-/// [`SshConfigError`]. Nothing is connected to in any case, but a `Match exec` in the file runs
-/// its command.
-pub async fn resolve(file: &Path, host: &str, limit: Span) -> Result<HostSettings, SshConfigError> {
-    if host.is_empty() || host.starts_with('-') {
-        return Err(SshConfigError::BadName { host: host.to_owned() });
+/// [`NoSshConfig`], for the first name that goes wrong.
+pub async fn resolve(
+    file: &Path,
+    names: &[&str],
+    home: Option<&Path>,
+) -> Result<BTreeMap<String, SshHost>, NoSshConfig> {
+    // ssh passes over a file that is missing or may not be read without a word.
+    if let Err(error) = std::fs::File::open(file).and_then(|mut file| {
+        let mut byte = [0];
+        std::io::Read::read(&mut file, &mut byte)
+    }) {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        return Err(if missing { NoSshConfig::Missing } else { refused(&error) });
     }
-    let failed = |why: String| SshConfigError::Failed { file: file.to_owned(), why };
-    // ssh passes over a missing file without a word.
-    tokio::fs::metadata(file).await.map_err(|e| failed(e.to_string()))?;
-    #[expect(clippy::disallowed_methods, reason = "an adapter, with a cleared environment")]
-    let mut ssh = tokio::process::Command::new("ssh");
-    ssh.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");
-    ssh.arg("-G").arg("-F").arg(file).arg("--").arg(host);
-    ssh.stdin(Stdio::null()).kill_on_drop(true);
-    let output = match tokio::time::timeout(limit.to_std(), ssh.output()).await {
-        Ok(output) => output.map_err(|e| failed(e.to_string()))?,
-        Err(_) => return Err(failed(format!("no answer within {limit}"))),
-    };
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(super::error::printable(&said)));
-    }
-    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+    let marked = marked(file)?;
+    let asked = names.iter().map(|name| ask(marked.path(), name, home));
+    stream::iter(asked).buffered(AT_ONCE).try_collect().await
 }
 
-fn parse(text: &str) -> HostSettings {
-    let mut settings = HostSettings::default();
+fn refused(why: &dyn std::fmt::Display) -> NoSshConfig {
+    NoSshConfig::Refused(why.to_string())
+}
+
+/// A file that includes the given one, and gives the marks after it. In ssh_config(5) the first
+/// value that is given holds, so that the marks are left where there is no other.
+fn marked(file: &Path) -> Result<NamedTempFile, NoSshConfig> {
+    let path = file.to_str().filter(|path| {
+        // Include takes patterns, and quotes end at quotes.
+        !path.contains(|c: char| c.is_control() || "*?[]\"'\\".contains(c))
+    });
+    let path = path.ok_or_else(|| refused(&"its path has characters that Include can't take"))?;
+    let mut text = String::new();
+    // Writing to a String can't fail.
+    let _ = write!(text, "Include \"{path}\"\nMatch all\n  User {NO_USER}\n");
+    let _ = writeln!(text, "  IdentityFile {NO_KEY}");
+    let written = NamedTempFile::new().and_then(|mut marked| {
+        marked.write_all(text.as_bytes())?;
+        Ok(marked)
+    });
+    written.map_err(|error| refused(&error))
+}
+
+async fn ask(
+    file: &Path,
+    name: &str,
+    home: Option<&Path>,
+) -> Result<(String, SshHost), NoSshConfig> {
+    if name.is_empty() || name.starts_with('-') {
+        return Err(refused(&format!("{name:?} is no host name for ssh")));
+    }
+    let ssh = ChildSpec::new("ssh", LIMIT);
+    let ssh = ssh.args(["-G", "-F"]).args([file.as_os_str()]).args(["--", name]);
+    let finished = run(ssh).await.map_err(|error| match error {
+        ProcessError::Missing { .. } => NoSshConfig::NoProgram,
+        ProcessError::Start { .. } | ProcessError::Lost { .. } => {
+            refused(&crate::model::error_text::chain(&error))
+        }
+    })?;
+    match finished.end {
+        End::Exited(0) => {}
+        End::Exited(_) | End::Signalled(_) => {
+            let said = finished.stderr.text();
+            // The last line only counts the errors.
+            let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("no word");
+            return Err(refused(&super::error::printable(line)));
+        }
+        End::Deadline => return Err(refused(&format!("no answer for {name} within {LIMIT}"))),
+    }
+    let host = read(&finished.stdout.text(), name, home)?;
+    Ok((name.to_owned(), host))
+}
+
+fn read(text: &str, name: &str, home: Option<&Path>) -> Result<SshHost, NoSshConfig> {
+    let mut host = SshHost::default();
+    let mut keys = Vec::new();
     for (key, value) in text.lines().filter_map(|line| line.split_once(' ')) {
         match key {
-            "hostname" => settings.address = Some(value.to_owned()),
-            "port" => settings.port = value.parse().ok(),
-            "user" => settings.user = Some(value.to_owned()),
-            "identityfile" => settings.identities.push(PathBuf::from(value)),
-            "proxyjump" if value != "none" => settings.jump = Some(value.to_owned()),
+            "hostname" if value != name => host.address = Some(value.to_owned()),
+            "port" => host.port = value.parse().ok().filter(|port| *port != DEFAULT_PORT),
+            "user" if value != NO_USER => host.user = Some(value.to_owned()),
+            "identityfile" if value != NO_KEY && value != "none" => keys.push(value),
+            "proxyjump" if value != "none" => host.proxy = Some(format!("ProxyJump {value}")),
+            "proxycommand" if value != "none" => {
+                host.proxy = Some(format!("ProxyCommand {value}"));
+            }
             _ => {}
         }
     }
-    settings
+    for key in keys {
+        host.identities.push(path(key, name, &host, home)?);
+    }
+    Ok(host)
+}
+
+/// The path of a key file: `ssh -G` leaves `~` and the tokens of ssh_config(5) as they are.
+fn path(
+    key: &str,
+    name: &str,
+    host: &SshHost,
+    home: Option<&Path>,
+) -> Result<PathBuf, NoSshConfig> {
+    let unknown = |what: &str| {
+        refused(&format!("IdentityFile {key} of {name}: ananke can't tell what {what} stands for"))
+    };
+    let home = home.and_then(Path::to_str);
+    let mut path = String::new();
+    let mut rest = key.chars();
+    if let Some(below) = key.strip_prefix("~/") {
+        path.push_str(home.ok_or_else(|| unknown("~"))?);
+        path.push('/');
+        rest = below.chars();
+    }
+    while let Some(c) = rest.next() {
+        if c != '%' {
+            path.push(c);
+            continue;
+        }
+        let token = rest.next().unwrap_or('%');
+        let value = match token {
+            '%' => Some("%"),
+            'd' => home,
+            'h' => Some(host.address.as_deref().unwrap_or(name)),
+            'n' => Some(name),
+            'r' => host.user.as_deref(),
+            _ => None,
+        };
+        path.push_str(value.ok_or_else(|| unknown(&format!("%{token}")))?);
+    }
+    if path.starts_with('/') {
+        Ok(PathBuf::from(path))
+    } else {
+        Err(refused(&format!("IdentityFile {key} of {name} is not an absolute path")))
+    }
 }

@@ -2,6 +2,7 @@
 
 mod meaning;
 mod refused;
+mod ssh_config;
 mod table;
 
 use std::path::Path;
@@ -12,7 +13,8 @@ use super::*;
 const GATES: &[&str] = &["inventory", "nodes", "control-plane", "workers", "cordons", "soak"];
 
 fn context() -> Context<'static> {
-    Context { home: Some(Path::new("/srv/op")), ..Context::installed("titan-db", GATES) }
+    let installed = Context::installed("titan-db", GATES);
+    Context { home: Some(Path::new("/srv/op")), ssh_configs: &ssh_config::Ready, ..installed }
 }
 
 fn check(text: &str) -> Result<Checked, Vec<Problem>> {

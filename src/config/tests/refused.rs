@@ -167,7 +167,7 @@ fn bad_combinations() {
                 "parts that are not built",
                 &format!(
                     "{MINIMAL}expected_flux_branch: main\nruntime_safety_factor: 1.10\n\
-                     ssh_config_file: ~/.ssh/config\npower: {{on_low: poweroff}}\n\
+                     power: {{on_low: poweroff}}\n\
                      startup: {{require_storage_ready: true, post_start_probes: [{{url: x}}]}}\n\
                      coordination: {{role: coordinator, peer_hosts: [], \
                      allow_startup_on_battery: false}}\n"

@@ -158,8 +158,10 @@ fn every_key_that_is_used_changes_the_settings() {
     }
     let moved = whole.replace("w-1: 192.0.2.21", "w-1: 192.0.2.99");
     assert_ne!(settings(&moved), before, "ssh_node_hosts changes nothing");
-    // These two are refused, or say what is so anyway.
-    let elsewhere = ["ssh_node_hosts", "coordination.role", "coordination.peer_hosts"];
+    // The last two are refused, or say what is so anyway; an ssh_config gives only what the file
+    // does not, and the whole example gives all.
+    let elsewhere =
+        ["ssh_node_hosts", "ssh_config_file", "coordination.role", "coordination.peer_hosts"];
     let used = KEYS.iter().filter(|key| !matches!(key.stage(), Stage::Later(_)));
     for path in used.map(|key| key.path()).filter(|path| !elsewhere.contains(path)) {
         assert!(OTHER.iter().any(|(other, _)| *other == path), "{path} is not tried");

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use ananke::adapters::ssh::{Fleet, IdentityError, SshError, Stage, ssh_config};
+use ananke::adapters::ssh::{Fleet, IdentityError, SshError, Stage};
 use ananke::config::settings::SshTarget;
 use ananke::model::facts::BlindKind;
 use ananke::model::ids::MachineName;
@@ -293,29 +293,6 @@ async fn key_files_that_are_not_safe_are_refused() {
     assert!(!error.to_string().contains("c2Vj"), "no key material in messages");
     site.add("n1", SshTarget { identities: vec![], ..sshd.target(&file) });
     assert!(matches!(refused(&site), IdentityError::Missing { .. }));
-}
-
-#[tokio::test]
-async fn ssh_config_is_resolved_by_ssh_itself() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("config");
-    fs::write(
-        &file,
-        "Host titan-*\n  HostName %h.lan\n  Port=2222\n  User ops\n  IdentityFile /keys/%r\n\
-         Host *\n  ProxyJump gate\n",
-    )
-    .unwrap();
-    let got = ssh_config::resolve(&file, "titan-07", Span::secs(10)).await.unwrap();
-    assert_eq!(got.address.as_deref(), Some("titan-07.lan"));
-    assert_eq!((got.port, got.user.as_deref()), (Some(2222), Some("ops")));
-    assert_eq!(got.jump.as_deref(), Some("gate"));
-    assert_eq!(got.identities, [std::path::PathBuf::from("/keys/%r")]);
-    for (file, host) in [(file.as_path(), "-oProxyCommand=x"), ("/nowhere".as_ref(), "titan-07")] {
-        assert!(ssh_config::resolve(file, host, Span::secs(10)).await.is_err(), "{host}");
-    }
-    fs::write(&file, "NoSuchWord yes\n").unwrap();
-    let error = ssh_config::resolve(&file, "n1", Span::secs(10)).await.unwrap_err();
-    assert!(error.to_string().contains("nosuchword"), "{error}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 access_up() {
 	local key name
 	mkdir -p "$TESTBED_DIR/ssh" && chmod 700 "$TESTBED_DIR/ssh"
-	for key in ananke admin $(printf 'host_%s ' "${MACHINES[@]}"); do
+	for key in ananke admin "${ANANKE_HOSTS[@]/#/ananke@}" "${MACHINES[@]/#/host_}"; do
 		[[ -e $TESTBED_DIR/ssh/$key.pub ]] && continue
 		rm -f "$TESTBED_DIR/ssh/$key"
 		ssh-keygen -q -t ed25519 -N '' -C "${key#host_}" -f "$TESTBED_DIR/ssh/$key"
@@ -95,6 +95,9 @@ site_facts() {
 		TESTBED_SERVERS='$(site_names server)'
 		TESTBED_AGENTS='$(site_names agent)'
 		TESTBED_HOSTS='$(site_names host)'
+		TESTBED_ANANKE_HOSTS='${ANANKE_HOSTS[*]}'
+		TESTBED_JUMP_HOST=$JUMP_HOST
+		TESTBED_CA=$PKI/ca.crt
 	END
 }
 cmd_env() {
@@ -116,29 +119,7 @@ cmd_env() {
 		reduce (inputs | capture("^(?<k>[^=]+)=(?<v>.*)$")) as {$k, $v} ({machines: {}};
 			if $k == "machine" then ($v | split(" ")) as $m
 				| .machines[$m[0]] = {role: $m[1], address: $m[2], mac: $m[3], ups: $m[4]}
-			elif ($k | IN("TESTBED_SERVERS", "TESTBED_AGENTS", "TESTBED_HOSTS", "TESTBED_UPS")) then
+			elif ($k | IN("TESTBED_SERVERS", "TESTBED_AGENTS", "TESTBED_HOSTS", "TESTBED_UPS", "TESTBED_ANANKE_HOSTS")) then
 				.[$k | ltrimstr("TESTBED_") | ascii_downcase] = ($v | split(" "))
 			else .[$k | ltrimstr("TESTBED_") | ascii_downcase] = $v end)'
-}
-
-# The smallest file that describes this site to ananke; everything else it finds out by itself.
-cmd_config() {
-	need_site
-	local out=${1:-$TESTBED_DIR/ananke.yaml} name
-	mkdir -p "$TESTBED_DIR/ananke"
-	{
-		echo "ssh_user: ananke"
-		echo "ssh_port: $SSH_PORT"
-		echo "ssh_identity_file: $TESTBED_DIR/ssh/ananke"
-		echo "ssh_known_hosts_file: $TESTBED_DIR/ssh/known_hosts"
-		echo "ssh_node_hosts:"
-		for name in "${MACHINES[@]}"; do if is_node "$name"; then echo "  $name: ${IP[$name]}"; fi; done
-		echo "kubeconfig: $TESTBED_DIR/kubeconfig"
-		echo "nodes:"
-		echo "  servers: [$(site_names server | sed 's/ /, /g')]"
-		echo "  agents: [$(site_names agent | sed 's/ /, /g')]"
-		echo "state_dir: $TESTBED_DIR/ananke"
-	} >"$out.new"
-	mv "$out.new" "$out"
-	echo "$out"
 }

@@ -19,6 +19,7 @@ host_packages() {
 	((${#missing[@]})) || return 0
 	command -v apt-get >/dev/null || refuse "this needs Debian 12 (apt-get is not here); missing: ${missing[*]}"
 	say "installing ${missing[*]}"
+	dpkg --configure -a >&2 # an installation that was killed half-way refuses all others until this is done
 	DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }

@@ -38,15 +38,30 @@ build_missing() {
 	[[ $1 == tiny || -x $(source_path) ]] || echo "source-controller"
 }
 
-build_all() { # SIZE
-	local missing trouble started=$SECONDS
+# build_all SIZE: contained, so that Ctrl-C, a kill or the end of a terminal stops compilers and debootstrap, too.
+build_all() {
+	local builder rc=0
 	host_packages
+	build_complete "$1" && return
+	contained "$SELF" _build "$1" &
+	builder=$!
+	trap 'kill -KILL "$builder" 2>/dev/null; say "stopped; the next build goes on from here"; exit 130' INT TERM HUP
+	wait "$builder" || rc=$?
+	trap - INT TERM HUP
+	((rc == 0)) || exit "$rc"
+}
+build_complete() {
+	[[ -z $(build_missing "$1") && -d $(images_path "$1") ]] && { [[ $1 == tiny ]] || flux_crds_complete; }
+}
+
+build_here() { # SIZE
+	local missing trouble started=$SECONDS
+	cache_lock
 	missing=$(build_missing "$1")
 	if [[ -n $missing ]]; then
 		trouble=$(go_check)
 		[[ -z $trouble ]] || refuse "$trouble"
 		say "to build: $(tr '\n' ' ' <<<"$missing")"
-		cache_lock
 		# Unpacking Debian packages and compiling Go wait for different things, so they go on beside each other.
 		base_build &
 		local base=$!
@@ -55,7 +70,6 @@ build_all() { # SIZE
 		own_build "$(tools_path)" tools
 		[[ $1 == tiny ]] || own_build "$(source_path)" source
 		wait "$base" || die "the base image was not built"
-		exec 8>&-
 		say "built in $((SECONDS - started)) s"
 	fi
 	[[ $1 == tiny ]] || flux_crds_build

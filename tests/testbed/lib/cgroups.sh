@@ -36,13 +36,25 @@ cgroup_sweep() {
 	done < <(cgroup_hierarchies)
 }
 
-# cgroup_pids: every process of the site, whoever started it.
+# cgroup_pids [NAME]: every process of the site, or of one machine, whoever started it.
 cgroup_pids() {
 	local h file
 	while read -r h; do
-		[[ -d $h/$SITE ]] || continue
-		while read -r file; do cat "$file" 2>/dev/null || true; done < <(find "$h/$SITE" -name cgroup.procs)
+		[[ -d $h/$SITE/${1:-} ]] || continue
+		while read -r file; do cat "$file" 2>/dev/null || true; done < <(find "$h/$SITE/${1:-}" -name cgroup.procs)
 	done < <(cgroup_hierarchies) | sort -un
+}
+# cgroup_kill [NAME]: ends those, and waits for it. The kernel is still unmounting when the first have gone.
+cgroup_kill() {
+	[[ -n $(cgroup_pids "$@") ]] || return 0
+	wait_for "$SOON" "the processes of $SITE ${1:-} to end" cgroup_killed "$@" || true
+}
+cgroup_killed() {
+	local pid pids
+	pids=$(cgroup_pids "$@")
+	[[ -n $pids ]] || return 0
+	for pid in $pids; do kill -KILL "$pid" 2>/dev/null || true; done
+	return 1
 }
 
 cgroup_freeze() { # NAME FROZEN|THAWED

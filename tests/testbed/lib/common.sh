@@ -10,6 +10,9 @@ need_root() {
 	[[ $EUID -eq 0 ]] || refuse "must be run as root: it makes network namespaces, mounts and cgroups (try: sudo scripts/testbed $*)"
 }
 
+# Within so many seconds a process starts and writes its number, also on a computer that compiles with all its cores.
+SOON=60
+
 # A pid file holds "PID STARTTIME": the start time tells our process from a later one that got the same number.
 proc_start() {
 	local stat
@@ -52,6 +55,13 @@ cache_lock() {
 	flock -n 8 || { say "another build is running, waiting for it"; flock 8; }
 }
 
+# contained COMMAND...: a process tree and mounts that end with this script, however it ends: the kernel kills the
+# whole process namespace with its first process, and drops the mounts. To be run with & and waited for, because a
+# first process does not hear Ctrl-C.
+contained() {
+	exec setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc "$@"
+}
+
 # background NAME COMMAND...: a process of the site beside the machines (upsd, a load balancer). It gets a cgroup of
 # its own, so that `down` finds it even when this script was killed before it could write the pid.
 background() {
@@ -65,13 +75,13 @@ background() {
 		pid_write "$RUN/$name.pid" "$BASHPID"
 		exec setsid "$@" </dev/null >>"$RUN/$name.log" 2>&1
 	) &
-	wait_for 5 "$name to start" test -s "$RUN/$name.pid"
+	wait_for "$SOON" "$name to start" test -s "$RUN/$name.pid"
 }
 background_end() {
 	local pid
 	if pid=$(pid_of "$RUN/$1.pid"); then
 		kill "${2:--TERM}" "$pid" 2>/dev/null || true
-		wait_for 5 "$1 to end" process_gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
+		wait_for 10 "$1 to end" process_gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
 	fi
 	rm -f "$RUN/$1.pid"
 }

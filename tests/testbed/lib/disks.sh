@@ -13,28 +13,32 @@ disk_up() {
 	mkdir -p "$disk" "$TESTBED_DIR/machines/$name"/{work,root,containerd,kubelet}
 	disk_identity "$name" "$disk"
 	disk_access "$name" "$disk"
-	if is_node "$name"; then disk_node "$name" "$disk"; fi
+	if is_node "$name"; then
+		disk_node "$name" "$disk"
+	else
+		mkdir -p "$disk/etc/systemd/system"
+		ln -s /dev/null "$disk/etc/systemd/system/containerd.service" # the image is that of the nodes
+	fi
 	touch "$TESTBED_DIR/machines/$name/complete"
 }
 
 disk_identity() {
-	local name=$1 disk=$2 other
+	local name=$1 disk=$2
 	mkdir -p "$disk/etc/rig"
 	echo "$name" >"$disk/etc/hostname"
 	openssl rand -hex 16 >"$disk/etc/machine-id"
-	{
-		echo "127.0.0.1 localhost"
-		for other in "${MACHINES[@]}"; do echo "${IP[$other]} $other"; done
-	} >"$disk/etc/hosts"
+	site_hosts >"$disk/etc/hosts"
 }
 
 disk_access() {
-	local name=$1 disk=$2
+	local name=$1 disk=$2 key
 	mkdir -p "$disk/etc/ssh/sshd_config.d" "$disk/etc/ssh/authorized_keys"
 	cp "$TESTBED_DIR/ssh/host_$name" "$disk/etc/ssh/ssh_host_ed25519_key"
 	cp "$TESTBED_DIR/ssh/host_$name.pub" "$disk/etc/ssh/ssh_host_ed25519_key.pub"
 	chmod 600 "$disk/etc/ssh/ssh_host_ed25519_key"
-	cp "$TESTBED_DIR/ssh/ananke.pub" "$disk/etc/ssh/authorized_keys/ananke"
+	# The tool from outside, and from each machine that it may be installed on: a key for each.
+	for key in ananke "${ANANKE_HOSTS[@]/#/ananke@}"; do cat "$TESTBED_DIR/ssh/$key.pub"; done \
+		>"$disk/etc/ssh/authorized_keys/ananke"
 	cp "$TESTBED_DIR/ssh/admin.pub" "$disk/etc/ssh/authorized_keys/admin"
 	cat >"$disk/etc/ssh/sshd_config.d/site.conf" <<-END
 		Port $SSH_PORT

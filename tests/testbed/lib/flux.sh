@@ -9,12 +9,13 @@ flux_up() {
 	# The second `up` finds it all in the cluster.
 	if [[ -e $dir/complete ]]; then
 		wait_for 180 "Flux" flux_ready
+		wait_for 60 "the services" service_answers
 		return
 	fi
 	mkdir -p "$dir"
 	[[ -s $dir/password ]] || (umask 077 && openssl rand -hex 16 >"$dir/password")
 	flux_render "$dir"
-	kube apply -f "$dir/site/dns.yaml" -f "$dir/crds" --server-side >/dev/null
+	kube apply -f "$dir/site/dns.yaml" -f "$dir/site/ingress.yaml" -f "$dir/crds" --server-side >/dev/null
 	[[ $SIZE != big ]] || registry_up "$dir"
 	flux_secrets
 	kube apply -f "$dir/repo/infra/git" >/dev/null
@@ -23,6 +24,7 @@ flux_up() {
 	flux_push "$dir"
 	wait_for 30 "Flux' types" kube apply -f "$dir/site/sync.yaml" >/dev/null
 	wait_for 180 "Flux" flux_ready
+	wait_for 60 "the services" service_answers
 	touch "$dir/complete"
 }
 
@@ -38,16 +40,18 @@ flux_render() {
 	grep -rlE '@[A-Z]+@' "$dir/site" "$dir/repo" | xargs -r sed -i -e "s|@IMAGES@|$prefix|g" -e "s|@ELECT@|$elect|g"
 	[[ $SIZE == big ]] || rm -rf "$dir/repo/infra/registry" "$dir/repo/clusters/site/registry.yaml"
 	mkdir -p "$dir/crds"
-	for mod in "source-controller@$SOURCE_CONTROLLER_VERSION" "kustomize-controller@$KUSTOMIZE_CONTROLLER_VERSION"; do
+	for mod in "${FLUX_CRDS[@]}"; do
 		cp "$TESTBED_CACHE/crds-$mod"/*.yaml "$dir/crds/"
 	done
 }
+
+flux_crds_complete() { [[ -d $TESTBED_CACHE/crds-${FLUX_CRDS[0]} && -d $TESTBED_CACHE/crds-${FLUX_CRDS[1]} ]]; }
 
 # The CRDs lie in the module's source.
 flux_crds_build() {
 	local mod dir
 	go_env
-	for mod in "source-controller@$SOURCE_CONTROLLER_VERSION" "kustomize-controller@$KUSTOMIZE_CONTROLLER_VERSION"; do
+	for mod in "${FLUX_CRDS[@]}"; do
 		[[ -d $TESTBED_CACHE/crds-$mod ]] && continue
 		dir=$(cd / && go mod download -json "github.com/fluxcd/$mod" | jq -r .Dir)
 		rm -rf "$TESTBED_CACHE/crds.new"
@@ -59,17 +63,20 @@ flux_crds_build() {
 flux_secrets() {
 	local password ns
 	password=$(<"$TESTBED_DIR/flux/password")
-	for ns in git flux-system; do
+	for ns in git flux-system shop; do
 		kube create namespace "$ns" --dry-run=client -o yaml | kube apply -f - >/dev/null
 	done
 	kube -n git create secret generic git-server --from-literal=GIT_USER=flux --from-literal=GIT_PASSWORD="$password" \
 		--dry-run=client -o yaml | kube apply -f - >/dev/null
 	kube -n flux-system create secret generic flux-system --from-literal=username=flux --from-literal=password="$password" \
 		--dry-run=client -o yaml | kube apply -f - >/dev/null
+	kube -n shop create secret tls site-tls --cert="$PKI/site.crt" --key="$PKI/site.key" \
+		--dry-run=client -o yaml | kube apply -f - >/dev/null
 }
 
 git_url() { echo "http://flux:$(<"$TESTBED_DIR/flux/password")@${IP[w-2]}:$GIT_NODE_PORT/flux/site.git"; }
 git_answers() { in_site curl -sfm 2 -o /dev/null "http://${IP[w-2]}:$GIT_NODE_PORT/api/healthz"; }
+service_answers() { in_site curl -sfm 3 -o /dev/null -H 'Host: shop.site.test' "http://$SERVICE_ADDRESS/"; }
 site_git() { in_site git -C "$TESTBED_DIR/flux/repo" -c user.name=admin -c user.email=admin@site.test -c commit.gpgsign=false "$@"; }
 
 # flux_push: what is in the site's copy of the repository becomes the truth.

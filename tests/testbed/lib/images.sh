@@ -7,9 +7,9 @@ REGISTRY_NAME=registry.site.test
 images_of() { # SIZE: FOLDER PREFIX IMAGE...
 	case $1 in
 	tiny) echo node rig.test pause app ;;
-	small) echo node rig.test pause app coredns git source-controller kustomize-controller ;;
+	small) echo node rig.test pause app coredns ingress git source-controller kustomize-controller ;;
 	big)
-		echo node rig.test pause coredns registry
+		echo node rig.test pause coredns ingress registry
 		echo registry $REGISTRY_NAME app git source-controller kustomize-controller
 		;;
 	esac
@@ -34,19 +34,21 @@ images_build() { # SIZE
 		mkdir -p "$out.new/$folder"
 		for name in $names; do image_build "$name" "$prefix/$name:1" "$out.new/$folder/$name.tar"; done
 	done < <(images_of "$1")
-	rm -rf "$TESTBED_CACHE/images-$1-"????????
 	mv "$out.new" "$out"
+	# Those of other recipes are kept for a while: another checkout may share this cache.
+	find "$TESTBED_CACHE" -maxdepth 1 -name "images-$1-????????" ! -path "$out" -mtime +7 -exec rm -rf {} +
 }
 
 image_build() { # NAME REFERENCE OUT
 	local files=(--file /bin/busybox=/bin/busybox) cmd base file
 	case $1 in
-	pause | app | git) files+=(--file "$(tools_path)=/bin/rigtools") ;;
+	pause | app | ingress | git) files+=(--file "$(tools_path)=/bin/rigtools") ;;
 	source-controller) files+=(--file "$(source_path)=/bin/source-controller") ;;
 	*) files+=(--file "$(go_artefact "$1")=/bin/$1") ;;
 	esac
 	case $1 in
 	pause) cmd=(/bin/rigtools pause) ;;
+	ingress) cmd=(/bin/rigtools ingress) ;;
 	app) cmd=(/bin/rigtools serve :8080 app) ;;
 	git)
 		cmd=(/bin/rigtools gitd :3000 /srv/git)

@@ -22,7 +22,7 @@ cmd_up() {
 	site_lock
 	# What is half up is taken down again, on failure as on Ctrl-C; the disks stay.
 	trap 'up_failed' EXIT
-	trap 'exit 130' INT TERM
+	trap 'exit 130' INT TERM HUP
 	echo "$SIZE" >"$TESTBED_DIR/size"
 	mkdir -p "$RUN" "$TESTBED_DIR/machines"
 	host_up
@@ -31,25 +31,26 @@ cmd_up() {
 	pki_up
 	access_kubeconfigs
 	network_up
+	site_hosts >"$TESTBED_DIR/etc-hosts"
 	local name
 	for name in "${MACHINES[@]}"; do disk_up "$name"; done
-	if [[ $SIZE == big ]]; then virtual_address_up; fi
+	addresses_up
 	for name in "${MACHINES[@]}"; do machine_on "$name"; done
 	power_up
 	wake_up
 	mark "$started" "machines are powered on"
-	for name in "${MACHINES[@]}"; do wait_for 60 "SSH on $name" ssh_answers "$name"; done
+	for name in "${MACHINES[@]}"; do wait_for 120 "SSH on $name" ssh_answers "$name"; done
 	mark "$started" "SSH answers on all"
-	wait_for 120 "the API" api_ready
+	wait_for 180 "the API" api_ready
 	mark "$started" "the API is ready"
-	wait_for 120 "all nodes Ready and heard of since their boot" nodes_fresh
+	wait_for 180 "all nodes Ready and heard of since their boot" nodes_fresh
 	mark "$started" "all nodes are Ready"
 	if [[ $SIZE != tiny ]]; then
 		flux_up
 		mark "$started" "Flux is Ready"
 	fi
 	cmd_config >/dev/null
-	trap - EXIT INT TERM
+	trap - EXIT INT TERM HUP
 }
 up_failed() {
 	local rc=$?
@@ -98,13 +99,11 @@ take_down() {
 		background_end "${pid%.pid}"
 	done
 	# What a killed `up` or supervisor left behind is in the site's cgroups.
-	for pid in $(cgroup_pids); do [[ $pid == "$BASHPID" || $pid == "$$" ]] || kill -KILL "$pid" 2>/dev/null || true; done
-	wait_for 10 "the site's processes to end" cgroup_empty || true
+	cgroup_kill
 	network_down
 	cgroups_remove
 	host_down
 }
-cgroup_empty() { [[ -z $(cgroup_pids) ]]; }
 
 cmd_down() {
 	site_lock
@@ -115,8 +114,8 @@ cmd_wipe() {
 	site_lock
 	take_down
 	# Only what `up` made, by name: a wrong TESTBED_DIR must not cost anybody their files.
-	(cd "$TESTBED_DIR" && rm -rf --one-file-system -- size bin images files pki ssh machines run kubeconfig kubeconfig-* \
-		ananke.yaml ananke nut flux git lock)
+	(cd "$TESTBED_DIR" && rm -rf --one-file-system -- size etc-hosts bin images files pki ssh machines run kubeconfig kubeconfig-* \
+		ananke.yaml ananke hosts nut flux git lock)
 	rmdir "$TESTBED_DIR" 2>/dev/null || say "$TESTBED_DIR holds other files too, which stay"
 }
 
@@ -139,6 +138,16 @@ cmd_status() {
 	else
 		echo "  the API does not answer"
 	fi
+}
+
+# In the site's network, with the site's names.
+cmd_exec() {
+	need_site
+	(($#)) || refuse "usage: testbed exec CMD..."
+	[[ -e /run/netns/$SITE ]] || refuse "the site is down: scripts/testbed up"
+	# shellcheck disable=SC2016 # the inner shell expands them
+	exec nsenter --net="/run/netns/$SITE" unshare --mount --propagation slave \
+		sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$TESTBED_DIR/etc-hosts" "$@"
 }
 
 cmd_logs() { # NAME: a machine's journal while it runs, else its console; or a process of the site

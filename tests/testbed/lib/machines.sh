@@ -17,15 +17,22 @@ machine_leader() {
 	return 1
 }
 
+# Two at once (a person and a Wake-on-LAN packet) must not start two supervisors.
 machine_on() {
 	local name=$1 dir=$TESTBED_DIR/machines/$1
-	machine_is_on "$name" && return
 	[[ -e $dir/complete ]] || die "$name has no disk: scripts/testbed up makes it"
-	rm -f "$dir/pid"
-	# A mount namespace of its own: the machine's disk is then unmounted by the kernel when the supervisor ends,
-	# however it ends.
-	setsid unshare --mount --propagation slave "$SELF" _machine "$name" </dev/null >>"$dir/console.log" 2>&1 8>&- 9>&- &
-	wait_for 10 "the supervisor of $name" test -s "$dir/pid"
+	exec 7>"$dir/lock"
+	flock -w "$SOON" 7 || die "$name is being powered on by somebody else, for a minute now"
+	if machine_is_off "$name"; then
+		rm -f "$dir/pid"
+		cgroup_kill "$name" # what a supervisor that was killed left
+		# A mount namespace of its own: the machine's disk is then unmounted by the kernel when the supervisor ends,
+		# however it ends.
+		setsid unshare --mount --propagation slave "$SELF" _machine "$name" </dev/null >>"$dir/console.log" 2>&1 \
+			7>&- 8>&- 9>&- &
+		wait_for "$SOON" "the supervisor of $name" test -s "$dir/pid"
+	fi
+	exec 7>&-
 }
 
 # The supervisor itself. `reboot` inside makes nspawn end with 133, and it is started again; anything else is off.
@@ -55,6 +62,8 @@ machine_boot() {
 			--bind="$dir/containerd:/var/lib/containerd" --bind="$dir/kubelet:/var/lib/kubelet"
 			--bind-ro="$TESTBED_DIR/images:/opt/rig/images")
 		export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
+	else
+		options+=(--system-call-filter=@memlock) # any process of a real machine may lock its keys in memory
 	fi
 	systemd-nspawn -q --boot --register=no --keep-unit --network-namespace-path="/run/netns/$(netns_of "$name")" \
 		--machine="$SITE-$name" --hostname="$name" --directory="$dir/root" --resolv-conf=off --timezone=off \
@@ -70,12 +79,13 @@ machine_cut() {
 		if leader=$(machine_leader "$name"); then kill -KILL "$leader" 2>/dev/null || true; fi
 		# A frozen process dies when it is thawed.
 		cgroup_freeze "$name" THAWED
-		if ((tries == 50)); then
-			say "$name: still there after 10 s, ending its supervisor"
+		if ((tries == 90)); then
+			say "$name: still there after 18 s, ending its supervisor"
 			kill -KILL "$pid" 2>/dev/null || true
 		fi
 		sleep 0.2
 	done
+	cgroup_kill "$name"
 	network_link "$name" down 2>/dev/null || true
 }
 
@@ -93,7 +103,10 @@ ssh_answers() { in_site timeout 2 bash -c "</dev/tcp/${IP[$1]}/$SSH_PORT" 2>/dev
 
 cmd_node_on() {
 	local name
-	for name in "$@"; do need_machine "$name"; done
+	for name in "$@"; do
+		need_machine "$name"
+		need_power "$name"
+	done
 	for name in "$@"; do machine_on "$name"; done
 }
 cmd_node_cut() {

@@ -39,6 +39,9 @@ network_machine() {
 network_routes() {
 	local other ns
 	ns=$(netns_of "$1")
+	# Processes on a node itself reach Services only if there is some route for kube-proxy to rewrite: elsewhere that is
+	# the default route, and there is none here.
+	! is_node "$1" || ip -n "$ns" route replace 10.43.0.0/16 dev eth0
 	for other in "${MACHINES[@]}"; do
 		is_node "$other" || continue
 		[[ $other == "$1" ]] || ip -n "$ns" route replace "$(pods_of "$other").0/24" via "${IP[$other]}"

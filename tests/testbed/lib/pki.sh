@@ -27,6 +27,7 @@ pki_up() {
 	pki_cert controller-manager /CN=system:kube-controller-manager
 	pki_cert scheduler /CN=system:kube-scheduler
 	pki_cert kube-proxy /CN=system:kube-proxy
+	pki_cert site "/CN=site.test" "${SERVICE_NAMES// /,}"
 	for name in "${MACHINES[@]}"; do
 		if is_node "$name"; then
 			# The same certificate serves the kubelet, and on a server etcd and its peers.

@@ -24,9 +24,14 @@ power_up() {
 	chmod 640 "$dir"/*.conf "$dir/upsd.users"
 	for ups in "${UPSES[@]}"; do
 		# Mains are there whenever a site starts.
-		ups_write "$ups" ups.status OL battery.charge 100 battery.runtime 1800
+		background_end "ramp-$ups"
+		ups_write "$ups" ups.status OL battery.charge 100 battery.runtime 1800 input.voltage 230.0
 		power_driver_up "$ups"
 	done
+	power_server_up
+}
+power_server_up() {
+	local dir=$TESTBED_DIR/nut
 	background nut-server nsenter --net="/run/netns/$SITE" env NUT_CONFPATH="$dir" NUT_STATEPATH="$dir/state" \
 		NUT_ALTPIDPATH="$dir/state" /lib/nut/upsd -u root -F
 }
@@ -38,10 +43,10 @@ power_driver_up() {
 power_down() {
 	local name
 	for name in "${UPSES[@]}"; do
-		background_end "drain-$name"
+		background_end "ramp-$name"
 		background_end "nut-$name" -KILL # also one that was frozen
 	done
-	background_end nut-server
+	background_end nut-server -KILL
 }
 power_status() {
 	local ups
@@ -51,7 +56,7 @@ power_status() {
 }
 ups_say() {
 	local all
-	all=$(nut upsc "$1@$NUT_SERVER" 2>&1) || { echo "${all##*$'\n'}"; return; }
+	all=$(nut timeout 3 upsc "$1@$NUT_SERVER" 2>&1) || { echo "${all##*$'\n'}"; return; }
 	awk -F': ' '$1 == "ups.status" { s = $2 } $1 == "battery.charge" { c = $2 } $1 == "battery.runtime" { r = $2 }
 		END { printf "%s, %s %%, %s s\n", s, c, r }' <<<"$all"
 }
@@ -61,14 +66,27 @@ ups_file() { echo "$TESTBED_DIR/nut/$1.dev"; }
 ups_get() { sed -n "s/^$2: //p" "$(ups_file "$1")"; }
 
 # ups_write UPS VAR VALUE...: what the UPS measures. The driver reads its file in a loop, so the file is replaced as a
-# whole, never edited in place.
+# whole, never edited in place. A ramp and a person may write at the same time: the lock keeps both.
 ups_write() {
 	local ups=$1 file
 	file=$(ups_file "$ups")
 	shift
-	[[ -e $file ]] || cat >"$file" <<-END
+	(
+		flock 7
+		[[ -e $file ]] || ups_new "$ups" >"$file"
+		cp "$file" "$file.new"
+		while (($# >= 2)); do
+			sed -i -e "/^$1: /d" -e "/^TIMER/i $1: $2" "$file.new"
+			shift 2
+		done
+		chmod 640 "$file.new"
+		mv "$file.new" "$file"
+	) 7>"$file.lock"
+}
+ups_new() {
+	cat <<-END
 		ups.mfr: Testbed
-		ups.model: $ups
+		ups.model: $1
 		ups.load: 35
 		ups.realpower.nominal: 900
 		battery.charge.low: 20
@@ -76,53 +94,91 @@ ups_write() {
 		input.voltage: 230.0
 		TIMER 2
 	END
-	cp "$file" "$file.new"
-	while (($# >= 2)); do
-		sed -i -e "/^$1: /d" -e "/^TIMER/i $1: $2" "$file.new"
-		shift 2
-	done
-	chmod 640 "$file.new"
-	mv "$file.new" "$file"
 }
 
-# An empty battery without mains: what hangs on this UPS is dark, at once and without warning.
+# A UPS on battery with nothing left feeds nobody.
+ups_is_empty() { [[ $(ups_get "$1" ups.status) == *OB* && $(ups_get "$1" battery.charge) == 0 ]]; }
+# What hangs on it is dark then, at once and without warning.
 ups_empty() {
 	local ups=$1 name dark=()
-	[[ $(ups_get "$ups" ups.status) == *OB* && $(ups_get "$ups" battery.charge) == 0 ]] || return 0
+	ups_is_empty "$ups" || return 0
 	for name in "${MACHINES[@]}"; do [[ ${FED_BY[$name]} != "$ups" ]] || dark+=("$name"); done
 	say "$ups is empty: ${dark[*]} go dark"
 	machines_cut "${dark[@]}"
+}
+need_power() { # MACHINE
+	! ups_is_empty "${FED_BY[$1]}" ||
+		refuse "$1 has no power: ${FED_BY[$1]} is empty (ups-set ${FED_BY[$1]} ups.status OL, or ups-charge)"
 }
 
 cmd_ups_set() { # UPS VAR VALUE...
 	need_ups "${1:-}"
 	(($# >= 3 && $# % 2 == 1)) || refuse "usage: testbed ups-set UPS VAR VALUE [VAR VALUE...]"
+	# A ramp ends when somebody says how things are.
+	[[ " $* " != *" ups.status "* ]] || background_end "ramp-$1"
 	ups_write "$@"
 	ups_empty "$1"
 }
-# ups-drain UPS SECONDS: mains fail, and the battery lasts that long. ups-set UPS ups.status OL ends it.
-cmd_ups_drain() {
-	need_ups "${1:-}"
-	[[ ${2:-} =~ ^[1-9][0-9]*$ ]] || refuse "usage: testbed ups-drain UPS SECONDS"
-	background_end "drain-$1"
-	ups_write "$1" ups.status OB battery.runtime "$2"
-	background "drain-$1" "$SELF" _drain "$1" "$2"
+
+# Mains fail, and the battery lasts SECONDS.
+cmd_ups_drain() { ups_ramp drain "$@"; }
+# Mains are back, and the battery is full again after SECONDS.
+cmd_ups_charge() { ups_ramp charge "$@"; }
+ups_ramp() { # drain|charge UPS SECONDS
+	need_ups "${2:-}"
+	[[ ${3:-} =~ ^[1-9][0-9]*$ ]] || refuse "usage: testbed ups-$1 UPS SECONDS"
+	background_end "ramp-$2"
+	if [[ $1 == drain ]]; then
+		ups_write "$2" ups.status OB battery.runtime "$3" input.voltage 0.0
+	else
+		ups_write "$2" ups.status "OL CHRG" input.voltage 230.0
+	fi
+	background "ramp-$2" "$SELF" _ramp "$@"
 }
-ups_drain_loop() {
-	local ups=$1 total=$2 full left end=$((SECONDS + $2)) status
-	full=$(ups_get "$ups" battery.charge)
+# In the background until the battery is empty or full, or somebody says otherwise (ups-set).
+ups_ramp_loop() { # drain|charge UPS SECONDS
+	local ups=$2 total=$3 from left end=$((SECONDS + $3)) charge
+	from=$(ups_get "$ups" battery.charge)
 	while ((SECONDS < end)); do
 		sleep 1
-		[[ $(ups_get "$ups" ups.status) == *OB* ]] || return 0
-		left=$((end - SECONDS))
-		((left > 0)) || left=0
-		status=OB
-		((left > 120 && full * left / total > 20)) || status="OB LB"
-		ups_write "$ups" ups.status "$status" battery.charge $((full * left / total)) battery.runtime "$left"
+		left=$((end > SECONDS ? end - SECONDS : 0))
+		if [[ $1 == drain ]]; then
+			[[ $(ups_get "$ups" ups.status) == *OB* ]] || return 0
+			charge=$((from * left / total))
+			ups_write "$ups" ups.status "$(ups_low "$left" "$charge")" battery.charge "$charge" battery.runtime "$left"
+		else
+			[[ $(ups_get "$ups" ups.status) == "OL CHRG" ]] || return 0
+			charge=$((100 - (100 - from) * left / total))
+			ups_write "$ups" battery.charge "$charge" battery.runtime "$((1800 * charge / 100))"
+		fi
 	done
+	if [[ $1 == charge ]]; then ups_write "$ups" ups.status OL; fi
 	ups_empty "$ups"
 }
-cmd_ups_stop() { need_ups "${1:-}" && background_end "nut-$1" -KILL; } # the driver is dead
-cmd_ups_start() { need_ups "${1:-}" && power_driver_up "$1"; }
-cmd_ups_freeze() { need_ups "${1:-}" && kill -STOP "$(pid_of "$RUN/nut-$1.pid")"; } # hung: data go stale
-cmd_ups_thaw() { need_ups "${1:-}" && kill -CONT "$(pid_of "$RUN/nut-$1.pid")"; }
+# LB where the UPS itself would say it: below battery.charge.low or battery.runtime.low.
+ups_low() { if (($1 > 120 && $2 > 20)); then echo OB; else echo "OB LB"; fi; }
+
+# ups-stop|start|freeze|thaw UPS|server: the driver of one UPS, or the NUT server itself, dead or hung. A hung driver's
+# data go stale; a hung server takes connections and says nothing.
+ups_part() { # UPS|server: the name of the process
+	need_site
+	[[ ${1:-} == server ]] || need_ups "${1:-}"
+	echo "nut-$1"
+}
+ups_signal() { # UPS|server SIGNAL
+	local part pid
+	part=$(ups_part "${1:-}") || exit
+	pid=$(pid_of "$RUN/$part.pid") || refuse "$part does not run: scripts/testbed ups-start $1"
+	kill "-$2" "$pid"
+}
+cmd_ups_stop() {
+	local part
+	part=$(ups_part "${1:-}") || exit
+	background_end "$part" -KILL
+}
+cmd_ups_start() {
+	ups_part "${1:-}" >/dev/null || exit
+	if [[ $1 == server ]]; then power_server_up; else power_driver_up "$1"; fi
+}
+cmd_ups_freeze() { ups_signal "${1:-}" STOP; }
+cmd_ups_thaw() { ups_signal "${1:-}" CONT; }

@@ -31,16 +31,39 @@ cmd_push_images() {
 	registry_push
 }
 
-# image-forget NAME:TAG: no node has the image on its disk any more. A running container goes on; its next start has to
-# pull. Every name with the same digest has to go.
+# image-forget NAME:TAG...: no node has these images on its disk any more. A running container goes on; its next start
+# has to pull. Every name with the same digest has to go.
 cmd_image_forget() {
 	need_site
-	[[ -n ${1:-} ]] || refuse "usage: testbed image-forget NAME:TAG"
-	local name
+	(($#)) || refuse "usage: testbed image-forget NAME:TAG..."
+	local name nodes=() pids=() pid
 	for name in $(site_names server) $(site_names agent); do
-		machine_is_on "$name" || continue
-		as admin "$name" "sudo /usr/bin/ctr -n k8s.io images ls | awk -v name='$1' '
-			NR > 1 { digest[\$1] = \$3 } END { for (n in digest) if (digest[n] == digest[name]) print n }' |
-			xargs -r sudo /usr/bin/ctr -n k8s.io images rm" >/dev/null
+		if machine_is_on "$name"; then nodes+=("$name"); else say "$name is off: what is on its disk stays"; fi
 	done
+	for name in "${nodes[@]}"; do
+		as admin "$name" "sudo /usr/bin/ctr -n k8s.io images ls | awk -v names='$*' '
+			BEGIN { split(names, list, \" \"); for (i in list) wanted[list[i]] = 1 }
+			NR > 1 { digest[\$1] = \$3 }
+			END {
+				for (n in digest) if (n in wanted) gone[digest[n]] = 1
+				for (n in digest) if (digest[n] in gone) print n
+			}' | xargs -r sudo /usr/bin/ctr -n k8s.io images rm --sync" >/dev/null &
+		pids+=("$!")
+	done
+	for pid in "${pids[@]}"; do wait "$pid" || die "not all nodes have forgotten it"; done
 }
+
+# deadlock: what may have happened unnoticed on a site that hosts itself. The disks of the nodes were cleaned of images
+# that "can always be pulled again", and the registry was stopped by hand for some work; only git says that it should
+# run. As long as the power stays on nobody sees a difference. After a blackout nothing starts the first thing:
+# Flux would start the registry, and its image is in there.
+DEADLOCK_IMAGES=(app git source-controller kustomize-controller)
+cmd_deadlock() {
+	need_site
+	[[ $SIZE == big ]] || refuse "only the big site hosts its own registry"
+	local images=("${DEADLOCK_IMAGES[@]/#/$REGISTRY_NAME/}")
+	cmd_image_forget "${images[@]/%/:1}"
+	kube -n registry scale deployment registry --replicas=0 >/dev/null
+	wait_for 60 "the registry to stop" registry_stopped
+}
+registry_stopped() { [[ -z $(kube -n registry get pods --request-timeout=3s -o name 2>&1) ]]; }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a site has beside its machines: Wake-on-LAN, and on the big site one address for the three API servers.
+# What a site has beside its machines: Wake-on-LAN, and addresses that several machines answer together.
 
 # The listener runs in the site's network, where a broadcast packet arrives whoever sends it.
 wake_up() {
@@ -10,11 +10,7 @@ wake_up() {
 # _wake NAME: called by the listener, from inside the site's network and its cgroup. A machine without mains stays off.
 cmd_wake() {
 	need_machine "$1"
-	local ups=${FED_BY[$1]}
-	if [[ $(ups_get "$ups" ups.status) == *OB* && $(ups_get "$ups" battery.charge) == 0 ]]; then
-		say "$1 has no power"
-		return
-	fi
+	need_power "$1"
 	machine_on "$1"
 }
 
@@ -33,9 +29,23 @@ cmd_wol() {
 	END
 }
 
-# A virtual IP in front of the servers, played by the same load balancer that every agent has.
-virtual_address_up() {
-	local name backends=()
-	for name in $(site_names server); do backends+=("${IP[$name]}:$API_PORT"); done
-	background api-address nsenter --net="/run/netns/$SITE" "$TESTBED_DIR/bin/rigtools" lb "10.77.0.1:$API_PORT" "${backends[@]}"
+# Virtual addresses, played by the same load balancer that every agent has: on the big site one for the API in front of
+# the servers; on small and big one for the services in front of every node's ingress.
+addresses_up() {
+	local name port backends=()
+	if [[ $SIZE == big ]]; then
+		for name in $(site_names server); do backends+=("${IP[$name]}:$API_PORT"); done
+		address_up api-address "10.77.0.1:$API_PORT" "${backends[@]}"
+	fi
+	[[ $SIZE != tiny ]] || return 0
+	for port in 80 443; do
+		backends=()
+		for name in $(site_names agent) $(site_names server); do backends+=("${IP[$name]}:$port"); done
+		address_up "services-$port" "$SERVICE_ADDRESS:$port" "${backends[@]}"
+	done
+}
+address_up() { # NAME ADDRESS BACKEND...
+	local name=$1
+	shift
+	background "$name" nsenter --net="/run/netns/$SITE" "$TESTBED_DIR/bin/rigtools" lb "$@"
 }

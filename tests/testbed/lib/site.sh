@@ -3,6 +3,9 @@
 
 SSH_PORT=2277
 API_PORT=6443
+# What people open in a browser: served by the ingress on every node, behind one address.
+SERVICE_NAMES="shop.site.test docs.site.test monitor.site.test"
+SERVICE_ADDRESS=10.77.0.1
 declare -A IP ROLE NUMBER FED_BY
 
 site_machine() { # NAME ROLE NUMBER UPS
@@ -16,6 +19,8 @@ site_machine() { # NAME ROLE NUMBER UPS
 # site_define SIZE: two UPSes, one for the servers and the jump host, the other for all the rest.
 site_define() {
 	MACHINES=()
+	ANANKE_HOSTS=()
+	JUMP_HOST=
 	case $1 in
 	tiny)
 		site_machine cp-1 server 11 ups-a
@@ -25,20 +30,27 @@ site_define() {
 		site_machine cp-1 server 11 ups-a
 		site_machine w-1 agent 21 ups-b
 		site_machine w-2 agent 22 ups-b
-		site_machine jump-1 host 31 ups-a
+		site_outside
 		;;
 	big)
 		site_machine cp-1 server 11 ups-a
 		site_machine cp-2 server 12 ups-a
 		site_machine cp-3 server 13 ups-a
 		site_machine w-1 agent 21 ups-b
-		site_machine w-2 agent 22 ups-b # also the second ananke host
-		site_machine jump-1 host 31 ups-a
-		site_machine ops-1 host 41 ups-b # the ananke host outside the cluster
+		site_machine w-2 agent 22 ups-b
+		site_outside
 		;;
 	*) refuse "no such size: $1 (tiny, small or big)" ;;
 	esac
 	SIZE=$1
+}
+
+# The machines outside the cluster, and the two on which ananke may be installed: one outside, one that is an agent.
+site_outside() {
+	site_machine jump-1 host 31 ups-a
+	site_machine ops-1 host 41 ups-b
+	JUMP_HOST=jump-1
+	ANANKE_HOSTS=(ops-1 w-2)
 }
 
 # site_load: the site of this folder. Two sites can run beside each other: everything outside the folder (network
@@ -52,6 +64,8 @@ site_load() {
 	fi
 	SIZE=
 	MACHINES=()
+	ANANKE_HOSTS=()
+	JUMP_HOST=
 	[[ ! -s $TESTBED_DIR/size ]] || site_define "$(<"$TESTBED_DIR/size")"
 }
 site_exists() { [[ -n $SIZE ]]; }
@@ -59,6 +73,12 @@ need_site() { site_exists || refuse "no site in $TESTBED_DIR: start with scripts
 need_machine() {
 	need_site
 	[[ -n ${1:-} && -n ${ROLE[$1]:-} ]] || refuse "no machine called '${1:-}' here (there are: ${MACHINES[*]})"
+}
+
+need_ananke_host() {
+	need_site
+	((${#ANANKE_HOSTS[@]})) || refuse "a $SIZE site has no machine for ananke: small and big have"
+	[[ " ${ANANKE_HOSTS[*]} " == *" ${1:-} "* ]] || refuse "'${1:-}' is no ananke host (there are: ${ANANKE_HOSTS[*]})"
 }
 
 # site_names ROLE: the machines of a role, one blank between them.
@@ -71,6 +91,13 @@ is_node() { [[ ${ROLE[$1]} != host ]]; }
 mac_of() { echo "02:77:00:00:00:${NUMBER[$1]}"; }
 pods_of() { echo "10.42.${NUMBER[$1]}"; }
 netns_of() { echo "$SITE-$1"; }
+# The site's names without a DNS, for the machines and for `exec`.
+site_hosts() {
+	local name
+	echo "127.0.0.1 localhost"
+	for name in "${MACHINES[@]}"; do echo "${IP[$name]} $name"; done
+	[[ $SIZE == tiny ]] || echo "$SERVICE_ADDRESS $SERVICE_NAMES"
+}
 # In the site's own network. Not `ip netns exec`: that mounts a fresh /sys over ours and hides the cgroups, which
 # anything that powers a machine on needs.
 in_site() { nsenter --net="/run/netns/$SITE" "$@"; }

@@ -3,6 +3,7 @@
 //	pause                 what holds a pod's namespaces: does nothing, ends on SIGTERM
 //	lb LISTEN BACKEND...  the client load balancer that every k3s agent has: first server that answers
 //	serve ADDR TEXT       an application: answers every request with its text
+//	ingress               serves the cluster's Ingress objects on ports 80 and 443
 //	gitd ADDR DIR         a git server with one repository, user and password from GIT_USER and GIT_PASSWORD
 package main
 
@@ -27,6 +28,8 @@ func main() {
 		err = balance(args[1], args[2:])
 	case args[0] == "serve" && len(args) == 3:
 		err = serve(args[1], args[2])
+	case args[0] == "ingress" && len(args) == 1:
+		err = ingress()
 	case args[0] == "gitd" && len(args) == 3:
 		err = gitd(args[1], args[2], os.Getenv("GIT_USER"), os.Getenv("GIT_PASSWORD"))
 	default:
@@ -39,7 +42,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: rigtools pause | lb LISTEN BACKEND... | serve ADDR TEXT | gitd ADDR DIR")
+	fmt.Fprintln(os.Stderr, "usage: rigtools pause | lb LISTEN BACKEND... | serve ADDR TEXT | ingress | gitd ADDR DIR")
 	os.Exit(2)
 }
 

@@ -2,3 +2,7 @@
 //! stock `kubectl` talk to. Nothing listens on any other address, and nothing needs root.
 
 pub mod api;
+mod files;
+pub mod ssh;
+
+pub use files::SiteFiles;

@@ -3,6 +3,9 @@
 
 use super::Kind;
 
+/// Where the leases of the nodes lie.
+pub const NODE_LEASES: &str = "kube-node-lease";
+
 impl Kind {
     /// A kind of the core group, without anything that a row below does not say.
     const fn core(plural: &'static str, kind: &'static str) -> Self {

@@ -1,0 +1,22 @@
+//! The UPSes, as upsd of the Network UPS Tools sees them. Read only: no login, no command, so
+//! nothing here can switch anything off.
+//!
+//! One task for each UPS asks `LIST VAR` several times a second over a connection of its own, so
+//! that one upsd that hangs makes one UPS unknown. A fact that can't be had any more turns into
+//! the reason at once; what an outage means is decided elsewhere.
+//!
+//! Protocol: RFC 9271, and NUT's developer guide, chapter "Network protocol information".
+
+mod client;
+mod error;
+mod line;
+mod link;
+mod settings;
+mod tls;
+mod vars;
+
+pub use client::Upsd;
+pub use error::{NutError, Refusal};
+pub use line::{LineError, quoted, words};
+pub use link::NutLink;
+pub use settings::{Encryption, NutSettings};

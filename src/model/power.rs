@@ -1,0 +1,24 @@
+//! The words for power: what a UPS says, what is remembered of it, and the rules it is judged by.
+//!
+//! What follows from them is decided in `crate::power`.
+
+mod facts;
+mod memory;
+mod name;
+mod outlook;
+mod policy;
+mod status;
+mod view;
+
+pub use facts::{Reading, UpsFacts, UpsSource};
+pub use memory::{
+    Anchor, BlindSpell, Condition, Drain, Holding, Outage, ReasonKind, Sample, StageTimes, Trusted,
+    UpsKept, UpsMemory,
+};
+pub use name::{NUT_PORT, UpsName, UpsNameError};
+pub use outlook::{Budget, DomainView, Down, Obstacle, StageBudget};
+pub use policy::{BudgetRules, Domain, PowerPolicy, StageId, UpsRules};
+pub use status::{StatusToken, UpsStatus};
+pub use view::{
+    Claim, Distrust, Fit, Measure, Reason, RuntimeSource, RuntimeView, UpsAlarm, UpsState, UpsView,
+};

@@ -1,0 +1,230 @@
+//! The configuration of a simulated site: the very text that an operator would write, so that the
+//! loop runs with the settings that a real configuration gives it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::config::settings::{Settings, SshDeadlines};
+use crate::config::{self, Context, Problem, Unlooked};
+use crate::model::ids::MachineName;
+use crate::model::policy::Role;
+use crate::model::time::Span;
+use crate::sim::scenario::ast::Setting;
+use crate::sim::site::Site;
+
+/// The name of ananke's host in a simulation.
+pub const OWNER: &str = "rehearsal";
+
+/// The login user on simulated machines.
+pub const USER: &str = "ananke";
+
+/// How the site is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The port of each machine's SSH server on the loopback.
+    pub ports: BTreeMap<MachineName, u16>,
+    /// The API's addresses.
+    pub endpoints: Vec<String>,
+    /// Where key, known_hosts and the others lie.
+    pub dir: PathBuf,
+    /// Deadlines, in real time.
+    pub deadlines: SshDeadlines,
+    /// The pause between two looks at a machine, in real time.
+    pub poll: Span,
+}
+
+impl Reach {
+    /// For a world in memory: nothing is connected to, and deadlines are those of a real site.
+    pub fn nowhere() -> Self {
+        Self {
+            ports: BTreeMap::new(),
+            endpoints: Vec::new(),
+            dir: PathBuf::from("/nowhere"),
+            deadlines: deadlines(1),
+            poll: POLL,
+        }
+    }
+
+    /// A file of the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+/// The pause between two looks at a machine that the program has by itself.
+const POLL: Span = Span::secs(5);
+
+/// That pause for a world that is so many times as fast. Not so short that 25 machines are all
+/// that a small host looks at.
+pub fn poll(speed: u32) -> Span {
+    Span::millis((POLL.as_millis() / u64::from(speed.max(1))).max(500))
+}
+
+/// The deadlines that the program has by itself, shortened for a world that is so many times as
+/// fast: a machine without power must not hold up a look for longer than it would in real time.
+/// What costs CPU keeps enough of it for a machine under load.
+pub fn deadlines(speed: u32) -> SshDeadlines {
+    let shortened = |usual: u64, least: u64| {
+        let speed = u64::from(speed.max(1));
+        Span::millis((usual / speed).max(least.min(usual)))
+    };
+    SshDeadlines {
+        connect: shortened(5_000, 250),
+        handshake: shortened(5_000, 2_000),
+        auth: shortened(5_000, 2_000),
+        command: shortened(10_000, 5_000),
+    }
+}
+
+/// Name of the private key in the folder.
+pub const KEY_FILE: &str = "id_ed25519";
+/// Name of the host keys' file.
+pub const KNOWN_HOSTS_FILE: &str = "known_hosts";
+/// Name of the kubeconfig.
+pub const KUBECONFIG_FILE: &str = "kubeconfig";
+/// Name of the configuration.
+pub const CONFIG_FILE: &str = "ananke.yaml";
+
+/// The text of the configuration. `more` are the settings of a scenario, as an operator would
+/// write them.
+pub fn text(site: &Site, reach: &Reach, more: &[Setting]) -> String {
+    let mut out =
+        String::from("# A simulated site. Nothing of it exists outside of this program.\n");
+    out += &top(site, reach);
+    let mut groups = groups(site, reach);
+    for Setting { key, value } in more {
+        let Some((group, key)) = key.split_once('.') else {
+            let _ = writeln!(out, "{key}: {value}");
+            continue;
+        };
+        let line = format!("{key}: {value}");
+        match groups.iter_mut().find(|(name, _)| name == group) {
+            Some((_, lines)) => lines.push(line),
+            None => groups.push((group.to_owned(), vec![line])),
+        }
+    }
+    for (group, lines) in groups {
+        let _ = writeln!(out, "{group}:");
+        for line in lines {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", names.map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+fn top(site: &Site, reach: &Reach) -> String {
+    let path = |name: &str| quoted(&reach.file(name).to_string_lossy());
+    let mut out = format!(
+        "cluster: {}\nssh_user: {USER}\nssh_identity_file: {}\nssh_known_hosts_file: {}\n\
+         kubeconfig: {}\nstate_dir: {}\nrun_dir: {}\n",
+        quoted(&site.cluster),
+        path(KEY_FILE),
+        path(KNOWN_HOSTS_FILE),
+        path(KUBECONFIG_FILE),
+        path("state"),
+        path("run"),
+    );
+    if !reach.ports.is_empty() {
+        let each = |value: &dyn Fn(u16) -> String| {
+            let lines = reach.ports.iter();
+            let line = |(name, port): (&MachineName, &u16)| {
+                format!("  {}: {}\n", quoted(name.as_str()), value(*port))
+            };
+            lines.map(line).collect::<String>()
+        };
+        let hosts = each(&|_| "127.0.0.1".to_owned());
+        let ports = each(&|port| port.to_string());
+        let _ = write!(out, "ssh_node_hosts:\n{hosts}ssh_node_ports:\n{ports}");
+    }
+    out
+}
+
+fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
+    let of_role = |role: Role| {
+        let named = site.machines.iter().filter(move |(_, spec)| spec.role == role);
+        list(named.map(|(name, _)| name.as_str()))
+    };
+    let critical = site.machines.iter().filter(|(_, spec)| spec.critical);
+    let SshDeadlines { connect, handshake, auth, command } = &reach.deadlines;
+    let mut groups = vec![
+        (
+            "nodes".to_owned(),
+            vec![
+                format!("servers: {}", of_role(Role::Server)),
+                format!("agents: {}", of_role(Role::Agent)),
+                format!("others: {}", of_role(Role::Other)),
+                format!("critical: {}", list(critical.map(|(name, _)| name.as_str()))),
+            ],
+        ),
+        (
+            "ssh".to_owned(),
+            vec![
+                format!("connect_timeout: {}ms", connect.as_millis()),
+                format!("handshake_timeout: {}ms", handshake.as_millis()),
+                format!("auth_timeout: {}ms", auth.as_millis()),
+                format!("command_timeout: {}ms", command.as_millis()),
+                format!("poll: {}ms", reach.poll.as_millis()),
+            ],
+        ),
+    ];
+    if !reach.endpoints.is_empty() {
+        let endpoints = list(reach.endpoints.iter().map(String::as_str));
+        groups.push(("kube".to_owned(), vec![format!("endpoints: {endpoints}")]));
+    }
+    // Nobody who is logged in on this host wants to hear of a simulated cluster.
+    groups.push(("notify".to_owned(), vec!["wall: false".to_owned()]));
+    groups
+}
+
+/// The settings that this text gives.
+///
+/// # Errors
+/// Every problem, if the site can't be written down as a configuration.
+pub fn settings(site: &Site, reach: &Reach) -> Result<Settings, Vec<Problem>> {
+    with(site, reach, &[])
+}
+
+/// The same, with the settings of a scenario.
+///
+/// # Errors
+/// Every problem, with its place in the text.
+pub fn with(site: &Site, reach: &Reach, more: &[Setting]) -> Result<Settings, Vec<Problem>> {
+    let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };
+    let text = text(site, reach, more);
+    config::parse(&text, CONFIG_FILE, &context).map(|checked| checked.settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_site_gives_a_configuration_without_a_word_of_complaint() {
+        for site in [Site::small(), Site::big()] {
+            let mut reach = Reach::nowhere();
+            reach.ports = site.machines.keys().cloned().zip(20_000..).collect();
+            reach.endpoints = vec!["https://127.0.0.1:16443".to_owned()];
+            for speed in [1, 20, 1_000] {
+                reach.deadlines = deadlines(speed);
+                let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };
+                let checked = config::parse(&text(&site, &reach, &[]), CONFIG_FILE, &context);
+                let checked = checked.expect("no error");
+                assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
+                let settings = checked.settings;
+                assert_eq!(settings.policy.machines.len(), site.machines.len());
+                assert_eq!(settings.ssh.deadlines, deadlines(speed));
+                let ports: Vec<_> = settings.ssh.machines.values().map(|it| it.port).collect();
+                assert_eq!(ports, reach.ports.values().copied().collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A ledger in memory, which may be full, and which outlives the runs that write it.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::fuse::{Fuse, Place};
+use crate::decide::fresh_memory;
+use crate::model::memory::Durable;
+use crate::model::record::LedgerRecord;
+use crate::model::time::Moment;
+use crate::ports::{Ledger, LedgerError};
+
+/// More actions than a lost end of the ledger can have held, as on a real disk.
+const LOST_ACTIONS: u64 = 1_000;
+
+/// The disk of ananke's host. Cheap to clone; all clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Each with its line, so that two runs can be compared byte by byte.
+    records: Vec<(LedgerRecord, String)>,
+    full: bool,
+    behind: bool,
+}
+
+impl Disk {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on it takes no record, or takes them again.
+    pub fn fill(&self, full: bool) {
+        self.lock().full = full;
+    }
+
+    /// Loses its newest records, as a disk does that said that they were safe.
+    pub fn lose(&self, records: usize) {
+        let mut state = self.lock();
+        let left = state.records.len().saturating_sub(records);
+        state.records.truncate(left);
+        state.behind |= records > 0;
+    }
+
+    /// Every record, oldest first.
+    pub fn records(&self) -> Vec<LedgerRecord> {
+        self.lock().records.iter().map(|(record, _)| record.clone()).collect()
+    }
+
+    /// The records after the first `seen`, oldest first.
+    pub fn after(&self, seen: usize) -> Vec<LedgerRecord> {
+        let state = self.lock();
+        state.records.iter().skip(seen).map(|(record, _)| record.clone()).collect()
+    }
+
+    /// The ledger as it lies on the disk, a record a line.
+    pub fn text(&self) -> String {
+        self.lock().records.iter().map(|(_, line)| line.as_str()).collect()
+    }
+
+    /// What a process that begins now remembers.
+    pub fn remembered(&self, now: &Moment) -> Durable {
+        let mut state = self.lock();
+        let last = state.records.last().map(|(record, _)| record.memory.clone());
+        let mut memory = last.unwrap_or_else(|| fresh_memory(now));
+        if std::mem::take(&mut state.behind) {
+            // What was acknowledged last may be missing: its numbers are not given out again.
+            memory.last_action += LOST_ACTIONS;
+        }
+        memory
+    }
+
+    /// The ledger of a run.
+    pub(super) fn ledger(&self, fuse: Fuse) -> MemoryLedger {
+        MemoryLedger { disk: self.clone(), fuse }
+    }
+}
+
+/// The ledger of one run.
+#[derive(Debug)]
+pub struct MemoryLedger {
+    disk: Disk,
+    fuse: Fuse,
+}
+
+impl Ledger for MemoryLedger {
+    fn append(&mut self, record: &LedgerRecord) -> Result<(), LedgerError> {
+        let told = record.outcomes.is_empty() || self.fuse.pass(Place::Learned);
+        if !told || !self.fuse.pass(Place::Decided) {
+            return Err(refused(io::ErrorKind::Interrupted));
+        }
+        let mut state = self.disk.lock();
+        if state.full {
+            return Err(refused(io::ErrorKind::StorageFull));
+        }
+        let line = serde_json::to_string(record);
+        let line = line.map_err(|error| LedgerError::Write(io::Error::other(error)))?;
+        state.records.push((record.clone(), line + "\n"));
+        drop(state);
+        // Dead behind the record: it is there, and nothing that follows from it happens.
+        if self.fuse.pass(Place::Written) {
+            Ok(())
+        } else {
+            Err(refused(io::ErrorKind::Interrupted))
+        }
+    }
+
+    fn next_seq(&self) -> u64 {
+        self.disk.lock().records.last().map_or(1, |(record, _)| record.seq + 1)
+    }
+}
+
+fn refused(kind: io::ErrorKind) -> LedgerError {
+    LedgerError::Write(kind.into())
+}

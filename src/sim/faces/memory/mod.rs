@@ -1,0 +1,87 @@
+//! The world in memory: the loop's ports without sockets, files or tasks of their own, so that a
+//! run under paused time is fast and the same each time.
+
+mod disk;
+mod fuse;
+mod hands;
+mod link;
+mod looks;
+mod observer;
+mod ticks;
+mod write;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+pub use disk::{Disk, MemoryLedger};
+pub use fuse::{Fuse, Place};
+pub use hands::{Fate, Fates, MemoryHands, all_well};
+pub use observer::MemoryObserver;
+pub use ticks::Ticks;
+
+use super::Stage;
+use crate::config::settings::Settings;
+use crate::decide::LIBRARY;
+use crate::engine::{End, Run, Stop, World};
+use crate::model::tick::Request;
+use crate::ports::{Clock, Told};
+use observer::Eyes;
+use ticks::MemorySink;
+
+/// One life of ananke's process before a world in memory.
+#[derive(Debug)]
+pub struct Life {
+    /// Of the site: [`super::config::settings`].
+    pub settings: Settings,
+    /// What it is for.
+    pub request: Request,
+    /// When it ends by itself.
+    pub stop: Stop,
+    /// What a person tells it.
+    pub orders: mpsc::Receiver<Told>,
+    /// When it is killed.
+    pub fuse: Fuse,
+}
+
+impl Life {
+    /// Runs until [`Stop`], until `halt` resolves, or until the fuse burns: then there is no end
+    /// to tell of, and whoever comes next finds the disk as it is.
+    ///
+    /// Actions that a killed process had sent are done or not, as they would be.
+    pub async fn live(
+        self,
+        stage: &Stage,
+        disk: &Disk,
+        ticks: &Ticks,
+        fates: Fates,
+        halt: impl Future<Output = ()>,
+    ) -> Option<End> {
+        let Self { settings, request, stop, orders, fuse } = self;
+        let clock = stage.clock().clone();
+        let memory = disk.remembered(&clock.now());
+        let eyes = Eyes::open(stage, &settings.ssh);
+        let policy = settings.policy.clone();
+        let hands = MemoryHands {
+            stage: stage.clone(),
+            eyes: eyes.clone(),
+            fuse: fuse.clone(),
+            fates,
+            settings,
+        };
+        let world = World {
+            clock,
+            observer: MemoryObserver::with(eyes, fuse.clone()),
+            hands: Arc::new(hands),
+            ledger: disk.ledger(fuse.clone()),
+            recorder: ticks.recorder(fuse.clone()),
+            sink: MemorySink(fuse.clone()),
+        };
+        let run = Run { library: &LIBRARY, policy, request, memory, stop, orders };
+        tokio::select! {
+            biased;
+            () = fuse.burnt() => None,
+            (end, _) = run.run(world, halt) => Some(end),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The folder of a rehearsal: what a second terminal needs to look on with the real programs.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::ssh::SshDoors;
+use crate::sim::faces::config::{
+    self, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER,
+};
+use crate::sim::scenario::ast::Setting;
+use crate::sim::site::Site;
+
+/// A folder of its own, readable by its owner only. Removed when dropped.
+#[derive(Debug)]
+pub struct SiteFiles {
+    dir: TempDir,
+    reach: Reach,
+}
+
+impl SiteFiles {
+    /// Writes configuration, login key, known_hosts and kubeconfig into a new folder below
+    /// `parent`. The API's addresses are `endpoints`.
+    ///
+    /// # Errors
+    /// What the file system says; nothing is left behind.
+    pub fn write(
+        parent: &Path,
+        site: &Site,
+        doors: &SshDoors,
+        kubeconfig: &str,
+        endpoints: Vec<String>,
+        speed: u32,
+        more: &[Setting],
+    ) -> io::Result<Self> {
+        // tempfile makes folders with mode 0700.
+        let dir = tempfile::Builder::new().prefix("ananke-rehearsal-").tempdir_in(parent)?;
+        let ports = doors.ports().clone();
+        let (deadlines, poll) = (config::deadlines(speed), config::poll(speed));
+        let reach = Reach { ports, endpoints, dir: dir.path().to_owned(), deadlines, poll };
+        for folder in ["state", "run"] {
+            std::fs::create_dir(reach.file(folder))?;
+        }
+        let files = Self { dir, reach };
+        files.put(KEY_FILE, doors.login_key())?;
+        files.put(KNOWN_HOSTS_FILE, doors.known_hosts())?;
+        files.put(KUBECONFIG_FILE, kubeconfig)?;
+        files.put(CONFIG_FILE, &config::text(site, &files.reach, more))?;
+        Ok(files)
+    }
+
+    fn put(&self, name: &str, text: &str) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file: File =
+            options.write(true).create_new(true).mode(0o600).open(self.reach.file(name))?;
+        file.write_all(text.as_bytes())
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// How the site is reached, for [`config::settings`].
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// The configuration, for `ananke -c`.
+    pub fn config(&self) -> PathBuf {
+        self.reach.file(CONFIG_FILE)
+    }
+
+    /// The kubeconfig, for `kubectl --kubeconfig`.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.reach.file(KUBECONFIG_FILE)
+    }
+
+    /// A line that a person can paste to look at the first machine.
+    pub fn ssh_line(&self) -> String {
+        let port = self.reach.ports.values().next().copied().unwrap_or_default();
+        format!(
+            "ssh -F none -i {} -o UserKnownHostsFile={} -p {port} {USER}@127.0.0.1",
+            self.reach.file(KEY_FILE).display(),
+            self.reach.file(KNOWN_HOSTS_FILE).display(),
+        )
+    }
+}

@@ -1,0 +1,287 @@
+//! What has been seen so far, in the words of a scenario, and whether a state is so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::action::Effect;
+use crate::model::assessment::Phase;
+use crate::model::ids::MachineName;
+use crate::model::record::{LedgerRecord, TickRecord};
+use crate::model::time::Span;
+use crate::model::verdict::Target;
+
+use super::ast::{Act, Doing, State, Whose};
+use super::look::{Entry, Look, Process, Truth, Who};
+use super::render;
+use super::roster::Roster;
+
+/// Everything seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Of the last tick since something was done to the site or to ananke.
+    pub(super) tick: Option<Tick>,
+    /// What ananke has begun, proofs not counted, in order.
+    pub(super) acts: Vec<Act>,
+    pub(super) ananke: Process,
+    pub(super) truth: Truth,
+    /// How often each machine had been changed when the run began.
+    before: Option<BTreeMap<MachineName, u32>>,
+    phase: Option<Phase>,
+    held: BTreeSet<String>,
+}
+
+/// What a tick says that a scenario can ask for.
+#[derive(Debug)]
+pub(super) struct Tick {
+    pub(super) phase: Phase,
+    held: Vec<(&'static str, Option<MachineName>)>,
+    manual: BTreeSet<MachineName>,
+    /// Machine, and everything that is said about it.
+    alarms: Vec<(MachineName, String)>,
+}
+
+impl Seen {
+    /// Something was done: what ananke said before it counts no more.
+    pub(super) fn disturbed(&mut self) {
+        self.tick = None;
+    }
+
+    /// Takes one tick, and says what is new in it.
+    pub(super) fn tick(&mut self, at: Span, record: &TickRecord) -> Vec<Entry> {
+        let tick = Tick::of(record);
+        let mut new = Vec::new();
+        if self.phase != Some(tick.phase) {
+            self.phase = Some(tick.phase);
+            new.push(format!("says {}", render::phase(tick.phase)));
+        }
+        let held = record.decision.plan.held.iter();
+        let held: BTreeSet<String> =
+            held.map(|it| format!("holds {} on {}: {}", it.remedy, it.target, it.hold)).collect();
+        new.extend(held.difference(&self.held).cloned());
+        self.held = held;
+        self.tick = Some(tick);
+        new.into_iter().map(|text| Entry { at, who: Who::Ananke, text }).collect()
+    }
+
+    /// Takes one record of the ledger, and says what was begun and what became of it.
+    pub(super) fn record(&mut self, at: Span, record: &LedgerRecord) -> Vec<Entry> {
+        self.acts.extend(record.begin.iter().filter_map(|action| act(&action.effect)));
+        let orders = record.orders.iter().map(|order| format!("was told {order:?}"));
+        let outcomes = record.outcomes.iter().map(|outcome| {
+            let why = outcome.result.why().unwrap_or_default();
+            format!("learned {} {} {why}", outcome.action, outcome.result.word())
+        });
+        let begun = record.begin.iter().map(|it| format!("begins {} {}", it.id, it.effect));
+        let texts = orders.chain(outcomes).chain(begun);
+        texts.map(|text| Entry { at, who: Who::Ananke, text: text.trim().to_owned() }).collect()
+    }
+
+    /// Takes the rest of a look.
+    pub(super) fn rest(&mut self, look: &Look) {
+        self.ananke = look.ananke;
+        self.truth = look.truth.clone();
+        let machines = self.truth.machines.iter();
+        let changes = || machines.map(|(name, body)| (name.clone(), body.changes)).collect();
+        self.before.get_or_insert_with(changes);
+    }
+
+    /// Whether it is so. Otherwise what is so instead. `from` is the first act that counts.
+    pub(super) fn holds(&self, state: &State, roster: &Roster, from: usize) -> Result<(), String> {
+        match state {
+            State::Phase(wanted) => self.is_phase(*wanted, roster),
+            State::Held { hold, on } => self.is_held(hold, on.as_ref()),
+            State::Alarm { machine, about } => self.is_alarm(machine, about),
+            State::Acted(act) => self.has_acted(act, from),
+            State::NoAction(which) => {
+                let on = roster.select(which);
+                let done = self.acts[from..]
+                    .iter()
+                    .find(|act| act.doing != Doing::Mark && on.contains(&act.on));
+                done.map_or(Ok(()), |act| Err(format!("ananke did {act}")))
+            }
+            State::Changes { count, on } => {
+                let count_now: u32 = roster.select(on).iter().map(|it| self.changes(it)).sum();
+                same(*count, count_now, "changes")
+            }
+            State::Manual { machine, is } => {
+                let told = self.tick.as_ref().is_some_and(|tick| tick.manual.contains(machine));
+                let node = self.node(machine);
+                let marked = node.is_ok_and(|node| node.manual);
+                agree(*is, told || marked, "it waits for a person", "it does not wait for a person")
+            }
+            State::Cordoned { node, by } => match (self.node(node)?, by) {
+                (it, _) if !it.unschedulable => Err("it is not cordoned".to_owned()),
+                (it, Whose::Ananke) => agree(true, it.ours, "", "the cordon is not ananke's"),
+                (it, Whose::Person(_)) => agree(false, it.ours, "the cordon is ananke's", ""),
+            },
+            State::Uncordoned(node) => {
+                agree(false, self.node(node)?.unschedulable, "it is cordoned", "")
+            }
+            State::Ready { nodes, is } => self.are_ready(&roster.select(nodes), *is),
+            State::Running { unit: _, on, is } => self.run(&roster.select(on), *is),
+            State::Well => self.is_well(roster),
+            State::Broken => match self.is_well(roster) {
+                Ok(()) => Err("the site is well".to_owned()),
+                Err(_) => Ok(()),
+            },
+            State::Exits(code) => match self.ananke {
+                Process::Exited(it) => same(i32::from(*code), it, "as ananke's exit code"),
+                Process::Never | Process::Running | Process::Killed => Err(self.process()),
+            },
+            State::IsKilled => agree(true, self.ananke == Process::Killed, "", &self.process()),
+            State::IsRunning => agree(true, self.ananke == Process::Running, "", &self.process()),
+        }
+    }
+
+    /// How the process stands, as a clause.
+    pub(super) fn process(&self) -> String {
+        match self.ananke {
+            Process::Never => "ananke was not started".to_owned(),
+            Process::Running => "ananke runs".to_owned(),
+            Process::Exited(code) => format!("ananke exited with {code}"),
+            Process::Killed => "ananke was killed".to_owned(),
+        }
+    }
+
+    fn says(&self) -> Result<&Tick, String> {
+        self.tick
+            .as_ref()
+            .ok_or_else(|| format!("ananke has said nothing since; {}", self.process()))
+    }
+
+    fn is_phase(&self, wanted: Phase, roster: &Roster) -> Result<(), String> {
+        let tick = self.says()?;
+        if tick.phase != wanted {
+            let held: Vec<&str> = tick.held.iter().map(|(name, _)| *name).collect();
+            let held = match held.as_slice() {
+                [] => String::new(),
+                held => format!(", holding for {}", held.join(", ")),
+            };
+            return Err(format!("ananke says {}{held}", render::phase(tick.phase)));
+        }
+        if wanted == Phase::Converged {
+            self.is_well(roster).map_err(|why| format!("ananke says converged, but {why}"))?;
+        }
+        Ok(())
+    }
+
+    fn is_held(&self, hold: &str, on: Option<&MachineName>) -> Result<(), String> {
+        let tick = self.says()?;
+        let fits = |(name, target): &(&str, Option<MachineName>)| {
+            *name == hold && on.is_none_or(|on| target.as_ref() == Some(on))
+        };
+        let all: Vec<&str> = tick.held.iter().map(|(name, _)| *name).collect();
+        let instead = match all.as_slice() {
+            [] => format!("nothing is held; ananke says {}", render::phase(tick.phase)),
+            all => format!("held are {}", all.join(", ")),
+        };
+        agree(true, tick.held.iter().any(fits), "", &instead)
+    }
+
+    fn is_alarm(&self, machine: &MachineName, about: &str) -> Result<(), String> {
+        let mut on = self.says()?.alarms.iter().filter(|(it, _)| it == machine).peekable();
+        if on.peek().is_none() {
+            return Err(format!("no alarm is raised for {machine}"));
+        }
+        let texts: Vec<&str> = on.map(|(_, text)| text.as_str()).collect();
+        let fits = texts.iter().any(|text| text.to_lowercase().contains(&about.to_lowercase()));
+        agree(true, fits, "", &format!("the alarm says: {}", texts.join("; ")))
+    }
+
+    fn has_acted(&self, wanted: &Act, from: usize) -> Result<(), String> {
+        let fits = |act: &&Act| match wanted.doing {
+            Doing::Anything => act.on == wanted.on && act.doing != Doing::Mark,
+            _ => *act == wanted,
+        };
+        if self.acts[from..].iter().any(|act| fits(&act)) {
+            return Ok(());
+        }
+        let acts: Vec<String> = self.acts[from..].iter().map(ToString::to_string).collect();
+        Err(match acts.as_slice() {
+            [] => "ananke has begun nothing".to_owned(),
+            acts => format!("ananke has begun: {}", acts.join(", ")),
+        })
+    }
+
+    fn changes(&self, machine: &MachineName) -> u32 {
+        let now = self.truth.machines.get(machine).map_or(0, |body| body.changes);
+        let before = self.before.as_ref().and_then(|it| it.get(machine)).copied().unwrap_or(0);
+        now.saturating_sub(before)
+    }
+
+    fn node(&self, name: &MachineName) -> Result<&super::look::Node, String> {
+        if !self.truth.api {
+            return Err("the API does not answer".to_owned());
+        }
+        let body = self.truth.machines.get(name);
+        let node = body.and_then(|body| body.node.as_ref());
+        node.ok_or_else(|| format!("the API has no node {name}"))
+    }
+
+    fn are_ready(&self, names: &[MachineName], wanted: bool) -> Result<(), String> {
+        if !self.truth.api {
+            return agree(wanted, false, "", "the API does not answer");
+        }
+        let fresh = |name: &&MachineName| {
+            self.truth.machines.get(*name).is_some_and(super::look::Body::is_fresh)
+        };
+        let bad: Vec<&str> =
+            names.iter().filter(|name| !fresh(name)).map(MachineName::as_str).collect();
+        let instead = format!("not Ready in the boot that runs: {}", bad.join(", "));
+        agree(wanted, bad.is_empty(), "all of them are Ready", &instead)
+    }
+
+    fn run(&self, names: &[MachineName], wanted: bool) -> Result<(), String> {
+        let active = |name: &MachineName| {
+            self.truth.machines.get(name).is_some_and(|body| body.active == Some(true))
+        };
+        let other: Vec<&str> =
+            names.iter().filter(|name| active(name) != wanted).map(MachineName::as_str).collect();
+        let word = if wanted { "it does not run on" } else { "it runs on" };
+        agree(true, other.is_empty(), "", &format!("{word} {}", other.join(", ")))
+    }
+
+    fn is_well(&self, roster: &Roster) -> Result<(), String> {
+        let nodes: Vec<MachineName> = roster.nodes().cloned().collect();
+        self.are_ready(&nodes, true)
+    }
+}
+
+impl Tick {
+    fn of(record: &TickRecord) -> Self {
+        let decision = &record.decision;
+        let held = decision.plan.held.iter();
+        let manual = &decision.memory.durable.manual;
+        let alarm = |alarm: &crate::model::alarm::Alarm| {
+            let text = format!("{} {}", alarm.what, alarm.by_hand.join(" "));
+            alarm.target.machine().map(|machine| (machine.clone(), text))
+        };
+        Self {
+            phase: decision.phase,
+            held: held.map(|it| (it.hold.name(), it.target.machine().cloned())).collect(),
+            manual: manual.keys().filter_map(Target::machine).cloned().collect(),
+            alarms: decision.alarms.iter().filter_map(alarm).collect(),
+        }
+    }
+}
+
+/// A repair in the words of a scenario. A proof and the end of a mark are none.
+fn act(effect: &Effect) -> Option<Act> {
+    let (doing, on) = match effect {
+        Effect::StartUnit { host, unit } => (Doing::Start(*unit), host),
+        Effect::RestartUnit { host, unit } => (Doing::Restart(*unit), host),
+        Effect::ResetFailedUnit { host, unit } => (Doing::Clear(*unit), host),
+        Effect::Cordon { node, .. } => (Doing::Cordon, node),
+        Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
+        Effect::MarkManual { node, .. } => (Doing::Mark, node),
+        Effect::ClearMark { .. } | Effect::WriteCanary => return None,
+    };
+    Some(Act { doing, on: on.clone() })
+}
+
+fn agree(wanted: bool, is: bool, yes: &str, no: &str) -> Result<(), String> {
+    if wanted == is { Ok(()) } else { Err((if is { yes } else { no }).to_owned()) }
+}
+
+fn same<T: PartialEq + std::fmt::Display>(wanted: T, is: T, what: &str) -> Result<(), String> {
+    if wanted == is { Ok(()) } else { Err(format!("{is} {what}")) }
+}

@@ -1,0 +1,81 @@
+//! The scenarios that come with the program. They are the files of `tests/scenarios`.
+
+use super::{Scenario, parse};
+use crate::config::Problem;
+
+/// The one that runs if none is named.
+pub const DEFAULT: &str = "cold-start";
+
+macro_rules! shipped {
+    ($($name:literal),+ $(,)?) => {
+        /// Each scenario with its text, in order of name.
+        pub static SHIPPED: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("../../../tests/scenarios/", $name, ".txt")))),+
+        ];
+    };
+}
+
+shipped![
+    "api-comes-and-goes",
+    "boot-loop",
+    "clock-in-1970",
+    "cold-start",
+    "cold-start-alone",
+    "dead-git",
+    "dead-switch",
+    "foreign-cordon",
+    "frozen",
+    "full-disk",
+    "host-key-changed",
+    "hung-kubelet",
+    "hung-kubelet-alone",
+    "killed-at-boundaries",
+    "killed-at-random",
+    "lease-runs-out",
+    "low-charge",
+    "never-enabled-alone",
+    "never-returns",
+    "never-returns-alone",
+    "one-server-short",
+    "paused",
+    "second-outage",
+    "stale-ready",
+    "still-on-battery",
+    "storm",
+    "sudo-refused",
+    "two-servers-short",
+    "two-servers-short-alone",
+    "wrong-branch",
+];
+
+/// A scenario by its name.
+///
+/// # Errors
+/// The nearest name, if there is no such scenario.
+pub fn shipped(name: &str) -> Result<Scenario, Unfound> {
+    let found = SHIPPED.iter().find(|(it, _)| *it == name);
+    let Some((name, text)) = found else {
+        let near = crate::config::nearest(name, SHIPPED.iter().map(|(it, _)| *it));
+        return Err(Unfound::NoSuch { name: name.to_owned(), near: near.map(str::to_owned) });
+    };
+    parse(text, &format!("{name}.txt")).map_err(Unfound::Wrong)
+}
+
+/// Why there is no scenario.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfound {
+    /// There is none of that name.
+    #[error("there is no scenario {name}{}", near.as_ref().map_or_else(
+        || " (ananke rehearse --list)".to_owned(),
+        |near| format!(": did you mean {near}?"),
+    ))]
+    NoSuch {
+        /// The name that was given.
+        name: String,
+        /// The nearest that there is.
+        near: Option<String>,
+    },
+    /// Its text is wrong.
+    #[error("{}", crate::config::problems_to_text(.0))]
+    Wrong(Vec<Problem>),
+}

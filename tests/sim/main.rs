@@ -1,0 +1,6 @@
+//! The whole loop before a simulated world, under virtual time.
+
+mod blackout;
+mod kills;
+mod scenarios;
+mod stage;
