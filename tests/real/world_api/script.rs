@@ -17,6 +17,7 @@ pub(super) async fn run(side: &mut Side) {
     objects_come_and_go(side).await;
     replacements_are_judged(side).await;
     patches_apply_or_not(side).await;
+    parts_are_always_there(side).await;
     status_has_a_door_of_its_own(side).await;
     fields_have_owners(side).await;
     lists_choose(side).await;
@@ -121,6 +122,24 @@ async fn patches_apply_or_not(side: &mut Side) {
     side.ask(&one, text("application/merge-patch+json", "{")).await;
     let back = json!({"spec": {"unschedulable": null, "taints": null}});
     side.ask(&one, merge(&back)).await;
+}
+
+async fn parts_are_always_there(side: &mut Side) {
+    let made = side.ask(&format!("POST {NODES}"), body(&node("bare"))).await;
+    side.hear("a node without anything", &json!([made["spec"], made["status"].is_object()]));
+    for patch in [
+        json!([{"op": "add", "path": "/spec/unschedulable", "value": true}]),
+        json!([{"op": "remove", "path": "/spec/unschedulable"}]),
+        json!([{"op": "remove", "path": "/spec"}]),
+        json!([{"op": "add", "path": "/metadata/annotations/a", "value": "b"}]),
+    ] {
+        let done =
+            side.ask(&format!("PATCH {NODES}/bare"), text(JSON_PATCH, &patch.to_string())).await;
+        side.hear("patched", &done["spec"]);
+    }
+    side.ask(&format!("PATCH {NODES}/bare"), merge(&json!({"spec": null}))).await;
+    let got = side.ask(&format!("GET {NODES}/bare"), plain()).await;
+    side.hear("still there", &got["spec"]);
 }
 
 async fn status_has_a_door_of_its_own(side: &mut Side) {

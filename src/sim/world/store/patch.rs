@@ -62,7 +62,7 @@ pub(super) fn patched(
             json_patch::merge(&mut object, patch);
             Ok(object)
         }
-        PatchKind::Strategic if is_custom(kind) => {
+        PatchKind::Strategic if kind.is_custom() => {
             Err(Fault::media_type("application/json-patch+json, application/merge-patch+json"))
         }
         PatchKind::Strategic if patch.is_object() => {
@@ -74,11 +74,6 @@ pub(super) fn patched(
             Err(Fault::bad_request("the patch is no JSON object"))
         }
     }
-}
-
-/// Kinds that a CustomResourceDefinition brings know no strategic merge.
-fn is_custom(kind: &Kind) -> bool {
-    kind.group.contains('.') && !kind.group.ends_with(".k8s.io")
 }
 
 fn json(before: &Value, patch: &Value) -> Result<Value, Fault> {
