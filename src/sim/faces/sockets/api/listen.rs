@@ -46,13 +46,19 @@ impl Port {
         rustix::net::sockopt::set_socket_reuseport(&listener, true)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let held = socket(address)?;
+        let held = unbound(address)?;
+        held.bind(address)?;
         Ok(Self { address, _held: held, listener: Some(TcpListener::from_std(listener)?) })
     }
 
     fn open(&mut self) -> io::Result<()> {
         if self.listener.is_none() {
-            self.listener = Some(socket(self.address)?.listen(BACKLOG)?);
+            let socket = unbound(self.address)?;
+            // So that nobody has to wait for its old connections when the port is given back. The
+            // held one has no such option, or others could take the port while it is closed.
+            socket.set_reuseaddr(true)?;
+            socket.bind(self.address)?;
+            self.listener = Some(socket.listen(BACKLOG)?);
         }
         Ok(())
     }
@@ -70,10 +76,9 @@ impl Port {
     }
 }
 
-fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+fn unbound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseport(true)?;
-    socket.bind(address)?;
     Ok(socket)
 }
 
