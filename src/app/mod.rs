@@ -150,9 +150,10 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
                 intent::show(settings?, format).await
             }
-            Verb::Explain { .. } | Verb::Completions { .. } | Verb::Shutdown | Verb::Rehearse(_) => {
-                Err(Failure::NotBuilt)
-            }
+            Verb::Explain { .. }
+            | Verb::Completions { .. }
+            | Verb::Shutdown
+            | Verb::Rehearse(_) => Err(Failure::NotBuilt),
         }
     });
     // Tasks that talk to dead machines must not keep a finished command from ending.

@@ -112,7 +112,8 @@ fn print_end(outcome: &Outcome, format: Format) -> Result<Ended, Failure> {
     let printed = match format {
         Format::Json | Format::Yaml => print_data(format, outcome),
         Format::Text => {
-            let again = format!("again: ananke rehearse {} --seed {}", outcome.scenario, outcome.seed);
+            let again =
+                format!("again: ananke rehearse {} --seed {}", outcome.scenario, outcome.seed);
             print_text(&format!("\n{outcome}\n{again}"))
         }
     };

@@ -70,10 +70,10 @@ pub fn fresh_for(speed: u32) -> Span {
     FRESH_FOR.max(Span::secs(15).times(u64::from(speed))).min(FRESH_FOR_MOST)
 }
 
-/// That pause for a world that is so many times as fast. Not so short that 25 machines are all
-/// that a small host looks at.
+/// That pause for a world that is so many times as fast, and not shorter than a configuration may
+/// say.
 pub fn poll(speed: u32) -> Span {
-    Span::millis((POLL.as_millis() / u64::from(speed.max(1))).max(500))
+    Span::millis((POLL.as_millis() / u64::from(speed.max(1))).max(1_000))
 }
 
 /// The deadlines that the program has by itself, shortened for a world that is so many times as

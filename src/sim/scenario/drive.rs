@@ -37,10 +37,7 @@ pub trait Driver {
 ///
 /// # Errors
 /// The driver's own, with the outcome so far.
-pub async fn drive<D: Driver>(
-    run: Run,
-    driver: &mut D,
-) -> Result<Outcome, (D::Error, Outcome)> {
+pub async fn drive<D: Driver>(run: Run, driver: &mut D) -> Result<Outcome, (D::Error, Outcome)> {
     drive_before(run, driver, |_, _| {}).await
 }
 

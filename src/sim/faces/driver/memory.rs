@@ -181,10 +181,7 @@ impl Ananke for MemoryAnanke {
 ///
 /// # Errors
 /// The loop ended first, or its disk refused.
-pub async fn tell(
-    orders: &mpsc::Sender<Told>,
-    order: Order,
-) -> Result<(), String> {
+pub async fn tell(orders: &mpsc::Sender<Told>, order: Order) -> Result<(), String> {
     let (taken, heard) = oneshot::channel();
     let taken = Box::new(move |tick| {
         // Whoever asked may have gone away.
