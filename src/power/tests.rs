@@ -493,6 +493,32 @@ fn on_mains_it_is_told_whether_a_shutdown_would_fit() {
 }
 
 #[test]
+fn one_answer_is_never_enough_for_a_number() {
+    let mut desk = Desk::new(UpsRules { debounce: Span::secs(2), ..rules() });
+    desk.say(10, "OL r50 c100");
+    let seen = look("OB r40 c100", desk.now + Span::secs(1));
+    desk.now = desk.now + Span::secs(1);
+    assert!(!desk.step(&seen).fires());
+    desk.now = desk.now + Span::secs(4);
+    let view = desk.step(&seen);
+    assert!(view.reasons.iter().any(|it| it.kind == Runtime && it.since.is_some()));
+    assert!(!view.fires(), "the same answer, four seconds later: {view:#?}");
+    assert_eq!(fired(&desk.say(1, "OB r40 c100")), [Runtime]);
+}
+
+#[test]
+fn an_order_that_comes_with_no_other_word_counts_by_what_was_last() {
+    for (line, state, reasons) in
+        [("OB r1700", "forced", &[ForcedShutdown][..]), ("OL r1700", "lost", &[])]
+    {
+        let mut desk = Desk::new(rules());
+        desk.say(40, line);
+        let view = desk.say(4, "FSD");
+        assert_eq!((word(&view.state), fired(&view).as_slice()), (state, reasons), "{line}");
+    }
+}
+
+#[test]
 fn a_look_that_grows_old_is_silence() {
     let mut desk = Desk::new(rules());
     let seen = look("OB r600", desk.now);
