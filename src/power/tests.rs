@@ -196,6 +196,22 @@ fn a_short_dip_and_flapping_mains_fire_nothing() {
 }
 
 #[test]
+fn a_reason_holds_anew_after_mains_were_back() {
+    play(
+        "flapping with a weak battery",
+        rules(),
+        &[
+            (10, "OL r50 c100", "online", &[]),
+            (4, "OB r50 c100", "battery", &[]),
+            (3, "OL r50 c100", "online", &[]),
+            (4, "OB r50 c100", "battery", &[]),
+            (3, "OL r50 c100", "online", &[]),
+            (6, "OB r50 c100", "battery", &[Runtime]),
+        ],
+    );
+}
+
+#[test]
 fn one_outage_goes_on_until_mains_have_stayed() {
     let mut desk = Desk::new(rules());
     desk.say(10, "OL r1800");
