@@ -10,3 +10,4 @@ mod kube;
 mod nut;
 mod ssh;
 mod ssh_config;
+mod world_ssh;
