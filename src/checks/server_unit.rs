@@ -2,8 +2,6 @@ use super::{AskMissing, Check, no_grace, not_only_a_person, unit};
 use crate::model::facts::Unit;
 use crate::model::ids::CheckId;
 use crate::model::policy::Role;
-use crate::model::situation::Situation;
-use crate::model::verdict::{Target, Verdict};
 
 pub static CHECK: Check = Check {
     id: CheckId::fixed("server-unit"),
@@ -12,27 +10,6 @@ pub static CHECK: Check = Check {
     grace: no_grace,
     missing: AskMissing::Skip,
     person: not_only_a_person,
-    judge,
-    by_hand,
+    judge: |sit| unit::judge(sit, Role::Server, Unit::K3s, sit.policy.timing.server_start),
+    by_hand: |_, target| unit::by_hand(Unit::K3s, target),
 };
-
-fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
-    let start = sit.policy.timing.server_start;
-    sit.policy
-        .with_role(Role::Server)
-        .map(|name| {
-            let verdict = match sit.host(name) {
-                Ok(host) => unit::running(host, Unit::K3s, sit.now, start),
-                Err(blind) => Verdict::unknown(blind.detail),
-            };
-            (Target::Machine(name.clone()), verdict)
-        })
-        .collect()
-}
-
-fn by_hand(_: &Situation<'_>, target: &Target) -> Vec<String> {
-    vec![
-        format!("journalctl -u k3s -b -n 50        on {target}"),
-        format!("sudo systemctl restart k3s        on {target}"),
-    ]
-}

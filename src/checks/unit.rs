@@ -1,11 +1,36 @@
 //! What a unit's state means. Shared by the checks of servers and agents.
 
 use crate::model::facts::{HostFacts, Unit, UnitActive, UnitLoad};
+use crate::model::policy::Role;
+use crate::model::situation::Situation;
 use crate::model::time::{Mono, Span};
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Target, Verdict};
+
+/// The verdict on the unit of every machine of a role, which may take `start` to run.
+pub(super) fn judge(
+    sit: &Situation<'_>,
+    role: Role,
+    unit: Unit,
+    start: Span,
+) -> Vec<(Target, Verdict)> {
+    let verdict = |name| match sit.host(name) {
+        Ok(host) => running(host, unit, sit.now, start),
+        Err(blind) => Verdict::unknown(blind.detail),
+    };
+    let machines = sit.policy.with_role(role);
+    machines.map(|name| (Target::Machine(name.clone()), verdict(name))).collect()
+}
+
+/// What a person can do about it.
+pub(super) fn by_hand(unit: Unit, target: &Target) -> Vec<String> {
+    vec![
+        format!("journalctl -u {unit} -b -n 50        on {target}"),
+        format!("sudo systemctl restart {unit}        on {target}"),
+    ]
+}
 
 /// The verdict on a unit that should run and may take `start` to do so.
-pub(super) fn running(host: &HostFacts, unit: Unit, now: Mono, start: Span) -> Verdict {
+fn running(host: &HostFacts, unit: Unit, now: Mono, start: Span) -> Verdict {
     let Some(facts) = host.units.get(&unit) else {
         return Verdict::fail(format!("there is no {unit}.service"));
     };

@@ -140,9 +140,9 @@ fn a_new_process_asks_for_its_own_proof_of_a_write_at_once() {
         };
         rig.until(60, proves);
         if own_host_boots {
-            rig.reboot()
+            rig.reboot();
         } else {
-            rig.restart()
+            rig.restart();
         }
         let next = rig.step(1);
         assert!(proves(&next), "{}", story(&next));

@@ -6,7 +6,7 @@
     reason = "a test that starts real processes, reads the real clock, and fails where it stands"
 )]
 
-mod rig;
+pub(crate) mod rig;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -10,4 +10,5 @@ mod kube;
 mod nut;
 mod ssh;
 mod ssh_config;
+mod world_api;
 mod world_ssh;

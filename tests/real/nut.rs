@@ -1,4 +1,9 @@
 //! The NUT adapter against a real upsd with its dummy driver, and against servers that lie.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests that start real processes, read the real clock, and fail where they stand"
+)]
 
 mod liar;
 mod lies;

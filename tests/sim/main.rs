@@ -2,4 +2,5 @@
 
 mod blackout;
 mod kills;
+mod scenarios;
 mod stage;

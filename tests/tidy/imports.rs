@@ -22,7 +22,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The decision function is an argument of a replay, so that it needs no other module.
     ("replay", &["model"]),
     // The world knows what there is, never what ananke makes of it; its faces are shell.
-    ("sim", &["model", "config", "ports", "adapters", "engine", "decide::LIBRARY"]),
+    (
+        "sim",
+        &[
+            "model",
+            "config",
+            "ports",
+            "adapters",
+            "engine",
+            "decide::LIBRARY",
+            "report::ResultWord",
+        ],
+    ),
     // The shell.
     ("ports", &["model"]),
     ("engine", &["model", "gates", "decide", "report", "ports"]),

@@ -232,8 +232,9 @@ proptest! {
             decided = view.fires().then_some((left, view));
         }
         let Some((left, view)) = decided else { return Ok(()) };
+        let timely = [ReasonKind::Runtime, ReasonKind::ConnectionLost];
         let mut kinds = view.reasons.iter().filter(|it| it.fires).map(|it| it.kind);
-        prop_assert!(kinds.all(|it| [ReasonKind::Runtime, ReasonKind::ConnectionLost].contains(&it)));
+        prop_assert!(kinds.all(|it| timely.contains(&it)));
         prop_assert!(left >= NEEDED.as_secs(), "{left} s left: {view:#?}");
         // Not hours before it has to be: the drain is measured in whole percent.
         let early = NEEDED + rules.margin() + Span::secs(5 + life / 10);

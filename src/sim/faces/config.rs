@@ -10,6 +10,7 @@ use crate::config::{self, Context, Problem, Unlooked};
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::time::Span;
+use crate::sim::scenario::ast::Setting;
 use crate::sim::site::Site;
 
 /// The name of ananke's host in a simulation.
@@ -29,6 +30,8 @@ pub struct Reach {
     pub dir: PathBuf,
     /// Deadlines, in real time.
     pub deadlines: SshDeadlines,
+    /// The pause between two looks at a machine, in real time.
+    pub poll: Span,
 }
 
 impl Reach {
@@ -39,6 +42,7 @@ impl Reach {
             endpoints: Vec::new(),
             dir: PathBuf::from("/nowhere"),
             deadlines: deadlines(1),
+            poll: POLL,
         }
     }
 
@@ -46,6 +50,15 @@ impl Reach {
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
+}
+
+/// The pause between two looks at a machine that the program has by itself.
+const POLL: Span = Span::secs(5);
+
+/// That pause for a world that is so many times as fast. Not so short that 25 machines are all
+/// that a small host looks at.
+pub fn poll(speed: u32) -> Span {
+    Span::millis((POLL.as_millis() / u64::from(speed.max(1))).max(500))
 }
 
 /// The deadlines that the program has by itself, shortened for a world that is so many times as
@@ -73,21 +86,44 @@ pub const KUBECONFIG_FILE: &str = "kubeconfig";
 /// Name of the configuration.
 pub const CONFIG_FILE: &str = "ananke.yaml";
 
-/// The text of the configuration.
-pub fn text(site: &Site, reach: &Reach) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let path = |name: &str| quoted(&reach.file(name).to_string_lossy());
-    let list =
-        |names: &mut dyn Iterator<Item = &str>| names.map(quoted).collect::<Vec<_>>().join(", ");
-    let of_role = |role: Role| {
-        let named = site.machines.iter().filter(move |(_, spec)| spec.role == role);
-        list(&mut named.map(|(name, _)| name.as_str()))
-    };
+/// The text of the configuration. `more` are the settings of a scenario, as an operator would
+/// write them.
+pub fn text(site: &Site, reach: &Reach, more: &[Setting]) -> String {
     let mut out =
         String::from("# A simulated site. Nothing of it exists outside of this program.\n");
-    // Writing to a String can't fail.
-    let _ = write!(
-        out,
+    out += &top(site, reach);
+    let mut groups = groups(site, reach);
+    for Setting { key, value } in more {
+        let Some((group, key)) = key.split_once('.') else {
+            let _ = writeln!(out, "{key}: {value}");
+            continue;
+        };
+        let line = format!("{key}: {value}");
+        match groups.iter_mut().find(|(name, _)| name == group) {
+            Some((_, lines)) => lines.push(line),
+            None => groups.push((group.to_owned(), vec![line])),
+        }
+    }
+    for (group, lines) in groups {
+        let _ = writeln!(out, "{group}:");
+        for line in lines {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", names.map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+fn top(site: &Site, reach: &Reach) -> String {
+    let path = |name: &str| quoted(&reach.file(name).to_string_lossy());
+    let mut out = format!(
         "cluster: {}\nssh_user: {USER}\nssh_identity_file: {}\nssh_known_hosts_file: {}\n\
          kubeconfig: {}\nstate_dir: {}\nrun_dir: {}\n",
         quoted(&site.cluster),
@@ -109,32 +145,44 @@ pub fn text(site: &Site, reach: &Reach) -> String {
         let ports = each(&|port| port.to_string());
         let _ = write!(out, "ssh_node_hosts:\n{hosts}ssh_node_ports:\n{ports}");
     }
+    out
+}
+
+fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
+    let of_role = |role: Role| {
+        let named = site.machines.iter().filter(move |(_, spec)| spec.role == role);
+        list(named.map(|(name, _)| name.as_str()))
+    };
     let critical = site.machines.iter().filter(|(_, spec)| spec.critical);
-    let _ = write!(
-        out,
-        "nodes:\n  servers: [{}]\n  agents: [{}]\n  others: [{}]\n  critical: [{}]\n",
-        of_role(Role::Server),
-        of_role(Role::Agent),
-        of_role(Role::Other),
-        list(&mut critical.map(|(name, _)| name.as_str())),
-    );
     let SshDeadlines { connect, handshake, auth, command } = &reach.deadlines;
-    let _ = write!(
-        out,
-        "ssh:\n  connect_timeout: {}ms\n  handshake_timeout: {}ms\n  auth_timeout: {}ms\n  \
-         command_timeout: {}ms\n",
-        connect.as_millis(),
-        handshake.as_millis(),
-        auth.as_millis(),
-        command.as_millis(),
-    );
+    let mut groups = vec![
+        (
+            "nodes".to_owned(),
+            vec![
+                format!("servers: {}", of_role(Role::Server)),
+                format!("agents: {}", of_role(Role::Agent)),
+                format!("others: {}", of_role(Role::Other)),
+                format!("critical: {}", list(critical.map(|(name, _)| name.as_str()))),
+            ],
+        ),
+        (
+            "ssh".to_owned(),
+            vec![
+                format!("connect_timeout: {}ms", connect.as_millis()),
+                format!("handshake_timeout: {}ms", handshake.as_millis()),
+                format!("auth_timeout: {}ms", auth.as_millis()),
+                format!("command_timeout: {}ms", command.as_millis()),
+                format!("poll: {}ms", reach.poll.as_millis()),
+            ],
+        ),
+    ];
     if !reach.endpoints.is_empty() {
-        let endpoints = list(&mut reach.endpoints.iter().map(String::as_str));
-        let _ = writeln!(out, "kube:\n  endpoints: [{endpoints}]");
+        let endpoints = list(reach.endpoints.iter().map(String::as_str));
+        groups.push(("kube".to_owned(), vec![format!("endpoints: {endpoints}")]));
     }
     // Nobody who is logged in on this host wants to hear of a simulated cluster.
-    out.push_str("notify:\n  wall: false\n");
-    out
+    groups.push(("notify".to_owned(), vec!["wall: false".to_owned()]));
+    groups
 }
 
 /// The settings that this text gives.
@@ -142,8 +190,17 @@ pub fn text(site: &Site, reach: &Reach) -> String {
 /// # Errors
 /// Every problem, if the site can't be written down as a configuration.
 pub fn settings(site: &Site, reach: &Reach) -> Result<Settings, Vec<Problem>> {
+    with(site, reach, &[])
+}
+
+/// The same, with the settings of a scenario.
+///
+/// # Errors
+/// Every problem, with its place in the text.
+pub fn with(site: &Site, reach: &Reach, more: &[Setting]) -> Result<Settings, Vec<Problem>> {
     let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };
-    config::parse(&text(site, reach), CONFIG_FILE, &context).map(|checked| checked.settings)
+    let text = text(site, reach, more);
+    config::parse(&text, CONFIG_FILE, &context).map(|checked| checked.settings)
 }
 
 #[cfg(test)]
@@ -159,7 +216,7 @@ mod tests {
             for speed in [1, 20, 1_000] {
                 reach.deadlines = deadlines(speed);
                 let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };
-                let checked = config::parse(&text(&site, &reach), CONFIG_FILE, &context);
+                let checked = config::parse(&text(&site, &reach, &[]), CONFIG_FILE, &context);
                 let checked = checked.expect("no error");
                 assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
                 let settings = checked.settings;

@@ -175,9 +175,31 @@ impl Scenario {
             Some(found) => *ups = found.clone(),
             None => unfed = Some(Stranger(ups.clone())),
         };
+        for setting in &mut scenario.settings {
+            setting.value = named(&setting.value, &mut |word| {
+                let place = home.place(&MachineName::new(word)).map(MachineName::new)?;
+                roster.machine(&place).map(ToString::to_string)
+            });
+        }
         for step in &mut scenario.steps {
             names_in(&mut step.what, &mut Naming { name: &mut name, ups: &mut ups });
         }
         stranger.or(unfed).map_or(Ok(scenario), Err)
     }
+}
+
+/// A value of the configuration with each word in it that is a name put into another's place.
+fn named(value: &str, other: &mut dyn FnMut(&str) -> Option<String>) -> String {
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let mut out = String::new();
+    let mut rest = value;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        let word = &rest[..end];
+        out.push_str(&other(word).unwrap_or_else(|| word.to_owned()));
+        let gap = rest[end..].find(inside).map_or(rest.len(), |gap| end + gap);
+        out.push_str(&rest[end..gap]);
+        rest = &rest[gap..];
+    }
+    out
 }

@@ -72,6 +72,9 @@ fn roles_and_names_of_the_map_mean_places() {
     };
     let there = scenario.on(&other).expect("it has them");
     assert_eq!(there.steps[0].to_string(), "power off cp-1, w-2, w-1");
+    let text = format!("with nodes.critical [titan-04, agent-2]\n{}", "expect well");
+    let settings = read(&text).unwrap().on(&other).expect("it has them").settings;
+    assert_eq!(settings[0].value, "[w-1, w-2]");
     let missing = read("power off titan-06\nexpect well\n").unwrap().on(&other).unwrap_err();
     assert_eq!(missing.to_string(), "this site has no titan-06");
     let ups = read("ups statera on battery\nexpect well\n").unwrap();

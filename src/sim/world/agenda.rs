@@ -46,6 +46,8 @@ pub(super) enum Here {
     KubeletRenews,
     /// The kubelet looks whether its node's status is to be written.
     KubeletPosts,
+    /// The container of the pod with this number takes its next step.
+    Container(u32),
 }
 
 impl Here {

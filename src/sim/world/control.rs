@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::World;
 use super::agenda::Event;
-use super::kinds::{LEASE, NODE, NODE_LEASES};
 use super::machine::Phase;
 use super::objects::{self, NOT_READY, UNREACHABLE, UNSCHEDULABLE};
 use super::rates::{
-    LEADER_LEASE, LEADER_RETRY, NODE_GRACE, NODE_MONITOR, RENEW_DEADLINE, UNHEALTHY_ZONE,
+    EVICTION, LEADER_LEASE, LEADER_RETRY, NODE_GRACE, NODE_MONITOR, RENEW_DEADLINE, UNHEALTHY_ZONE,
     UNHEALTHY_ZONE_MIN,
 };
 use super::store::Key;
+use super::store::kinds::{LEASES, NODE_LEASES, NODES};
 use crate::model::ids::MachineName;
 use crate::model::time::Mono;
 
@@ -89,7 +89,7 @@ impl World {
         if !self.serves(&holder) || self.machines.get(&holder).is_none_or(|it| !it.runs()) {
             return;
         }
-        let nodes: Vec<Key> = self.store.list(&NODE, None).map(|(key, _)| key.clone()).collect();
+        let nodes: Vec<Key> = self.store.list(&NODES, None).map(|(key, _)| key.clone()).collect();
         for key in &nodes {
             self.judge(key);
         }
@@ -105,12 +105,17 @@ impl World {
         };
         for key in &nodes {
             self.taint(key, zone);
+            let node = self.store.get(key).map(|node| &node["spec"]["taints"]);
+            if node.is_some_and(|taints| objects::no_execute_for(taints, self.wall()) > EVICTION) {
+                self.evict(&key.name);
+            }
         }
+        self.workloads_round();
     }
 
     /// A node that was silent for the whole grace period becomes Unknown.
     fn judge(&mut self, key: &Key) {
-        let lease = self.store.get(&Key::of(&LEASE, NODE_LEASES, &key.name));
+        let lease = self.store.get(&Key::of(&LEASES, NODE_LEASES, &key.name));
         let heart = lease.and_then(|lease| lease["spec"]["renewTime"].as_str()).unwrap_or("");
         let now = self.now;
         let seen = self.control.seen.get(&key.name).filter(|(last, _)| last == heart);
@@ -125,6 +130,7 @@ impl World {
         if now.since(since) > NODE_GRACE && ready != Some("Unknown") {
             let at = self.wall();
             drop(self.store.change(key, |node| objects::lose(node, at)));
+            self.mark_pods(&key.name);
         }
     }
 

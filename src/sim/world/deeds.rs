@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::World;
 use super::agenda::Event;
 use super::doors::Unfit;
-use super::kinds::NODE;
 use super::machine::{MAINLAND, Machine, Service};
 use super::store::Key;
+use super::store::kinds::NODES;
 use super::ups::Ups;
 use crate::model::facts::Unit;
 use crate::model::ids::MachineName;
@@ -208,7 +208,7 @@ impl World {
                     });
                 }
             };
-            drop(self.store.change(&Key::global(&NODE, node.as_str()), edit));
+            drop(self.store.change(&Key::global(&NODES, node.as_str()), edit));
         }
     }
 

@@ -107,6 +107,8 @@ pub struct MachineView {
     pub cordoned: bool,
     /// How many times it was booted since the world began.
     pub boots: u32,
+    /// How often its guard changed something.
+    pub changes: u32,
 }
 
 /// The truth about one UPS, and what `upsd` would say of it.

@@ -45,6 +45,7 @@ impl World {
         }
         let (code, says) = self.systemctl(machine, verb);
         if let Some(memory) = self.machines.get_mut(machine).and_then(|it| it.guard.as_mut()) {
+            memory.changes += 1;
             memory.fence = Some((envelope.epoch, envelope.owner.clone()));
             memory.done.push_back(Remembered {
                 action: envelope.action.clone(),

@@ -2,7 +2,6 @@
 
 use super::World;
 use super::agenda::{Event, Here};
-use super::kinds::{LEASE, NODE, NODE_LEASES};
 use super::machine::Kubelet;
 use super::objects::{self, Condition};
 use super::rates::{
@@ -10,6 +9,7 @@ use super::rates::{
     STATUS_UPDATE,
 };
 use super::store::Key;
+use super::store::kinds::{LEASES, NODE_LEASES, NODES};
 use crate::model::ids::MachineName;
 use crate::model::time::Span;
 
@@ -39,6 +39,7 @@ impl World {
             it.kubelet.registered = true;
         }
         self.register(name);
+        self.pods_unsaid(name);
         self.post(name);
         self.kubelet_renews(name);
         let plugin = self.chance.around(NETWORK_PLUGIN, BOOT_JITTER);
@@ -53,6 +54,7 @@ impl World {
         if self.kubelet_works(name) && self.api_for(name) {
             self.post(name);
         }
+        self.pods_return(name);
     }
 
     pub(super) fn kubelet_renews(&mut self, name: &MachineName) {
@@ -63,7 +65,7 @@ impl World {
         let Some(it) = self.machines.get_mut(name) else { return };
         it.kubelet.renewed = now;
         let Some(wall) = self.machines.get(name).map(|it| self.wall_of(it)) else { return };
-        let key = Key::of(&LEASE, NODE_LEASES, name.as_str());
+        let key = Key::of(&LEASES, NODE_LEASES, name.as_str());
         let renewed = objects::micro(wall);
         let done = self.store.change(&key, |lease| lease["spec"]["renewTime"] = renewed.into());
         if done.is_err() {
@@ -86,11 +88,15 @@ impl World {
         if differs || self.now.since(it.kubelet.posted) >= STATUS_REPORT {
             self.post(name);
         }
+        if differs {
+            self.pods_unsaid(name);
+        }
+        self.pods_say(name);
         self.kubelet_in(name, Here::KubeletPosts, STATUS_UPDATE);
     }
 
     /// It runs, and does what it should.
-    fn kubelet_works(&self, name: &MachineName) -> bool {
+    pub(super) fn kubelet_works(&self, name: &MachineName) -> bool {
         self.machines
             .get(name)
             .is_some_and(|it| it.runs() && it.kubelet.runs && it.kubelet.hangs.is_none())
@@ -133,13 +139,13 @@ impl World {
             objects::post_conditions(node, condition, heart);
         };
         // A node that somebody deleted stays so until the next start (`registerWithAPIServer`).
-        drop(self.store.change(&Key::global(&NODE, name.as_str()), edit));
+        drop(self.store.change(&Key::global(&NODES, name.as_str()), edit));
     }
 
     /// Makes the node if there is none.
     fn register(&mut self, name: &MachineName) {
         let at = self.wall();
-        let key = Key::global(&NODE, name.as_str());
+        let key = Key::global(&NODES, name.as_str());
         let spec = self.site.machines.get(name).filter(|_| self.store.get(&key).is_none());
         if let Some(spec) = spec {
             let node = objects::node(name, spec, &self.site);

@@ -109,6 +109,7 @@ impl World {
                 node_ready: false,
                 cordoned: false,
                 boots: 0,
+                changes: 0,
             };
         };
         let service = it.service.iter();
@@ -134,6 +135,7 @@ impl World {
                 }),
             cordoned: node.is_some_and(|node| node["spec"]["unschedulable"] == true),
             boots: it.boots,
+            changes: it.guard.as_ref().map_or(0, |guard| guard.changes),
         }
     }
 

@@ -148,6 +148,8 @@ pub(super) struct Memory {
     pub(super) fence: Option<(Epoch, String)>,
     /// In `/run`, which ends with the boot: what was done, and systemctl's exit status.
     pub(super) done: VecDeque<Remembered>,
+    /// How often something was changed, ever. For onlookers; the guard itself keeps no count.
+    pub(super) changes: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,16 +17,17 @@ mod digest;
 mod doors;
 mod etcd;
 mod guard;
-pub mod kinds;
 mod kubelet;
 mod look;
 mod machine;
 mod objects;
+mod pods;
 mod power;
 pub mod rates;
 mod service;
 pub mod store;
 mod ups;
+mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,9 +42,10 @@ use self::agenda::{Agenda, Event, Here};
 use self::chance::Chance;
 use self::control::Control;
 use self::deeds::Api;
-use self::kinds::{LEASE, NAMESPACE, NODE, NODE_LEASES};
 use self::machine::{Clock, Kubelet, MAINLAND, Machine, Memory, Phase, Service};
 use self::objects::Condition;
+use self::pods::Pod;
+use self::store::kinds::{LEASES, NAMESPACES, NODE_LEASES, NODES};
 use self::store::{Key, Store};
 use self::ups::Ups;
 use crate::model::ids::{BootId, MachineId, MachineName};
@@ -69,7 +71,13 @@ pub struct World {
     /// Cordons that people want and that no server took yet.
     wishes: Vec<(MachineName, bool)>,
     islands: u32,
+    pods: BTreeMap<u32, Pod>,
+    next_pod: u32,
     store: Store,
+}
+
+fn beginning() -> Timestamp {
+    Timestamp::from_second(BEGINNING).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// etcd as a whole.
@@ -96,6 +104,8 @@ impl World {
             upses: upses.collect(),
             wishes: Vec::new(),
             islands: MAINLAND,
+            pods: BTreeMap::new(),
+            next_pod: 0,
             store: Store::default(),
         };
         for (name, spec) in &site.machines {
@@ -103,6 +113,7 @@ impl World {
             world.machines.insert(name.clone(), machine);
         }
         world.populate();
+        world.populate_workloads();
         world.settle();
         world.agenda.cancel(|event| *event == Event::Elected);
         let voters = world.etcd.voters.clone();
@@ -155,7 +166,7 @@ impl World {
         let began = self.wall();
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             let phase = json!({"status": {"phase": "Active"}});
-            drop(self.store.create(Key::global(&NAMESPACE, name), phase, began).map(drop));
+            drop(self.store.create(Key::global(&NAMESPACES, name), phase, began).map(drop));
         }
         let well =
             Condition { status: "True", reason: "KubeletReady", message: objects::POSTS_READY };
@@ -170,9 +181,9 @@ impl World {
                 node["status"]["nodeInfo"]["machineID"] = it.id.as_str().into();
             }
             objects::post_conditions(&mut node, well, began);
-            drop(self.store.create(Key::global(&NODE, name.as_str()), node, began).map(drop));
+            drop(self.store.create(Key::global(&NODES, name.as_str()), node, began).map(drop));
             let lease = objects::lease(&name, began);
-            let key = Key::of(&LEASE, NODE_LEASES, name.as_str());
+            let key = Key::of(&LEASES, NODE_LEASES, name.as_str());
             drop(self.store.create(key, lease, began).map(drop));
             let rounds = [
                 (Here::KubeletRenews, rates::LEASE_RENEWAL),
@@ -197,8 +208,7 @@ impl World {
 
     /// The true wall clock.
     pub fn wall(&self) -> Timestamp {
-        let began = Timestamp::from_second(BEGINNING).unwrap_or(Timestamp::UNIX_EPOCH);
-        look::later(began, self.now.since(Mono(0)))
+        look::later(beginning(), self.now.since(Mono(0)))
     }
 
     /// When something happens by itself next. `Mono(u64::MAX)` if nothing ever will.
@@ -238,6 +248,7 @@ impl World {
             Here::KubeletNetwork => self.kubelet_has_network(name),
             Here::KubeletRenews => self.kubelet_renews(name),
             Here::KubeletPosts => self.kubelet_posts(name),
+            Here::Container(pod) => self.container_goes_on(pod),
         }
     }
 
@@ -252,7 +263,7 @@ impl World {
     }
 
     fn node(&self, name: &MachineName) -> Option<&Arc<Value>> {
-        self.store.get(&Key::global(&NODE, name.as_str()))
+        self.store.get(&Key::global(&NODES, name.as_str()))
     }
 
     fn phase(&self, name: &MachineName) -> Phase {

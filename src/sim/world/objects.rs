@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::store::seconds;
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
+use crate::model::time::Span;
 use crate::sim::site::{Arch, Site, Spec};
 
 /// What a kubelet says that is well.
@@ -144,6 +145,16 @@ fn one(node: &Value, kind: &str, new: Condition, heart: &str, at: &str) -> Value
         "lastHeartbeatTime": heart,
         "lastTransitionTime": since,
     })
+}
+
+/// For how long the oldest NoExecute taint has been there.
+pub(super) fn no_execute_for(taints: &Value, now: Timestamp) -> Span {
+    let all = taints.as_array().into_iter().flatten();
+    let added = all
+        .filter(|taint| taint["effect"] == "NoExecute")
+        .filter_map(|taint| taint["timeAdded"].as_str()?.parse::<Timestamp>().ok());
+    let age = added.min().map_or(0, |at| now.as_millisecond() - at.as_millisecond());
+    Span::millis(u64::try_from(age).unwrap_or(0))
 }
 
 /// Whether a node has a taint.

@@ -113,3 +113,19 @@ pub const K3S_EARLIEST: Span = Span::secs(315_532_800);
 
 /// How long everything had been up when the world began.
 pub const UP_BEFORE: Span = Span::mins(9 * 24 * 60);
+
+/// From the word to start a container whose image is there to a process in it.
+pub const CONTAINER_STARTS: Span = Span::secs(3);
+
+/// How long a container waits for what it needs before it ends, as most programs do that ask for
+/// a name or a database once.
+pub const CONTAINER_GIVES_UP: Span = Span::secs(8);
+
+/// CrashLoopBackOff begins with this, and doubles (kubelet, `backOffPeriod`; KEP-4603).
+pub const BACK_OFF: Span = Span::secs(10);
+
+/// ... up to this (kubelet, `MaxContainerBackOff`).
+pub const BACK_OFF_MAX: Span = Span::secs(300);
+
+/// A container that ran for so long begins anew (Kubernetes docs, "Pod Lifecycle").
+pub const BACK_OFF_RESET: Span = Span::mins(10);

@@ -1,13 +1,33 @@
 //! What etcd holds, as the Kubernetes API shows it: JSON objects, one revision for all, and the
 //! changes since, so that watches can be served.
 //!
-//! Semantics: "Kubernetes API Concepts", resource versions, watch, 410 Gone.
+//! Semantics: "Kubernetes API Concepts", resource versions, watch, 410 Gone. This file is what etcd
+//! does; below it stands what the API server makes of it: which kinds there are (`kinds`), how a
+//! write is judged (`check`, `write`, `apply`, `patch`, `fields`, `delete`), which objects are meant
+//! (`select`), and how it says no (`fault`).
+
+mod apply;
+mod check;
+mod delete;
+mod fault;
+mod fields;
+pub mod kinds;
+mod patch;
+mod select;
+mod write;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+pub use apply::apply;
+pub use delete::{Deleted, evict, remove};
+pub use fault::Fault;
+pub use patch::PatchKind;
+pub use select::Selector;
+pub use write::{Part, Writer, create, patch_object, replace};
 
 /// How many changes are kept for watches; etcd compacts too (kube-apiserver: every 5 minutes).
 const KEPT_CHANGES: usize = 5_000;
@@ -27,6 +47,32 @@ pub struct Kind {
     pub short: &'static [&'static str],
     /// Whether objects live in a namespace.
     pub namespaced: bool,
+    /// Groups of kinds in which kubectl shows it, for example `all`.
+    pub categories: &'static [&'static str],
+    /// Whether its status is written through a door of its own.
+    pub status: bool,
+    /// Whether `metadata.generation` counts the changes of what is wished.
+    pub generation: bool,
+    /// Whether a replacement without resourceVersion is taken.
+    pub blind_put: bool,
+}
+
+impl Kind {
+    /// `v1` or `apps/v1`.
+    pub fn api_version(&self) -> String {
+        match self.group {
+            "" => self.version.to_owned(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+
+    /// `nodes` or `leases.coordination.k8s.io`, as messages name it.
+    pub fn resource(&self) -> String {
+        match self.group {
+            "" => self.plural.to_owned(),
+            group => format!("{}.{group}", self.plural),
+        }
+    }
 }
 
 /// The name of an object. Sorts by kind, so that a list is a range.
@@ -63,6 +109,8 @@ pub struct Change {
     pub key: Key,
     /// The object afterwards, or as it was last.
     pub object: Arc<Value>,
+    /// The object before, if there was one.
+    pub before: Option<Arc<Value>>,
 }
 
 /// What became of an object.
@@ -143,10 +191,7 @@ impl Store {
         let mut object = object;
         self.born += 1;
         let kind = key.kind;
-        object["apiVersion"] = match kind.group {
-            "" => kind.version.into(),
-            group => format!("{group}/{}", kind.version).into(),
-        };
+        object["apiVersion"] = kind.api_version().into();
         object["kind"] = kind.kind.into();
         let meta = &mut object["metadata"];
         if !meta.is_object() {
@@ -158,6 +203,9 @@ impl Store {
         }
         meta["uid"] = format!("00000000-0000-4000-8000-{:012x}", self.born).into();
         meta["creationTimestamp"] = seconds(at).into();
+        if kind.generation {
+            meta["generation"] = 1.into();
+        }
         Ok(self.put(key, object, Became::Added))
     }
 
@@ -203,7 +251,8 @@ impl Store {
         self.revision += 1;
         let mut last = (*gone).clone();
         last["metadata"]["resourceVersion"] = self.revision.to_string().into();
-        self.note(key.clone(), Arc::new(last), Became::Deleted);
+        let last = Arc::new(last);
+        self.note(key.clone(), last, Became::Deleted, Some(Arc::clone(&gone)));
         Ok(gone)
     }
 
@@ -217,12 +266,13 @@ impl Store {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = self.revision.to_string().into();
         let object = Arc::new(object);
-        self.note(key.clone(), Arc::clone(&object), what);
+        let before = self.objects.get(&key).map(Arc::clone);
+        self.note(key.clone(), Arc::clone(&object), what, before);
         self.objects.entry(key).insert_entry(object).into_mut()
     }
 
-    fn note(&mut self, key: Key, object: Arc<Value>, what: Became) {
-        self.changes.push_back(Change { revision: self.revision, what, key, object });
+    fn note(&mut self, key: Key, object: Arc<Value>, what: Became, before: Option<Arc<Value>>) {
+        self.changes.push_back(Change { revision: self.revision, what, key, object, before });
         while self.changes.len() > KEPT_CHANGES {
             if let Some(old) = self.changes.pop_front() {
                 self.compacted = old.revision;
@@ -238,16 +288,8 @@ pub fn seconds(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::kinds::NODES;
     use super::*;
-
-    static NODES: Kind = Kind {
-        group: "",
-        version: "v1",
-        plural: "nodes",
-        kind: "Node",
-        short: &["no"],
-        namespaced: false,
-    };
 
     fn store() -> (Store, Key) {
         let mut store = Store::default();

@@ -47,7 +47,7 @@ impl Drop for Process {
 }
 
 /// A real control plane without anything that would change nodes behind the test's back.
-pub(super) struct Rig {
+pub(crate) struct Rig {
     apiserver: Option<Process>,
     _etcd: Process,
     dir: TempDir,
@@ -56,7 +56,7 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let dir = tempfile::tempdir().unwrap();
         make_keys(dir.path());
@@ -82,7 +82,7 @@ impl Rig {
         rig
     }
 
-    pub(super) fn start_apiserver(&mut self) {
+    pub(crate) fn start_apiserver(&mut self) {
         let file = |name: &str| self.path(name).display().to_string();
         let arguments = [
             format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port),
@@ -104,15 +104,15 @@ impl Rig {
     }
 
     /// SIGKILL, and wait until the process is gone.
-    pub(super) fn kill_apiserver(&mut self) {
+    pub(crate) fn kill_apiserver(&mut self) {
         self.apiserver = None;
     }
 
-    pub(super) fn freeze_apiserver(&self) {
+    pub(crate) fn freeze_apiserver(&self) {
         self.apiserver.as_ref().unwrap().signal(Signal::STOP);
     }
 
-    pub(super) fn thaw_apiserver(&self) {
+    pub(crate) fn thaw_apiserver(&self) {
         self.apiserver.as_ref().unwrap().signal(Signal::CONT);
     }
 
@@ -133,21 +133,21 @@ impl Rig {
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
     /// The same server under a name that its certificate does not carry.
-    pub(super) fn unnamed_endpoint(&self) -> String {
+    pub(crate) fn unnamed_endpoint(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
     /// A kubeconfig for a user, with an authority against which the server is verified.
-    pub(super) fn kubeconfig(&self, user: &str, authority: &str) -> String {
+    pub(crate) fn kubeconfig(&self, user: &str, authority: &str) -> String {
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: site\n\
              clusters:\n- name: site\n  cluster: {{server: 'https://127.0.0.1:1', \
@@ -159,7 +159,7 @@ impl Rig {
     }
 
     /// Writes a kubeconfig by rename, as every careful writer does.
-    pub(super) fn write_kubeconfig(&self, name: &str, user: &str, authority: &str) -> PathBuf {
+    pub(crate) fn write_kubeconfig(&self, name: &str, user: &str, authority: &str) -> PathBuf {
         let mut file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         file.write_all(self.kubeconfig(user, authority).as_bytes()).unwrap();
         let path = self.path(name);
@@ -167,7 +167,7 @@ impl Rig {
         path
     }
 
-    pub(super) async fn admin(&self) -> Client {
+    pub(crate) async fn admin(&self) -> Client {
         let path = self.write_kubeconfig("admin.kubeconfig", "admin", "ca");
         let kubeconfig = Kubeconfig::read_from(path).unwrap();
         let options = KubeConfigOptions::default();
@@ -186,7 +186,7 @@ fn free_ports() -> [u16; 3] {
 }
 
 /// A program that `scripts/testbed build` made: `NAME-vVERSION-HASH`, the newest one.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let cache = std::env::var_os("TESTBED_CACHE").unwrap_or("/var/cache/ananke-testbed".into());
     let folder = Path::new(&cache).join("bin");
     let prefix = format!("{name}-v");

@@ -31,7 +31,7 @@ battery.runtime.low: 120
 ups.load: 23.4
 input.voltage: 230.1
 device.serial: 4711
-ups.mfr: \"a \\\"quoted\\\" # maker \\\\ of it\"
+ups.id: \"a \\\"quoted\\\" # maker \\\\ of it\"
 ";
 
 /// A process that ends with the test, however the test ends.

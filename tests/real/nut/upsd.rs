@@ -33,7 +33,7 @@ async fn a_real_upsd_is_read() {
     let known: Vec<_> = upsd.list_ups().await.unwrap().into_iter().collect();
     let expected = ["coord", "peer"].map(|name| (name.to_owned(), name.to_owned()));
     assert_eq!(known, expected);
-    assert_eq!(upsd.get_var("coord", "ups.mfr").await.unwrap(), r#"a "quoted" # maker \ of it"#);
+    assert_eq!(upsd.get_var("coord", "ups.id").await.unwrap(), r#"a "quoted" # maker \ of it"#);
     assert_eq!(upsd.list_var("COORD").await.unwrap()["ups.status"], "OL");
     for (ups, variable, refusal) in [
         ("coord", "no.such", Refusal::VarNotSupported),

@@ -13,7 +13,12 @@ disk_up() {
 	mkdir -p "$disk" "$TESTBED_DIR/machines/$name"/{work,root,containerd,kubelet}
 	disk_identity "$name" "$disk"
 	disk_access "$name" "$disk"
-	if is_node "$name"; then disk_node "$name" "$disk"; fi
+	if is_node "$name"; then
+		disk_node "$name" "$disk"
+	else
+		mkdir -p "$disk/etc/systemd/system"
+		ln -s /dev/null "$disk/etc/systemd/system/containerd.service" # the image is that of the nodes
+	fi
 	touch "$TESTBED_DIR/machines/$name/complete"
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::fuse::Fuse;
+use super::fuse::{Fuse, Place};
 use crate::decide::fresh_memory;
 use crate::model::memory::Durable;
 use crate::model::record::LedgerRecord;
@@ -53,6 +53,12 @@ impl Disk {
         self.lock().records.iter().map(|(record, _)| record.clone()).collect()
     }
 
+    /// The records after the first `seen`, oldest first.
+    pub fn after(&self, seen: usize) -> Vec<LedgerRecord> {
+        let state = self.lock();
+        state.records.iter().skip(seen).map(|(record, _)| record.clone()).collect()
+    }
+
     /// The ledger as it lies on the disk, a record a line.
     pub fn text(&self) -> String {
         self.lock().records.iter().map(|(_, line)| line.as_str()).collect()
@@ -85,7 +91,8 @@ pub struct MemoryLedger {
 
 impl Ledger for MemoryLedger {
     fn append(&mut self, record: &LedgerRecord) -> Result<(), LedgerError> {
-        if !self.fuse.pass() {
+        let told = record.outcomes.is_empty() || self.fuse.pass(Place::Learned);
+        if !told || !self.fuse.pass(Place::Decided) {
             return Err(refused(io::ErrorKind::Interrupted));
         }
         let mut state = self.disk.lock();
@@ -97,7 +104,11 @@ impl Ledger for MemoryLedger {
         state.records.push((record.clone(), line + "\n"));
         drop(state);
         // Dead behind the record: it is there, and nothing that follows from it happens.
-        if self.fuse.pass() { Ok(()) } else { Err(refused(io::ErrorKind::Interrupted)) }
+        if self.fuse.pass(Place::Written) {
+            Ok(())
+        } else {
+            Err(refused(io::ErrorKind::Interrupted))
+        }
     }
 
     fn next_seq(&self) -> u64 {

@@ -5,11 +5,40 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::sim::scenario::ast::Boundary;
+
+/// Where a run touches the outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A record is about to be written that says what became of an action.
+    Learned,
+    /// A record is about to be written.
+    Decided,
+    /// A record is on the disk, and nothing of it was begun.
+    Written,
+    /// An action arrives.
+    Sent,
+    /// An action was done, and nobody has heard of it.
+    Acted,
+    /// A tick is about to be shown.
+    Shown,
+}
+
+impl Place {
+    /// The place that a scenario means (`engine::failpoint` has the same names).
+    fn of(boundary: &Boundary) -> Option<Self> {
+        match boundary.name.as_str() {
+            "decided" => Some(Self::Decided),
+            "written" => Some(Self::Written),
+            "acted" => Some(Self::Acted),
+            "learned" => Some(Self::Learned),
+            _ => None,
+        }
+    }
+}
+
 /// Counts the places at which a run touches the outside, and kills it at one of them: from then on
 /// nothing that it does has an effect, and [`Fuse::burnt`] returns so that it can be dropped.
-///
-/// The places are: before and after each record, on each action's way out, on its way back, and
-/// before each tick is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Fuse(Arc<Inner>);
 
@@ -17,6 +46,8 @@ pub struct Fuse(Arc<Inner>);
 struct Inner {
     /// At which place. 0 is never.
     at: u64,
+    /// Only places of this kind count; of any kind if there is none.
+    only: Option<Place>,
     places: AtomicU64,
     burnt: AtomicBool,
     told: Notify,
@@ -31,6 +62,14 @@ impl Fuse {
     /// Burns at the `at`-th place, counted from 1.
     pub fn at(at: u64) -> Self {
         Self(Arc::new(Inner { at, ..Inner::default() }))
+    }
+
+    /// Burns where the scenario says; never without a boundary.
+    pub fn until(boundary: Option<&Boundary>) -> Self {
+        let place = boundary.and_then(|it| Some((Place::of(it)?, it.times)));
+        let Some((place, times)) = place else { return Self::never() };
+        let at = u64::from(times);
+        Self(Arc::new(Inner { at, only: Some(place), ..Inner::default() }))
     }
 
     /// How many places there were so far.
@@ -50,15 +89,18 @@ impl Fuse {
     }
 
     /// Passes a place. `false`: the run is dead, and must not have an effect any more.
-    pub(super) fn pass(&self) -> bool {
+    pub fn pass(&self, place: Place) -> bool {
         if self.is_burnt() {
             return false;
         }
-        let place = self.0.places.fetch_add(1, Ordering::Relaxed) + 1;
-        if place == self.0.at {
+        if self.0.only.is_some_and(|only| only != place) {
+            return true;
+        }
+        let count = self.0.places.fetch_add(1, Ordering::Relaxed) + 1;
+        if count == self.0.at {
             self.burn();
         }
-        place != self.0.at
+        count != self.0.at
     }
 
     /// Returns when the run is dead.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::fuse::Fuse;
+use super::fuse::{Fuse, Place};
 use super::looks::{refused, too_late};
 use super::observer::Eyes;
 use super::write;
@@ -101,14 +101,14 @@ impl MemoryHands {
             }
             Fate::Well | Fate::AnswerLost => {}
         }
-        if !self.fuse.pass() {
+        if !self.fuse.pass(Place::Sent) {
             return lost();
         }
         let result = match action.effect.host() {
             Some(host) => self.on(host, action).await,
             None => write::perform(self, action).await,
         };
-        if !self.fuse.pass() || fate == Fate::AnswerLost {
+        if !self.fuse.pass(Place::Acted) || fate == Fate::AnswerLost {
             return lost();
         }
         result

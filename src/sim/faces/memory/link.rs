@@ -13,8 +13,8 @@ use crate::model::facts::{
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::time::{Mono, Span};
-use crate::sim::world::kinds::{LEASE, NODE, NODE_LEASES};
 use crate::sim::world::store::Key;
+use crate::sim::world::store::kinds::{LEASES, NODE_LEASES, NODES};
 use crate::sim::world::{ApiDoor, KUBERNETES_VERSION, World};
 
 // The pace of adapters::kube: link, watch and leases, each with its reason there.
@@ -22,8 +22,8 @@ const UP_PAUSE: Span = Span::secs(5);
 const DOUBT_PAUSE: Span = Span::secs(1);
 const PROBE_LIMIT: Span = Span::secs(3);
 const WATCH: Span = Span::secs(10);
-const LEASES: Span = Span::secs(2);
-const LEASES_FAILED: Span = Span::secs(10);
+const LEASE_READING: Span = Span::secs(2);
+const LEASE_READING_FAILED: Span = Span::secs(10);
 
 /// The kinds that a simulated cluster serves, of those that are looked at.
 const SERVED: [(&str, &str); 2] = [("", "v1"), ("coordination.k8s.io", "v1")];
@@ -172,7 +172,7 @@ impl Link {
             self.round = Round::Begins(now);
         }
         if door != ApiDoor::Ready {
-            self.leases_due = self.leases_due.max(now + LEASES_FAILED);
+            self.leases_due = self.leases_due.max(now + LEASE_READING_FAILED);
             self.alive_due = now + WATCH;
             return false;
         }
@@ -182,7 +182,7 @@ impl Link {
         }
         if !self.wanted.is_empty() && self.leases_due <= now {
             news |= self.read_leases(world);
-            self.leases_due = now + LEASES;
+            self.leases_due = now + LEASE_READING;
         }
         news
     }
@@ -203,7 +203,7 @@ impl Link {
         self.revision = Some(store.revision());
         let mut seen = BTreeSet::new();
         let mut moved = false;
-        for (key, object) in store.list(&NODE, None) {
+        for (key, object) in store.list(&NODES, None) {
             let name = MachineName::new(key.name.clone());
             seen.insert(name.clone());
             let cached = self.cache.get(&name);
@@ -232,7 +232,7 @@ impl Link {
             object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let found = self.wanted.iter().filter_map(|name| {
-            let lease = world.store().get(&Key::of(&LEASE, NODE_LEASES, name.as_str()))?;
+            let lease = world.store().get(&Key::of(&LEASES, NODE_LEASES, name.as_str()))?;
             let facts = LeaseFacts {
                 resource_version: text(lease, "/metadata/resourceVersion"),
                 renew_time: text(lease, "/spec/renewTime"),

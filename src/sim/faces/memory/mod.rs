@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 pub use disk::{Disk, MemoryLedger};
-pub use fuse::Fuse;
+pub use fuse::{Fuse, Place};
 pub use hands::{Fate, Fates, MemoryHands, all_well};
 pub use observer::MemoryObserver;
 pub use ticks::Ticks;

@@ -3,13 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::fuse::Fuse;
+use tokio::sync::watch;
+
+use super::fuse::{Fuse, Place};
 use crate::model::record::TickRecord;
 use crate::ports::{Recorder, Sink};
 
 /// The ticks of one or several runs. Cheap to clone; all clones are the same.
 #[derive(Debug, Clone)]
-pub struct Ticks(Arc<Mutex<State>>);
+pub struct Ticks {
+    state: Arc<Mutex<State>>,
+    count: Arc<watch::Sender<u64>>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -21,11 +26,12 @@ struct State {
 impl Ticks {
     /// Keeps the newest `most`.
     pub fn keep(most: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { kept: VecDeque::new(), most, count: 0 })))
+        let state = State { kept: VecDeque::new(), most, count: 0 };
+        Self { state: Arc::new(Mutex::new(state)), count: Arc::new(watch::Sender::new(0)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many there were.
@@ -36,6 +42,22 @@ impl Ticks {
     /// Those that are kept, oldest first.
     pub fn kept(&self) -> Vec<TickRecord> {
         self.lock().kept.iter().cloned().collect()
+    }
+
+    /// Those after the first `seen` that are still kept, oldest first.
+    pub fn after(&self, seen: u64) -> Vec<TickRecord> {
+        let state = self.lock();
+        let new = usize::try_from(state.count.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let skip = state.kept.len().saturating_sub(new);
+        state.kept.iter().skip(skip).cloned().collect()
+    }
+
+    /// Returns when there were more than `seen`.
+    pub async fn beyond(&self, seen: u64) {
+        let mut count = self.count.subscribe();
+        if count.wait_for(|count| *count > seen).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// The newest.
@@ -68,6 +90,7 @@ impl Recorder for MemoryRecorder {
             }
             state.kept.push_back(tick.clone());
         }
+        self.ticks.count.send_replace(state.count);
     }
 }
 
@@ -77,7 +100,7 @@ pub(super) struct MemorySink(pub(super) Fuse);
 
 impl Sink for MemorySink {
     async fn publish(&mut self, _: &TickRecord) {
-        if !self.0.pass() {
+        if !self.0.pass(Place::Shown) {
             std::future::pending::<()>().await;
         }
     }

@@ -11,7 +11,7 @@ use crate::model::ids::MachineName;
 use crate::model::outcome::ActionResult;
 use crate::model::time::Span;
 use crate::ports::Clock;
-use crate::sim::world::kinds::{LEASE, NODE};
+use crate::sim::world::store::kinds::{LEASES, NODES};
 use crate::sim::world::store::{Key, Refusal};
 use crate::sim::world::{ApiDoor, World};
 
@@ -44,7 +44,7 @@ async fn node(
     if let Err(gone) = answers(hands, server).await {
         return failed(format!("the node can't be read: {}", gone.words()));
     }
-    let key = Key::global(&NODE, name.as_str());
+    let key = Key::global(&NODES, name.as_str());
     let Some(object) = hands.stage.with(|world| world.store().get(&key).cloned()) else {
         return refused("there is no such node");
     };
@@ -93,7 +93,7 @@ async fn canary(hands: &MemoryHands, server: &MachineName) -> ActionResult {
     };
     let owner = &hands.settings.policy.owner;
     let spec = json!({ "holderIdentity": owner, "renewTime": renewed });
-    let key = Key::of(&LEASE, &hands.settings.kube.namespace, LEASE_NAME);
+    let key = Key::of(&LEASES, &hands.settings.kube.namespace, LEASE_NAME);
     let version = hands.stage.touch(|world| {
         let store = world.store_mut();
         let written = if store.get(&key).is_some() {

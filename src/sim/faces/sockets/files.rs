@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::ssh::SshDoors;
-use crate::config::settings::SshDeadlines;
 use crate::sim::faces::config::{
     self, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER,
 };
+use crate::sim::scenario::ast::Setting;
 use crate::sim::site::Site;
 
 /// A folder of its own, readable by its owner only. Removed when dropped.
@@ -33,14 +33,16 @@ impl SiteFiles {
         doors: &SshDoors,
         kubeconfig: &str,
         endpoints: Vec<String>,
-        deadlines: SshDeadlines,
+        speed: u32,
+        more: &[Setting],
     ) -> io::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("ananke-rehearsal-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
         let ports = doors.ports().clone();
-        let reach = Reach { ports, endpoints, dir: dir.path().to_owned(), deadlines };
+        let (deadlines, poll) = (config::deadlines(speed), config::poll(speed));
+        let reach = Reach { ports, endpoints, dir: dir.path().to_owned(), deadlines, poll };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }
@@ -48,7 +50,7 @@ impl SiteFiles {
         files.put(KEY_FILE, doors.login_key())?;
         files.put(KNOWN_HOSTS_FILE, doors.known_hosts())?;
         files.put(KUBECONFIG_FILE, kubeconfig)?;
-        files.put(CONFIG_FILE, &config::text(site, &files.reach))?;
+        files.put(CONFIG_FILE, &config::text(site, &files.reach, more))?;
         Ok(files)
     }
 

@@ -1,6 +1,7 @@
 //! The world behind real sockets on the loopback: what the real adapters, a stock `ssh` and a
 //! stock `kubectl` talk to. Nothing listens on any other address, and nothing needs root.
 
+pub mod api;
 mod files;
 pub mod ssh;
 

@@ -7,7 +7,7 @@ use ananke::model::record::LedgerRecord;
 use jiff::Timestamp;
 
 use crate::process::{Entry, Journal, wall};
-use crate::site::{NODES, Site};
+use crate::site::Site;
 
 /// Lines of a machine's journal; the end is where the failure is.
 const JOURNAL_LINES: &str = "250";
@@ -22,8 +22,8 @@ pub(crate) fn timeline(site: &Site, state: &Path, journal: &Journal, from: Times
             entries.push(Entry { at: wall(), source: "ledger".to_owned(), text });
         }
     }
-    for node in NODES {
-        entries.extend(machine(site, node, from));
+    for (node, _) in site.members() {
+        entries.extend(machine(site, &node, from));
     }
     entries.sort_by_key(|entry| entry.at);
     let mut text = String::new();

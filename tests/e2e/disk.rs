@@ -8,9 +8,25 @@ use crate::scene::Scene;
 use crate::site::AGENT;
 
 /// A file system of its own that is full; unmounted when it is dropped.
-struct Full(PathBuf);
+pub(crate) struct Full(PathBuf);
 
 impl Full {
+    /// With what was there, and no room for more.
+    pub(crate) fn keeping(path: PathBuf) -> Self {
+        let kept = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+        let kept: Vec<_> = kept.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        let mut mount = program("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=1m", "ananke-e2e"]).arg(&path);
+        assert!(mount.status().unwrap().success(), "{mount:?}");
+        let full = Self(path);
+        for (path, content) in &kept {
+            fs::write(path, content).unwrap();
+        }
+        let filled = fs::write(full.0.join("ballast"), vec![0; 2 << 20]);
+        assert!(filled.is_err(), "two mebibytes do not fit");
+        full
+    }
+
     fn at(path: PathBuf) -> Self {
         let mut mount = program("mount");
         mount.args(["-t", "tmpfs", "-o", "size=64k", "ananke-rig"]).arg(&path);
@@ -52,9 +68,7 @@ fn a_disk_that_fills_up_on_the_way_stops_every_new_effect() {
     scene.ananke(&["resume"]).exits(0);
     scene.site.stop_agent();
     let mark = scene.mark();
-    let kept = fs::read_dir(scene.path("state")).unwrap().map(|entry| entry.unwrap().path());
-    let kept: Vec<_> = kept.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
-    let full = half_full(&scene, &kept);
+    let full = Full::keeping(scene.path("state"));
     let answer = scene.ananke(&["startup", "--execute", "--timeout", "20"]);
     assert!(answer.code.is_some_and(|code| code != 0), "{answer}");
     answer.says("No space left on device");
@@ -65,19 +79,4 @@ fn a_disk_that_fills_up_on_the_way_stops_every_new_effect() {
     assert_eq!(answer["actions"].as_array().unwrap().len(), 1, "{answer:#}");
     scene.replays();
     scene.close();
-}
-
-/// The same state on a file system that has no room for more.
-fn half_full(scene: &Scene, kept: &[(PathBuf, Vec<u8>)]) -> Full {
-    let path = scene.path("state");
-    let mut mount = program("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=1m", "ananke-rig"]).arg(&path);
-    assert!(mount.status().unwrap().success(), "{mount:?}");
-    let full = Full(path);
-    for (path, content) in kept {
-        fs::write(path, content).unwrap();
-    }
-    let filled = fs::write(full.0.join("ballast"), vec![0; 2 << 20]);
-    assert!(filled.is_err(), "two mebibytes do not fit");
-    full
 }

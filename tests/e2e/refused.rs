@@ -4,7 +4,6 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::process::program;
 use crate::scene::Scene;
 use crate::site::AGENT;
 
@@ -83,7 +82,7 @@ fn a_machine_with_another_host_key_gets_no_command() {
     must_have_the_agent(&mut scene);
     scene.site.stop_agent();
     let known = scene.path("known_hosts");
-    fs::write(&known, swapped(&scene)).unwrap();
+    fs::write(&known, scene.swapped(&[AGENT.to_owned()])).unwrap();
     scene.set("ssh_known_hosts_file", &json!(known));
     let logins = || {
         scene.site.on(
@@ -99,21 +98,4 @@ fn a_machine_with_another_host_key_gets_no_command() {
     scene.status().says("w-1");
     scene.site.on(AGENT, "sudo systemctl start k3s-agent");
     scene.close();
-}
-
-/// The known hosts with a key for the agent that it does not have.
-fn swapped(scene: &Scene) -> String {
-    let key = scene.path("other");
-    let mut keygen = program("ssh-keygen");
-    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
-    assert!(keygen.status().unwrap().success());
-    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
-    let mut words = public.split_whitespace();
-    let other = format!("{} {}", words.next().unwrap(), words.next().unwrap());
-    let known = fs::read_to_string(scene.site.fact("known_hosts")).unwrap();
-    let lines = known.lines().map(|line| match line.split_once(' ') {
-        Some((hosts, _)) if hosts.contains(AGENT) => format!("{hosts} {other}\n"),
-        _ => format!("{line}\n"),
-    });
-    lines.collect()
 }

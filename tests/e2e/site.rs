@@ -35,18 +35,37 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// The site that the caller named.
-    pub(crate) fn named(journal: &Journal) -> Self {
-        let how = "start one: scripts/testbed up --size tiny";
+    /// The site that the caller named. It must have this size.
+    pub(crate) fn named(size: &str, journal: &Journal) -> Self {
+        let how = format!("start one: scripts/testbed up --size {size}");
         let named = variable("TESTBED_DIR");
         assert!(named.is_some(), "TESTBED_DIR does not name a running site; {how}");
         let mut site = Self { facts: Value::Null, journal: journal.clone() };
         let answer = site.testbed(&["env", "--json"]);
         assert_eq!(answer.code, Some(0), "{how}\n{answer}");
         site.facts = answer.json();
-        let size = site.fact("size");
-        assert_eq!(size, "tiny", "these tests are made for a tiny site; {how}");
+        assert_eq!(site.fact("size"), size, "this test is made for another site; {how}");
         site
+    }
+
+    /// The machines of one list: `servers`, `agents` or `hosts`.
+    pub(crate) fn list(&self, list: &str) -> Vec<String> {
+        self.facts[list].as_array().into_iter().flatten().map(text).collect()
+    }
+
+    /// The machines that are nodes, servers first, each with its unit.
+    pub(crate) fn members(&self) -> Vec<(String, &'static str)> {
+        let servers = self.list("servers").into_iter().map(|name| (name, "k3s"));
+        servers.chain(self.list("agents").into_iter().map(|name| (name, "k3s-agent"))).collect()
+    }
+
+    /// What each UPS feeds.
+    pub(crate) fn upses(&self) -> BTreeMap<String, Vec<String>> {
+        let mut upses: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, machine) in self.facts["machines"].as_object().into_iter().flatten() {
+            upses.entry(text(&machine["ups"])).or_default().push(name.clone());
+        }
+        upses
     }
 
     pub(crate) fn fact(&self, name: &str) -> String {
@@ -120,12 +139,24 @@ impl Site {
     /// Brings the site to where every scenario starts: everything on and Ready in its present
     /// boot, nothing cordoned or marked, no sudo but through the guard.
     pub(crate) fn make_well(&self) {
-        self.testbed(&["node-on", SERVER, AGENT]);
-        for (node, unit) in [(SERVER, "k3s"), (AGENT, "k3s-agent")] {
+        let members = self.members();
+        let others = self.list("hosts");
+        let all: Vec<&str> =
+            members.iter().map(|(name, _)| name).chain(&others).map(String::as_str).collect();
+        for ups in self.upses().keys() {
+            self.testbed(&["ups-set", ups, "ups.status", "OL", "battery.charge", "100"]);
+        }
+        for name in &all {
+            self.testbed(&["node-thaw", name]);
+            self.testbed(&["node-net", "up", name]);
+        }
+        self.testbed(&[&["node-on"], &all[..]].concat());
+        // All at once first: a server's start waits for the others.
+        for (node, unit) in &members {
             let mend = format!(
                 "sudo rm -f /etc/sudoers.d/ananke-plain; sudo systemctl enable -q {unit}; \
-                 sudo systemctl kill -s CONT {unit}; sudo systemctl reset-failed {unit}; \
-                 sudo systemctl start --no-block {unit}"
+                 sudo pkill -CONT -x kube-apiserver; sudo systemctl kill -s CONT {unit}; \
+                 sudo systemctl reset-failed {unit}; sudo systemctl start --no-block {unit}"
             );
             let what = format!("{node} to take a command");
             until(WELL, &what, || {
@@ -142,7 +173,7 @@ impl Site {
                 let clean = !node.unschedulable && node.marks.is_empty();
                 node.ready && clean && node.boot_id == self.boot_id(name)
             };
-            (nodes.len() == NODES.len() && nodes.iter().all(well)).then_some(())
+            (nodes.len() == members.len() && nodes.iter().all(well)).then_some(())
         });
     }
 

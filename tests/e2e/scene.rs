@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{Answer, Journal, Process, note, now, program, wall};
-use crate::site::{AGENT, NODES, SERVER, Site};
+use crate::site::{NODES, Site};
 use crate::timeline::timeline;
 
 /// There is one site.
@@ -26,29 +26,62 @@ pub(crate) struct Scene {
     pub(crate) site: Site,
     pub(crate) dir: TempDir,
     config: Value,
-    name: &'static str,
-    journal: Journal,
-    from: Timestamp,
+    name: String,
+    pub(crate) journal: Journal,
+    pub(crate) from: Timestamp,
     began: Instant,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Scene {
     /// The site well, with the guard of this version on every node.
-    pub(crate) fn open(name: &'static str) -> Self {
-        let scene = Self::unprepared(name);
-        let key = scene.site.fact("admin_key");
-        let by = ["--user", "admin", "--identity", &key, "--execute"];
-        scene.ananke(&[&["prepare"], &by[..]].concat()).exits(0);
+    pub(crate) fn open(name: &str) -> Self {
+        Self::on("tiny", name)
+    }
+
+    /// The same on a site of this size.
+    pub(crate) fn on(size: &str, name: &str) -> Self {
+        let scene = Self::bare(size, name);
+        scene.prepare();
         scene
     }
 
+    /// The guard of this version on every node, with its line for sudo.
+    pub(crate) fn prepare(&self) {
+        let key = self.site.fact("admin_key");
+        let by = ["--user", "admin", "--identity", &key, "--execute"];
+        drop(self.ananke(&[&["prepare"], &by[..]].concat()).exits(0));
+    }
+
+    /// The known hosts with keys for these machines that they do not have.
+    pub(crate) fn swapped(&self, names: &[String]) -> String {
+        let key = self.path("other");
+        let mut keygen = program("ssh-keygen");
+        keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
+        assert!(keygen.status().unwrap().success());
+        let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+        let mut words = public.split_whitespace();
+        let other = format!("{} {}", words.next().unwrap(), words.next().unwrap());
+        let known = fs::read_to_string(self.site.fact("known_hosts")).unwrap();
+        let lines = known.lines().map(|line| match line.split_once(' ') {
+            Some((hosts, _)) if names.iter().any(|name| hosts.contains(name)) => {
+                format!("{hosts} {other}\n")
+            }
+            _ => format!("{line}\n"),
+        });
+        lines.collect()
+    }
+
     /// The site well; what is known of the guard is nothing.
-    pub(crate) fn unprepared(name: &'static str) -> Self {
+    pub(crate) fn unprepared(name: &str) -> Self {
+        Self::bare("tiny", name)
+    }
+
+    fn bare(size: &str, name: &str) -> Self {
         let alone = SITE.lock().unwrap_or_else(PoisonError::into_inner);
         let (from, began) = (wall(), now());
         let journal: Journal = Arc::default();
-        let site = Site::named(&journal);
+        let site = Site::named(size, &journal);
         let dir = TempDir::new().unwrap();
         let text = fs::read_to_string(site.fact("config")).unwrap();
         let mut config: Value = serde_saphyr::from_str(&text).unwrap();
@@ -61,6 +94,7 @@ impl Scene {
         config["ssh"] = json!({"poll": "1s", "command_timeout": "4s"});
         config["notify"] = json!({"wall": false});
         fs::create_dir(dir.path().join("state")).unwrap();
+        let name = name.to_owned();
         let mut scene = Self { site, dir, config, name, journal, from, began, _alone: alone };
         scene.write_config();
         scene.site.make_well();
@@ -115,13 +149,6 @@ impl Scene {
         history(&self.path("state"), Some("rig")).unwrap().records
     }
 
-    /// What the ledger says was begun, in order, in the words of a plan.
-    pub(crate) fn effects(&self) -> Vec<String> {
-        let ledger = self.ledger();
-        let begun = ledger.iter().flat_map(|record| &record.begin);
-        begun.filter(|a| !a.effect.is_proof()).map(|a| a.effect.to_string()).collect()
-    }
-
     /// The ledger keeps every rule, and the ticks decide the same again.
     pub(crate) fn replays(&self) {
         self.ananke(&["replay", "--verify"]).exits(0).says("clean");
@@ -135,8 +162,9 @@ impl Scene {
             assert!(node.ready && !node.unschedulable, "{name}: {node:?}");
             assert!(node.marks.is_empty(), "{name}: {node:?}");
         }
-        assert_eq!(self.site.unit(AGENT, "k3s-agent"), "active");
-        assert_eq!(self.site.unit(SERVER, "k3s"), "active");
+        for (name, unit) in self.site.members() {
+            assert_eq!(self.site.unit(&name, unit), "active", "{unit} on {name}");
+        }
     }
 
     /// How many changes the guards have begun, for a later look at what is new.
@@ -156,9 +184,9 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        let name = self.name;
+        let name = &self.name;
         let took = self.began.elapsed().as_secs();
-        let mut text = format!("rig: {name}: {took} s\n");
+        let mut text = format!("e2e: {name}: {took} s\n");
         if std::thread::panicking() {
             let all = timeline(&self.site, &self.path("state"), &self.journal, self.from);
             text = format!("--- timeline of {name}, which failed after {took} s\n{all}---\n");

@@ -1,0 +1,439 @@
+//! The columns in which kubectl shows a kind: those of Kubernetes 1.36, for the built-in ones
+//! (`pkg/printers/internalversion`), and those of Flux 2.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::sim::world::store::{Kind, kinds};
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    /// Only with `-o wide`.
+    pub(super) wide: bool,
+    /// What stands in it.
+    cell: Cell,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Cell {
+    /// The text at a JSON pointer, or nothing.
+    Text(&'static str),
+    /// The text at a JSON pointer, or `<none>`.
+    OrNone(&'static str),
+    /// The number at a JSON pointer, or 0.
+    Number(&'static str),
+    /// The time since the one at a JSON pointer.
+    Since(&'static str),
+    /// Field `.1` of the condition `.0`.
+    Condition(&'static str, &'static str),
+    /// How many entries are at a JSON pointer.
+    Count(&'static str),
+    /// Worked out.
+    Of(fn(&Value) -> String),
+}
+
+const fn column(name: &'static str, cell: Cell) -> Column {
+    Column { name, wide: false, cell }
+}
+
+const fn wide(name: &'static str, cell: Cell) -> Column {
+    Column { name, wide: true, cell }
+}
+
+const NAME: Column = column("Name", Cell::Text("/metadata/name"));
+const AGE: Column = column("Age", Cell::Since("/metadata/creationTimestamp"));
+
+static NODES: &[Column] = &[
+    NAME,
+    column("Status", Cell::Of(node_status)),
+    column("Roles", Cell::Of(node_roles)),
+    AGE,
+    column("Version", Cell::Text("/status/nodeInfo/kubeletVersion")),
+    wide("Internal-IP", Cell::Of(|node| address(node, "InternalIP"))),
+    wide("External-IP", Cell::Of(|node| address(node, "ExternalIP"))),
+    wide("OS-Image", Cell::Of(|node| or_unknown(node, "/status/nodeInfo/osImage"))),
+    wide("Kernel-Version", Cell::Of(|node| or_unknown(node, "/status/nodeInfo/kernelVersion"))),
+    wide(
+        "Container-Runtime",
+        Cell::Of(|node| or_unknown(node, "/status/nodeInfo/containerRuntimeVersion")),
+    ),
+];
+static PODS: &[Column] = &[
+    NAME,
+    column("Ready", Cell::Of(pod_ready)),
+    column("Status", Cell::Of(pod_status)),
+    column("Restarts", Cell::Of(pod_restarts)),
+    AGE,
+    wide("IP", Cell::OrNone("/status/podIP")),
+    wide("Node", Cell::OrNone("/spec/nodeName")),
+    wide("Nominated Node", Cell::OrNone("/status/nominatedNodeName")),
+    wide("Readiness Gates", Cell::OrNone("/spec/readinessGates/0/conditionType")),
+];
+static NAMESPACES: &[Column] = &[NAME, column("Status", Cell::Text("/status/phase")), AGE];
+static EVENTS: &[Column] = &[
+    column("Last Seen", Cell::Since("/lastTimestamp")),
+    column("Type", Cell::Text("/type")),
+    column("Reason", Cell::Text("/reason")),
+    column("Object", Cell::Of(event_object)),
+    wide("Subobject", Cell::Text("/involvedObject/fieldPath")),
+    wide("Source", Cell::Text("/source/component")),
+    column("Message", Cell::Text("/message")),
+    wide("First Seen", Cell::Since("/firstTimestamp")),
+    wide("Count", Cell::Number("/count")),
+    wide("Name", Cell::Text("/metadata/name")),
+];
+static LEASES: &[Column] = &[NAME, column("Holder", Cell::Text("/spec/holderIdentity")), AGE];
+static SERVICES: &[Column] = &[
+    NAME,
+    column("Type", Cell::Text("/spec/type")),
+    column("Cluster-IP", Cell::OrNone("/spec/clusterIP")),
+    column("External-IP", Cell::OrNone("/status/loadBalancer/ingress/0/ip")),
+    column("Port(s)", Cell::Of(service_ports)),
+    AGE,
+    wide("Selector", Cell::Of(|service| pairs(&service["spec"]["selector"]))),
+];
+static SECRETS: &[Column] =
+    &[NAME, column("Type", Cell::Text("/type")), column("Data", Cell::Count("/data")), AGE];
+static CONFIGMAPS: &[Column] = &[NAME, column("Data", Cell::Count("/data")), AGE];
+static DEPLOYMENTS: &[Column] = &[
+    NAME,
+    column("Ready", Cell::Of(replicas_ready)),
+    column("Up-to-date", Cell::Number("/status/updatedReplicas")),
+    column("Available", Cell::Number("/status/availableReplicas")),
+    AGE,
+    wide("Containers", Cell::Of(|it| containers(it, "name"))),
+    wide("Images", Cell::Of(|it| containers(it, "image"))),
+    wide("Selector", Cell::Of(|it| pairs(&it["spec"]["selector"]["matchLabels"]))),
+];
+static STATEFULSETS: &[Column] = &[
+    NAME,
+    column("Ready", Cell::Of(replicas_ready)),
+    AGE,
+    wide("Containers", Cell::Of(|it| containers(it, "name"))),
+    wide("Images", Cell::Of(|it| containers(it, "image"))),
+];
+static DAEMONSETS: &[Column] = &[
+    NAME,
+    column("Desired", Cell::Number("/status/desiredNumberScheduled")),
+    column("Current", Cell::Number("/status/currentNumberScheduled")),
+    column("Ready", Cell::Number("/status/numberReady")),
+    column("Up-to-date", Cell::Number("/status/updatedNumberScheduled")),
+    column("Available", Cell::Number("/status/numberAvailable")),
+    column("Node Selector", Cell::Of(|it| pairs(&it["spec"]["template"]["spec"]["nodeSelector"]))),
+    AGE,
+    wide("Containers", Cell::Of(|it| containers(it, "name"))),
+    wide("Images", Cell::Of(|it| containers(it, "image"))),
+    wide("Selector", Cell::Of(|it| pairs(&it["spec"]["selector"]["matchLabels"]))),
+];
+static PDBS: &[Column] = &[
+    NAME,
+    column("Min Available", Cell::Of(|it| bare(&it["spec"]["minAvailable"], "N/A"))),
+    column("Max Unavailable", Cell::Of(|it| bare(&it["spec"]["maxUnavailable"], "N/A"))),
+    column("Allowed Disruptions", Cell::Number("/status/disruptionsAllowed")),
+    AGE,
+];
+static VOLUME_ATTACHMENTS: &[Column] = &[
+    NAME,
+    column("Attacher", Cell::Text("/spec/attacher")),
+    column("PV", Cell::Text("/spec/source/persistentVolumeName")),
+    column("Node", Cell::Text("/spec/nodeName")),
+    column("Attached", Cell::Of(|it| bare(&it["status"]["attached"], "false"))),
+    AGE,
+];
+static INGRESSES: &[Column] = &[
+    NAME,
+    column("Class", Cell::OrNone("/spec/ingressClassName")),
+    column("Hosts", Cell::OrNone("/spec/rules/0/host")),
+    column("Address", Cell::Text("/status/loadBalancer/ingress/0/ip")),
+    column(
+        "Ports",
+        Cell::Of(|it| (if it["spec"]["tls"].is_array() { "80, 443" } else { "80" }).to_owned()),
+    ),
+    AGE,
+];
+static FLUX: &[Column] = &[
+    NAME,
+    AGE,
+    column("Ready", Cell::Condition("Ready", "status")),
+    column("Status", Cell::Condition("Ready", "message")),
+];
+static GIT_REPOSITORIES: &[Column] = &[
+    NAME,
+    column("URL", Cell::Text("/spec/url")),
+    AGE,
+    column("Ready", Cell::Condition("Ready", "status")),
+    column("Status", Cell::Condition("Ready", "message")),
+];
+static RECOVERY_STATUSES: &[Column] = &[
+    NAME,
+    column("Ready", Cell::Condition("Ready", "status")),
+    column("Phase", Cell::Text("/status/phase")),
+    column("Gate", Cell::Text("/status/gate")),
+    AGE,
+];
+static CRDS: &[Column] = &[NAME, column("Created At", Cell::Text("/metadata/creationTimestamp"))];
+static ANY: &[Column] = &[NAME, AGE];
+
+/// The columns of a kind.
+pub(super) fn of(kind: &Kind) -> &'static [Column] {
+    let table: [(&Kind, &'static [Column]); 19] = [
+        (&kinds::NODES, NODES),
+        (&kinds::PODS, PODS),
+        (&kinds::NAMESPACES, NAMESPACES),
+        (&kinds::EVENTS, EVENTS),
+        (&kinds::LEASES, LEASES),
+        (&kinds::SERVICES, SERVICES),
+        (&kinds::SECRETS, SECRETS),
+        (&kinds::CONFIGMAPS, CONFIGMAPS),
+        (&kinds::DEPLOYMENTS, DEPLOYMENTS),
+        (&kinds::STATEFULSETS, STATEFULSETS),
+        (&kinds::DAEMONSETS, DAEMONSETS),
+        (&kinds::PDBS, PDBS),
+        (&kinds::VOLUME_ATTACHMENTS, VOLUME_ATTACHMENTS),
+        (&kinds::INGRESSES, INGRESSES),
+        (&kinds::KUSTOMIZATIONS, FLUX),
+        (&kinds::HELM_RELEASES, FLUX),
+        (&kinds::GIT_REPOSITORIES, GIT_REPOSITORIES),
+        (&kinds::RECOVERY_STATUSES, RECOVERY_STATUSES),
+        (&kinds::CRDS, CRDS),
+    ];
+    table.into_iter().find(|(it, _)| *it == kind).map_or(ANY, |(_, columns)| columns)
+}
+
+impl Column {
+    /// What a table says of the column's type.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self.cell {
+            Cell::Number(_) | Cell::Count(_) => "integer",
+            Cell::Text(_)
+            | Cell::OrNone(_)
+            | Cell::Since(_)
+            | Cell::Condition(..)
+            | Cell::Of(_) => "string",
+        }
+    }
+
+    /// What stands in it for an object.
+    pub(super) fn value(&self, object: &Value, now: Timestamp) -> Value {
+        let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
+        match self.cell {
+            Cell::Text(at) => text(at).into(),
+            Cell::OrNone(at) => or(text(at), "<none>").into(),
+            Cell::Number(at) => json!(object.pointer(at).and_then(Value::as_i64).unwrap_or(0)),
+            Cell::Since(at) => since(text(at), now).into(),
+            Cell::Condition(kind, field) => {
+                condition(object, kind).map_or("", |it| it[field].as_str().unwrap_or("")).into()
+            }
+            Cell::Count(at) => {
+                json!(object.pointer(at).and_then(Value::as_object).map_or(0, serde_json::Map::len))
+            }
+            Cell::Of(work) => work(object).into(),
+        }
+    }
+}
+
+fn or<'a>(text: &'a str, other: &'a str) -> &'a str {
+    if text.is_empty() { other } else { text }
+}
+
+fn bare(value: &Value, other: &str) -> String {
+    match value {
+        Value::Null => other.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn or_unknown(object: &Value, at: &str) -> String {
+    object.pointer(at).map_or_else(|| "<unknown>".to_owned(), |it| bare(it, "<unknown>"))
+}
+
+fn items<'a>(object: &'a Value, at: &str) -> impl Iterator<Item = &'a Value> {
+    object.pointer(at).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    items(object, "/status/conditions").find(|it| it["type"] == kind)
+}
+
+fn pairs(map: &Value) -> String {
+    let pairs = map.as_object().into_iter().flatten();
+    let pairs: Vec<_> = pairs.map(|(key, value)| format!("{key}={}", bare(value, ""))).collect();
+    or(&pairs.join(","), "<none>").to_owned()
+}
+
+fn containers(object: &Value, field: &str) -> String {
+    let all = items(object, "/spec/template/spec/containers");
+    all.map(|it| bare(&it[field], "")).collect::<Vec<_>>().join(",")
+}
+
+fn node_status(node: &Value) -> String {
+    let ready = match condition(node, "Ready").map(|it| it["status"] == "True") {
+        Some(true) => "Ready",
+        Some(false) => "NotReady",
+        None => "Unknown",
+    };
+    let cordoned = node["spec"]["unschedulable"] == true;
+    if cordoned { format!("{ready},SchedulingDisabled") } else { ready.to_owned() }
+}
+
+fn node_roles(node: &Value) -> String {
+    let labels = node["metadata"]["labels"].as_object().into_iter().flatten();
+    let mut roles: Vec<&str> = labels
+        .filter_map(|(key, value)| match key.strip_prefix("node-role.kubernetes.io/") {
+            Some(role) if !role.is_empty() => Some(role),
+            Some(_) => None,
+            None => value.as_str().filter(|_| key == "kubernetes.io/role"),
+        })
+        .collect();
+    roles.sort_unstable();
+    roles.dedup();
+    or(&roles.join(","), "<none>").to_owned()
+}
+
+fn address(node: &Value, kind: &str) -> String {
+    let found = items(node, "/status/addresses").find(|it| it["type"] == kind);
+    found.map_or_else(|| "<none>".to_owned(), |it| bare(&it["address"], "<none>"))
+}
+
+fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
+    items(pod, "/status/containerStatuses")
+}
+
+fn pod_ready(pod: &Value) -> String {
+    let ready = statuses(pod).filter(|it| it["ready"] == true).count();
+    format!("{ready}/{}", items(pod, "/spec/containers").count())
+}
+
+/// What a container waits for or ended with says more than the phase.
+fn pod_status(pod: &Value) -> String {
+    let reason = |state: &Value| {
+        let of = |what: &str| state[what]["reason"].as_str().filter(|it| !it.is_empty());
+        of("waiting").or_else(|| of("terminated")).map(str::to_owned)
+    };
+    let gone = pod["status"]["reason"].as_str().unwrap_or_default();
+    if !pod["metadata"]["deletionTimestamp"].is_null() {
+        return if gone == "NodeLost" { "Unknown" } else { "Terminating" }.to_owned();
+    }
+    let stuck = statuses(pod).filter_map(|it| reason(&it["state"])).last();
+    let phase = || or(gone, pod["status"]["phase"].as_str().unwrap_or_default()).to_owned();
+    stuck.unwrap_or_else(phase)
+}
+
+fn pod_restarts(pod: &Value) -> String {
+    statuses(pod).filter_map(|it| it["restartCount"].as_u64()).sum::<u64>().to_string()
+}
+
+fn event_object(event: &Value) -> String {
+    let of = &event["involvedObject"];
+    let kind = of["kind"].as_str().unwrap_or_default().to_lowercase();
+    format!("{kind}/{}", bare(&of["name"], ""))
+}
+
+fn service_ports(service: &Value) -> String {
+    let ports = items(service, "/spec/ports").map(|port| {
+        let node = port["nodePort"].as_u64().map_or_else(String::new, |it| format!(":{it}"));
+        format!("{}{node}/{}", bare(&port["port"], "0"), bare(&port["protocol"], "TCP"))
+    });
+    or(&ports.collect::<Vec<_>>().join(","), "<none>").to_owned()
+}
+
+fn replicas_ready(object: &Value) -> String {
+    let ready = object["status"]["readyReplicas"].as_u64().unwrap_or(0);
+    format!("{ready}/{}", object["spec"]["replicas"].as_u64().unwrap_or(1))
+}
+
+fn since(text: &str, now: Timestamp) -> String {
+    match text.parse::<Timestamp>() {
+        Ok(then) => duration(now.as_second() - then.as_second()),
+        Err(_) => "<unknown>".to_owned(),
+    }
+}
+
+/// A duration as `k8s.io/apimachinery/pkg/util/duration.HumanDuration` shows it.
+fn duration(seconds: i64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3_600);
+    let days = hours / 24;
+    let two = |large: i64, unit: &str, small: i64, part: &str| match small {
+        0 => format!("{large}{unit}"),
+        small => format!("{large}{unit}{small}{part}"),
+    };
+    match seconds {
+        ..-1 => "<invalid>".to_owned(),
+        -1..0 => "0s".to_owned(),
+        _ if seconds < 120 => format!("{seconds}s"),
+        _ if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
+        _ if minutes < 180 => format!("{minutes}m"),
+        _ if hours < 8 => two(hours, "h", minutes % 60, "m"),
+        _ if hours < 48 => format!("{hours}h"),
+        _ if days < 8 => two(days, "d", hours % 24, "h"),
+        _ if days < 730 => format!("{days}d"),
+        _ if days < 365 * 8 => two(days / 365, "y", days % 365, "d"),
+        _ => format!("{}y", days / 365),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(kind: &Kind, object: &Value) -> Vec<String> {
+        let now = "2026-01-01T00:05:30Z".parse().expect("a time");
+        of(kind).iter().map(|column| bare(&column.value(object, now), "")).collect()
+    }
+
+    #[test]
+    fn a_node_and_a_pod_look_as_kubectl_shows_them() {
+        let node = json!({"metadata": {"name": "n", "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {"node-role.kubernetes.io/etcd": "true",
+                "node-role.kubernetes.io/control-plane": "true"}},
+            "spec": {"unschedulable": true}, "status": {"nodeInfo": {"kubeletVersion": "v1.34.1"},
+            "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
+            "conditions": [{"type": "Ready", "status": "Unknown"}]}});
+        assert_eq!(
+            row(&kinds::NODES, &node)[..7],
+            [
+                "n",
+                "NotReady,SchedulingDisabled",
+                "control-plane,etcd",
+                "5m30s",
+                "v1.34.1",
+                "10.0.0.1",
+                "<none>"
+            ]
+        );
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{}, {}]}, "status":
+            {"phase": "Running", "containerStatuses": [{"ready": true, "restartCount": 2},
+            {"ready": false, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}});
+        assert_eq!(row(&kinds::PODS, &pod)[..4], ["p", "1/2", "CrashLoopBackOff", "2"]);
+    }
+
+    #[test]
+    fn every_kind_survives_an_object_with_nothing_in_it() {
+        for kind in kinds::ALL {
+            assert_eq!(row(kind, &json!({})).len(), of(kind).len());
+        }
+    }
+
+    #[test]
+    fn durations_are_short_as_kubectls() {
+        let table = [
+            (-2, "<invalid>"),
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (150, "2m30s"),
+            (3_600, "60m"),
+            (3 * 3_600 + 60, "3h1m"),
+            (47 * 3_600, "47h"),
+            (3 * 86_400, "3d"),
+            (90 * 86_400, "90d"),
+            (800 * 86_400, "2y70d"),
+        ];
+        for (seconds, shown) in table {
+            assert_eq!(duration(seconds), shown);
+        }
+    }
+}
