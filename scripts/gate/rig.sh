@@ -11,23 +11,24 @@ stage_testbed() {
 
 # The scenarios of the gate: the main job, day one, death at every boundary of the ledger, a full disk, a blackout.
 # The others are in --full: each passes, but together they have not yet run often enough to stop a change.
-RIG_CORE=(day_one startup kills disk blackout)
+RIG_CORE=(day_one startup scenarios::tiny::killed disk scenarios::tiny::blackout scenarios::every)
 
 stage_rig() { rig "${RIG_CORE[@]}"; }
-stage_rig_all() { rig; }
+# Those for larger sites are run by name on such a site.
+stage_rig_all() { rig --skip scenarios::small --skip scenarios::big; }
 
 # rig [NAME...]: the scenarios whose names contain one of these, on a site of the gate's own.
 rig() {
 	local names
 	need_testbed
 	names=$(targets test)
-	grep -qx rig <<<"$names" || { echo "there is no tests/rig: the end-to-end tests are missing"; return 1; }
+	grep -qx e2e <<<"$names" || { echo "there is no tests/e2e: the end-to-end tests are missing"; return 1; }
 	export TESTBED_DIR=${GATE_TESTBED_DIR:-/var/lib/ananke-testbed-gate}
 	trap 'rig_end $?' EXIT
 	trap 'exit 143' TERM
 	scripts/testbed wipe || true # what an earlier run left behind when it was killed
 	scripts/testbed up --size "$RIG_SIZE"
-	"$CARGO" test --locked --features failpoints --test rig -- --test-threads=1 "$@"
+	"$CARGO" test --locked --features failpoints --test e2e -- --test-threads=1 "$@"
 }
 
 need_testbed() {

@@ -2,7 +2,7 @@
 # Everything that runs ananke on this machine. The end-to-end tests are in rig.sh.
 
 # Test binaries with a stage of their own.
-OWN_STAGE='real rig'
+OWN_STAGE='real e2e'
 
 stage_build() { "$CARGO" test --locked --no-run --lib --bins --tests; }
 stage_unit() { "$CARGO" test --locked --lib --bins; }

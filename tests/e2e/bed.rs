@@ -31,6 +31,9 @@ impl std::fmt::Display for Unable {
     }
 }
 
+/// The pause between two looks. Each is a login on every machine, which costs them something.
+const BETWEEN: Span = Span::millis(500);
+
 /// One scene, moved by a scenario.
 pub(crate) struct Bed {
     pub(crate) scene: Scene,
@@ -111,7 +114,6 @@ impl Bed {
     }
 
     fn deed(&mut self, deed: &Deed) -> Result<(), Unable> {
-        let site = &self.scene.site;
         match deed {
             Deed::PowerOff(on) => {
                 self.testbed("node-cut", &self.names(on));
@@ -153,6 +155,33 @@ impl Bed {
             Deed::KubeletHangs(on) => {
                 self.on_each(on, "sudo systemctl kill -s STOP k3s-agent");
             }
+            Deed::SudoRefused(_)
+            | Deed::SudoWorks(_)
+            | Deed::HostKeyChanged(_)
+            | Deed::ApiDown
+            | Deed::ApiUp
+            | Deed::Cordon(_)
+            | Deed::Uncordon(_)
+            | Deed::UpsMains { .. }
+            | Deed::UpsCharge { .. }
+            | Deed::UpsSilent { .. }
+            | Deed::BootTakes(..)
+            | Deed::BootLoop(..)
+            | Deed::ClockLost(_)
+            | Deed::ClockRight(_)
+            | Deed::UnitFails(..)
+            | Deed::UnitSlow(..)
+            | Deed::KubeletHangsThrough(..)
+            | Deed::ApiFlaps { .. } => return self.other(deed),
+        }
+        Ok(())
+    }
+
+    /// What befalls neither power nor network nor a unit.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the list of all is in `deed`")]
+    fn other(&mut self, deed: &Deed) -> Result<(), Unable> {
+        let site = &self.scene.site;
+        match deed {
             Deed::SudoRefused(on) => {
                 self.on_each(on, "sudo rm -f /etc/sudoers.d/ananke");
                 for name in self.names(on) {
@@ -175,16 +204,7 @@ impl Bed {
             Deed::UpsSilent { ups, on } => {
                 site.make(&[if *on { "ups-stop" } else { "ups-start" }, ups]);
             }
-            Deed::BootTakes(..)
-            | Deed::BootLoop(..)
-            | Deed::ClockLost(_)
-            | Deed::ClockRight(_)
-            | Deed::UnitFails(..)
-            | Deed::UnitSlow(..)
-            | Deed::KubeletHangsThrough(..)
-            | Deed::ApiFlaps { .. } => {
-                return Err(Unable(format!("`{deed}` can't be had on these machines")));
-            }
+            _ => return Err(Unable(format!("`{deed}` can't be had on these machines"))),
         }
         Ok(())
     }
@@ -344,8 +364,11 @@ impl Driver for Bed {
         Ok(Look { ananke, ticks, ledger, truth: self.truth(), happened: Vec::new() })
     }
 
-    async fn pass(&mut self, _until: Span) {
-        pause();
+    async fn pass(&mut self, until: Span) {
+        let until = until.min(self.now() + BETWEEN);
+        while self.now() < until {
+            pause();
+        }
     }
 }
 

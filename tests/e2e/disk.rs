@@ -29,7 +29,7 @@ impl Full {
 
     fn at(path: PathBuf) -> Self {
         let mut mount = program("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=64k", "ananke-rig"]).arg(&path);
+        mount.args(["-t", "tmpfs", "-o", "size=64k", "ananke-e2e"]).arg(&path);
         assert!(mount.status().unwrap().success(), "{mount:?}");
         let full = Self(path);
         let filled = fs::write(full.0.join("ballast"), vec![0; 1 << 20]);

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Answer, Journal, Process, note, now, program, wall};
+use crate::process::{Answer, Journal, Process, note, now, program, variable, wall};
 use crate::site::{NODES, Site};
 use crate::timeline::timeline;
 
@@ -28,7 +28,9 @@ pub(crate) struct Scene {
     config: Value,
     name: String,
     pub(crate) journal: Journal,
-    pub(crate) from: Timestamp,
+    from: Timestamp,
+    /// The program that was built, or the one that `ANANKE_PROGRAM` names.
+    program: String,
     began: Instant,
     _alone: MutexGuard<'static, ()>,
 }
@@ -95,7 +97,10 @@ impl Scene {
         config["notify"] = json!({"wall": false});
         fs::create_dir(dir.path().join("state")).unwrap();
         let name = name.to_owned();
-        let mut scene = Self { site, dir, config, name, journal, from, began, _alone: alone };
+        let program = variable("ANANKE_PROGRAM");
+        let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_ananke").to_owned());
+        let mut scene =
+            Self { site, dir, config, name, journal, from, program, began, _alone: alone };
         scene.write_config();
         scene.site.make_well();
         scene
@@ -130,7 +135,7 @@ impl Scene {
         note(&self.journal, "test", &format!("ananke {}", arguments.join(" ")));
         let mut command = program("nsenter");
         command.arg(format!("--net={}", self.site.fact("netns")));
-        command.arg(env!("CARGO_BIN_EXE_ananke")).arg("-c").arg(self.path("ananke.yaml"));
+        command.arg(&self.program).arg("-c").arg(self.path("ananke.yaml"));
         command.args(["--log", "info"]).args(arguments);
         Process::start(command, "ananke", &self.journal)
     }

@@ -47,7 +47,7 @@ pub async fn drive<D: Driver>(
             Err(error) => return Err(broken(&run, error)),
         };
         run.see(driver.now(), &look);
-        match run.next() {
+        match run.what_next() {
             Next::Do(event) => {
                 if let Err(error) = driver.carry_out(&event).await {
                     return Err(broken(&run, error));

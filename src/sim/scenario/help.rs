@@ -19,18 +19,18 @@ pub fn help() -> String {
     let groups: [(&str, Vec<Row>); 6] = [
         ("The header", table(HEADERS)),
         ("Time, and what is expected", rows(FRAMES)),
-        ("What befalls the site: <event>", table(DEEDS)),
-        ("ananke, and what people tell it: <event>", table(LIVES)),
-        ("What may be so: <state>", table(STATES)),
-        ("Parts that no world has yet: <event>, with `needs` above", table(AHEAD)),
+        ("What befalls the site: `<event>`", table(DEEDS)),
+        ("ananke, and what people tell it: `<event>`", table(LIVES)),
+        ("What may be so: `<state>`", table(STATES)),
+        ("Parts that no world has yet: `<event>`, with `needs` above", table(AHEAD)),
     ];
     for (title, rows) in groups {
-        let _ = writeln!(out, "\n{title}\n");
+        let _ = writeln!(out, "\n## {title}\n");
         for (pattern, means, _) in rows {
             let _ = writeln!(out, "- `{pattern}`\n{}", indented(means));
         }
     }
-    out.push_str("\nHoles\n\n");
+    out.push_str("\n## Holes\n\n");
     for (name, _, what) in SLOTS {
         let _ = writeln!(out, "- `{name}`\n{}", indented(what));
     }

@@ -210,13 +210,12 @@ impl<'a> Reader<'a> {
                 false
             }
             What::Happens(event) | What::Later(_, event) => needs_ananke(event),
-            What::Wait(_) => false,
+            What::Wait(_) | What::Expect(Expectation::Never(_)) => false,
             What::Expect(
                 Expectation::Now(state)
                 | Expectation::Within(state, _)
                 | Expectation::Stays(state, _),
             ) => says_ananke(state),
-            What::Expect(Expectation::Never(_)) => false,
         };
         if needs_run && !self.runs {
             let help = "start it above, for example with `ananke runs startup`";

@@ -114,10 +114,8 @@ fn fits(
         broke.push(Broke { literals, at, wanted: part });
         return false;
     };
-    let longest = match slot {
-        Slot::Text | Slot::Machines => words.len(),
-        _ => at + 1,
-    };
+    let is_long = matches!(slot, Slot::Text | Slot::Machines);
+    let longest = if is_long { words.len() } else { at + 1 };
     let shortest = if slot == Slot::Text { words.len().max(at + 1) } else { at + 1 };
     if at >= words.len() {
         broke.push(Broke { literals, at, wanted: part });
@@ -144,9 +142,10 @@ fn read(holes: &[Hole], words: &[Word<'_>], text: &str) -> Result<Vec<Value>, Mi
     for (slot, from, to) in holes {
         let inside = &words[*from..*to];
         let (start, end) = (inside[0].start, inside[inside.len() - 1].end());
-        let texts: Vec<&str> = match slot {
-            Slot::Text => vec![&text[start..end]],
-            _ => inside.iter().map(|word| word.text).collect(),
+        let texts: Vec<&str> = if *slot == Slot::Text {
+            vec![&text[start..end]]
+        } else {
+            inside.iter().map(|word| word.text).collect()
         };
         values.push(slot.read(&texts).map_err(|(message, help)| Miss {
             start,

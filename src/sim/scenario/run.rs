@@ -106,7 +106,7 @@ impl Run {
     }
 
     /// What comes next. Asked again after each look.
-    pub fn next(&mut self) -> Next {
+    pub fn what_next(&mut self) -> Next {
         while self.ending.is_none() {
             if let Some(event) = self.take_due() {
                 return self.happens(event);

@@ -44,7 +44,7 @@ fn walk(
     let (mut now, mut done) = (Span::ZERO, Vec::new());
     loop {
         run.see(now, &site(now, &done));
-        match run.next() {
+        match run.what_next() {
             Next::Do(event) => done.push((now, event)),
             // A second at a time, so that what changes meanwhile is seen.
             Next::Wait { until } => now = (now + Span::secs(1)).min(until),
@@ -59,7 +59,8 @@ fn said(done: &[(Span, Event)]) -> Vec<String> {
 
 #[test]
 fn steps_follow_each_other_and_what_is_for_later_comes_later() {
-    let steps = "power off all\nafter 90s: power on agent-1\nwait 1m\nthe api is down\nwait 1m\nexpect well";
+    let steps = "power off all\nafter 90s: power on agent-1\nwait 1m\nthe api is down\n\
+                 wait 1m\nexpect well";
     let (outcome, done) = walk(steps, 1, |_, _| look(true, Process::Never));
     let wanted = ["0s power off all", "1m the api is down", "1m 30s power on titan-02"];
     assert_eq!(said(&done), wanted);

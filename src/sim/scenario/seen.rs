@@ -100,7 +100,7 @@ impl Seen {
             }
             State::Changes { count, on } => {
                 let count_now: u32 = roster.select(on).iter().map(|it| self.changes(it)).sum();
-                same(*count, count_now, "changes")
+                same(count, &count_now, "changes")
             }
             State::Manual { machine, is } => {
                 let told = self.tick.as_ref().is_some_and(|tick| tick.manual.contains(machine));
@@ -124,7 +124,7 @@ impl Seen {
                 Err(_) => Ok(()),
             },
             State::Exits(code) => match self.ananke {
-                Process::Exited(it) => same(i32::from(*code), it, "as ananke's exit code"),
+                Process::Exited(it) => same(&i32::from(*code), &it, "as ananke's exit code"),
                 Process::Never | Process::Running | Process::Killed => Err(self.process()),
             },
             State::IsKilled => agree(true, self.ananke == Process::Killed, "", &self.process()),
@@ -188,9 +188,9 @@ impl Seen {
     }
 
     fn has_acted(&self, wanted: &Act, from: usize) -> Result<(), String> {
-        let fits = |act: &&Act| match wanted.doing {
-            Doing::Anything => act.on == wanted.on && act.doing != Doing::Mark,
-            _ => *act == wanted,
+        let fits = |act: &&Act| match wanted.doing == Doing::Anything {
+            true => act.on == wanted.on && act.doing != Doing::Mark,
+            false => *act == wanted,
         };
         if self.acts[from..].iter().any(|act| fits(&act)) {
             return Ok(());
@@ -282,6 +282,6 @@ fn agree(wanted: bool, is: bool, yes: &str, no: &str) -> Result<(), String> {
     if wanted == is { Ok(()) } else { Err((if is { yes } else { no }).to_owned()) }
 }
 
-fn same<T: PartialEq + std::fmt::Display>(wanted: T, is: T, what: &str) -> Result<(), String> {
+fn same<T: PartialEq + std::fmt::Display>(wanted: &T, is: &T, what: &str) -> Result<(), String> {
     if wanted == is { Ok(()) } else { Err(format!("{is} {what}")) }
 }

@@ -55,6 +55,18 @@ fn every_form_is_explained_within_a_terminal() {
     assert_eq!(long, [""; 0]);
 }
 
+/// Write it anew with `UPDATE=1 cargo test --lib sim::scenario`.
+#[test]
+fn the_written_language_is_that_of_the_tables() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/LANGUAGE.md");
+    let text = format!("# The scenario language\n\n{}", help());
+    if option_env!("UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "tests/scenarios/LANGUAGE.md is old");
+}
+
 #[test]
 fn the_rules_that_hold_have_a_name_here() {
     for rule in LIBRARY.holds {
