@@ -30,7 +30,7 @@ pub struct Reach {
     pub dir: PathBuf,
     /// Deadlines, in real time.
     pub deadlines: SshDeadlines,
-    /// The pause between two looks at a machine, in real time.
+    /// The pause between two looks at a machine, in the world's time, as observers keep it.
     pub poll: Span,
 }
 
@@ -55,10 +55,12 @@ impl Reach {
 /// The pause between two looks at a machine that the program has by itself.
 const POLL: Span = Span::secs(5);
 
-/// That pause for a world that is so many times as fast. Not so short that 25 machines are all
-/// that a small host looks at.
+/// That pause for a world that is so many times as fast, in the world's time: longer, so that a
+/// small host has more to do than to look at 25 machines, and short enough for what is seen to be
+/// fresh.
 pub fn poll(speed: u32) -> Span {
-    Span::millis((POLL.as_millis() / u64::from(speed.max(1))).max(500))
+    let least = Span::millis(500).times(u64::from(speed));
+    POLL.max(least).min(Span::secs(20))
 }
 
 /// The deadlines that the program has by itself, shortened for a world that is so many times as

@@ -10,9 +10,9 @@ use ananke::model::ids::MachineName;
 use ananke::model::time::Span;
 use ananke::sim::deed::Deed;
 use ananke::sim::faces::Stage;
-use ananke::sim::faces::config::{self, deadlines};
-use ananke::sim::faces::sockets::SiteFiles;
+use ananke::sim::faces::config;
 use ananke::sim::faces::sockets::ssh::SshDoors;
+use ananke::sim::faces::sockets::{ApiServers, SiteFiles};
 use ananke::sim::site::Site;
 use ananke::sim::world::World;
 use tokio::task::JoinSet;
@@ -34,6 +34,7 @@ pub(super) struct Simulated {
     pub(super) files: SiteFiles,
     pub(super) settings: Settings,
     pub(super) fleet: Fleet,
+    _apis: ApiServers,
     _drive: JoinSet<()>,
 }
 
@@ -46,12 +47,13 @@ impl Simulated {
         drive.spawn(stage.clone().drive());
         let doors = SshDoors::open(&stage).await.expect("ports on the loopback");
         let parent = std::env::temp_dir();
-        let api = vec!["https://127.0.0.1:9".to_owned()];
-        let files = SiteFiles::write(&parent, &site, &doors, "none", api, deadlines(HURRY));
+        let apis = ApiServers::open(&stage).expect("ports and certificates");
+        let (kubeconfig, endpoints) = (apis.kubeconfig(), apis.endpoints());
+        let files = SiteFiles::write(&parent, &site, &doors, kubeconfig, endpoints, HURRY, &[]);
         let files = files.expect("a folder");
         let settings = config::settings(&site, files.reach()).expect("a configuration");
         let fleet = Fleet::new(&settings.ssh).expect("a key and known hosts");
-        Self { stage, doors, files, settings, fleet, _drive: drive }
+        Self { stage, doors, files, settings, fleet, _apis: apis, _drive: drive }
     }
 
     pub(super) fn suffer(&self, deed: &Deed) {
