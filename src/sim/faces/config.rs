@@ -30,7 +30,7 @@ pub struct Reach {
     pub dir: PathBuf,
     /// Deadlines, in real time.
     pub deadlines: SshDeadlines,
-    /// The pause between two looks at a machine, in real time.
+    /// The pause between two looks at a machine, in the world's time, as observers keep it.
     pub poll: Span,
     /// How old a fact may be, in the site's time.
     pub fresh_for: Span,
@@ -70,10 +70,12 @@ pub fn fresh_for(speed: u32) -> Span {
     FRESH_FOR.max(Span::secs(15).times(u64::from(speed))).min(FRESH_FOR_MOST)
 }
 
-/// That pause for a world that is so many times as fast, and not shorter than a configuration may
-/// say.
+/// That pause for a world that is so many times as fast, in the world's time: longer, so that a
+/// small host has more to do than to look at 25 machines, and short enough for what is seen to be
+/// fresh.
 pub fn poll(speed: u32) -> Span {
-    Span::millis((POLL.as_millis() / u64::from(speed.max(1))).max(1_000))
+    let least = Span::millis(500).times(u64::from(speed));
+    POLL.max(least).min(Span::secs(20))
 }
 
 /// The deadlines that the program has by itself, shortened for a world that is so many times as
