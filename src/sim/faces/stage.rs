@@ -47,8 +47,9 @@ impl Stage {
         let now = self.clock.mono();
         // A panic while the lock was held leaves a world that is still one.
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        let moved = world.now() < now && world.next() <= now;
-        if world.now() < now {
+        // What somebody did just now may make something due at this very moment.
+        let moved = world.next() <= now;
+        if moved || world.now() < now {
             world.advance(now);
         }
         let said = look(&mut world);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::store::kinds;
 use super::*;
 use crate::model::command::{Envelope, GuardVerb};
 use crate::model::facts::{Unit, UnitActive};

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::store::kinds::{DAEMONSETS, DEPLOYMENTS, NODES, PODS};
 use super::objects;
+use super::store::kinds::{DAEMONSETS, DEPLOYMENTS, NODES, PODS};
 use super::store::{Key, Kind, seconds};
 use crate::model::ids::MachineName;
 
