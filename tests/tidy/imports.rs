@@ -66,6 +66,8 @@ const TESTS_MAY_IMPORT: &[(&str, &[&str])] = &[
     ("adapters", &["replay"]),
     // So is one that the loop wrote.
     ("engine", &["replay"]),
+    // Whether the language knows every reason to hold.
+    ("sim", &["decide"]),
 ];
 
 /// What adapters share, with the reason. Everything else goes through a port.

@@ -16,6 +16,7 @@ use super::failure::{Ended, Failure};
 use super::signals::interrupt;
 use super::words;
 use crate::cli::{Format, RehearseArgs, print_data, print_text};
+use crate::decide::LIBRARY;
 use crate::sim::scenario::outcome::Word;
 use crate::sim::scenario::shipped::{DEFAULT, SHIPPED, Unfound, shipped};
 use crate::sim::scenario::{Outcome, Scenario, parse};
@@ -34,7 +35,7 @@ pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended
         return list(format);
     }
     let scenario = scenario(args.scenario.as_deref().unwrap_or(DEFAULT))?;
-    if let Some(outcome) = Outcome::not_built(&scenario, args.seed) {
+    if let Some(outcome) = not_built(&scenario, args.seed) {
         return print_end(&outcome, format);
     }
     let own = scenario.speed.and_then(NonZeroU32::new);
@@ -55,6 +56,12 @@ pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended
     };
     view.close();
     print_end(&outcome, format)
+}
+
+/// The outcome of a scenario that needs what this version does not have.
+fn not_built(scenario: &Scenario, seed: u64) -> Option<Outcome> {
+    let gates: Vec<&str> = LIBRARY.gates.iter().map(|gate| gate.id.as_str()).collect();
+    Outcome::not_built(scenario, seed, &gates)
 }
 
 /// A scenario that is shipped, or one in a file.
@@ -87,7 +94,7 @@ struct Listed<'a> {
 fn list(format: Format) -> Result<Ended, Failure> {
     let listed = SHIPPED.iter().map(|(name, _)| {
         let scenario = scenario(name)?;
-        let needs = Outcome::not_built(&scenario, 0).map(|it| it.needs).unwrap_or_default();
+        let needs = not_built(&scenario, 0).map(|it| it.needs).unwrap_or_default();
         Ok(Listed { name, title: scenario.title, needs })
     });
     let listed = listed.collect::<Result<Vec<_>, Failure>>()?;
