@@ -196,6 +196,22 @@ fn a_short_dip_and_flapping_mains_fire_nothing() {
 }
 
 #[test]
+fn a_reason_holds_anew_after_mains_were_back() {
+    play(
+        "flapping with a weak battery",
+        rules(),
+        &[
+            (10, "OL r50 c100", "online", &[]),
+            (4, "OB r50 c100", "battery", &[]),
+            (3, "OL r50 c100", "online", &[]),
+            (4, "OB r50 c100", "battery", &[]),
+            (3, "OL r50 c100", "online", &[]),
+            (6, "OB r50 c100", "battery", &[Runtime]),
+        ],
+    );
+}
+
+#[test]
 fn one_outage_goes_on_until_mains_have_stayed() {
     let mut desk = Desk::new(rules());
     desk.say(10, "OL r1800");
@@ -490,6 +506,32 @@ fn on_mains_it_is_told_whether_a_shutdown_would_fit() {
     let mut desk = Desk::new(rules());
     assert!(desk.say(30, "OL OFF").alarms.is_empty(), "a self-test begins so");
     assert_eq!(desk.say(1, "OL OFF").alarms, [UpsAlarm::Off]);
+}
+
+#[test]
+fn one_answer_is_never_enough_for_a_number() {
+    let mut desk = Desk::new(UpsRules { debounce: Span::secs(2), ..rules() });
+    desk.say(10, "OL r50 c100");
+    let seen = look("OB r40 c100", desk.now + Span::secs(1));
+    desk.now = desk.now + Span::secs(1);
+    assert!(!desk.step(&seen).fires());
+    desk.now = desk.now + Span::secs(4);
+    let view = desk.step(&seen);
+    assert!(view.reasons.iter().any(|it| it.kind == Runtime && it.since.is_some()));
+    assert!(!view.fires(), "the same answer, four seconds later: {view:#?}");
+    assert_eq!(fired(&desk.say(1, "OB r40 c100")), [Runtime]);
+}
+
+#[test]
+fn an_order_that_comes_with_no_other_word_counts_by_what_was_last() {
+    for (line, state, reasons) in
+        [("OB r1700", "forced", &[ForcedShutdown][..]), ("OL r1700", "lost", &[])]
+    {
+        let mut desk = Desk::new(rules());
+        desk.say(40, line);
+        let view = desk.say(4, "FSD");
+        assert_eq!((word(&view.state), fired(&view).as_slice()), (state, reasons), "{line}");
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "adapters",
             "engine",
             "decide::LIBRARY",
+            "decide::fresh_memory",
+            "decide::obeyed",
             "report::ResultWord",
         ],
     ),

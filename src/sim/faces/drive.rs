@@ -1,14 +1,24 @@
 //! The loop between a scenario and whoever moves the site.
 
+use crate::sim::scenario::look::Look;
 use crate::sim::scenario::{Driver, Next, Outcome, Run};
 
 /// Runs a scenario to its end.
 ///
 /// # Errors
 /// The driver's own, with the outcome so far.
-pub async fn drive<D: Driver>(
+pub async fn drive<D: Driver>(run: Run, driver: &mut D) -> Result<Outcome, (D::Error, Outcome)> {
+    drive_before(run, driver, |_, _| {}).await
+}
+
+/// The same before somebody who watches: told after each look.
+///
+/// # Errors
+/// The driver's own, with the outcome so far.
+pub async fn drive_before<D: Driver>(
     mut run: Run,
     driver: &mut D,
+    mut watch: impl FnMut(&Run, &Look),
 ) -> Result<Outcome, (D::Error, Outcome)> {
     loop {
         let look = match driver.look().await {
@@ -16,6 +26,7 @@ pub async fn drive<D: Driver>(
             Err(error) => return Err(broken(&run, error)),
         };
         run.see(driver.now(), &look);
+        watch(&run, &look);
         match run.what_next() {
             Next::Do(event) => {
                 if let Err(error) = driver.carry_out(&event).await {

@@ -66,6 +66,20 @@ impl Kind {
         }
     }
 
+    /// Whether a CustomResourceDefinition brings it.
+    pub fn is_custom(&self) -> bool {
+        self.group.contains('.') && !self.group.ends_with(".k8s.io")
+    }
+
+    /// The parts that an object of the kind always has: Go writes an empty struct as `{}`, and JSON
+    /// patches rely on it.
+    fn parts(&self) -> impl Iterator<Item = &'static str> {
+        let plain = ["events", "secrets", "configmaps"].contains(&self.plural);
+        let spec = (!plain && !self.is_custom()).then_some("spec");
+        let status = (self.status && !self.is_custom()).then_some("status");
+        spec.into_iter().chain(status)
+    }
+
     /// `nodes` or `leases.coordination.k8s.io`, as messages name it.
     pub fn resource(&self) -> String {
         match self.group {
@@ -226,6 +240,7 @@ impl Store {
                 object["metadata"][fixed] = value.clone();
             }
         }
+        fill(key.kind, &mut object);
         if **before == object {
             return Ok(&self.objects[key]);
         }
@@ -265,6 +280,7 @@ impl Store {
     fn put(&mut self, key: Key, mut object: Value, what: Became) -> &Value {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = self.revision.to_string().into();
+        fill(key.kind, &mut object);
         let object = Arc::new(object);
         let before = self.objects.get(&key).map(Arc::clone);
         self.note(key.clone(), Arc::clone(&object), what, before);
@@ -277,6 +293,15 @@ impl Store {
             if let Some(old) = self.changes.pop_front() {
                 self.compacted = old.revision;
             }
+        }
+    }
+}
+
+/// Gives an object the parts that its kind always has.
+fn fill(kind: &Kind, object: &mut Value) {
+    for part in kind.parts() {
+        if object[part].is_null() {
+            object[part] = json!({});
         }
     }
 }

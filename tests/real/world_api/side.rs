@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ananke::model::ids::MachineName;
-use ananke::sim::faces::sockets::api::{ApiServer, Cluster, Credentials, Door};
+use ananke::sim::faces::sockets::api::{ApiServer, Cluster, Credentials};
+use ananke::sim::world::ApiDoor;
 use ananke::sim::world::store::kinds::NAMESPACES;
 use ananke::sim::world::store::{Key, Store};
 use futures::StreamExt;
 use http::{Method, Request};
-use http_body_util::BodyExt;
+use http_body_util::{BodyDataStream, BodyExt};
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
@@ -28,7 +29,7 @@ pub(super) struct Bare(Arc<Inner>);
 
 struct Inner {
     store: Mutex<Store>,
-    door: Mutex<Door>,
+    door: Mutex<ApiDoor>,
     changed: watch::Sender<u64>,
 }
 
@@ -42,12 +43,12 @@ impl Bare {
         }
         Self(Arc::new(Inner {
             store: Mutex::new(store),
-            door: Mutex::new(Door::Ready),
+            door: Mutex::new(ApiDoor::Ready),
             changed: watch::Sender::new(0),
         }))
     }
 
-    pub(super) fn set(&self, door: Door) {
+    pub(super) fn set(&self, door: ApiDoor) {
         *self.0.door.lock().unwrap() = door;
         self.0.changed.send_modify(|count| *count += 1);
     }
@@ -62,7 +63,7 @@ impl Bare {
 }
 
 impl Cluster for Bare {
-    fn door(&self, _: &MachineName) -> Door {
+    fn door(&self, _: &MachineName) -> ApiDoor {
         *self.0.door.lock().unwrap()
     }
 
@@ -168,21 +169,40 @@ impl Side {
 
     /// The events of a watch until it has so many, or ends.
     pub(super) async fn watch(&self, path: &str, ask: Ask, count: usize) -> Vec<Value> {
+        self.open(path, ask).await.next(count).await
+    }
+
+    /// A watch that has begun: what changes from now on is new to it.
+    pub(super) async fn open(&self, path: &str, ask: Ask) -> Events {
         let response = self.client.send(request(&format!("GET {path}"), ask)).await.unwrap();
-        let mut chunks = response.into_body().into_data_stream();
-        let mut bytes = Vec::new();
-        let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
-        let read = async {
-            while lines(&bytes) < count {
-                match chunks.next().await {
-                    Some(chunk) => bytes.extend_from_slice(&chunk.unwrap()),
-                    None => break,
-                }
+        Events { chunks: response.into_body().into_data_stream(), bytes: Vec::new() }
+    }
+}
+
+/// The events of a watch.
+pub(super) struct Events {
+    chunks: BodyDataStream<Body>,
+    bytes: Vec<u8>,
+}
+
+impl Events {
+    /// The next ones: so many, or all until the end.
+    pub(super) async fn next(&mut self, count: usize) -> Vec<Value> {
+        let end = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n');
+        let mut events = Vec::new();
+        while events.len() < count {
+            if let Some(end) = end(&self.bytes) {
+                let line: Vec<u8> = self.bytes.drain(..=end).collect();
+                events.push(serde_json::from_slice(&line).unwrap());
+                continue;
             }
-        };
-        timeout(LIMIT, read).await.unwrap_or_else(|_| panic!("{path} gave no {count} events"));
-        let text = String::from_utf8(bytes).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+            let chunk = timeout(LIMIT, self.chunks.next()).await;
+            match chunk.unwrap_or_else(|_| panic!("only {events:?} instead of {count}")) {
+                Some(chunk) => self.bytes.extend_from_slice(&chunk.unwrap()),
+                None => break,
+            }
+        }
+        events
     }
 }
 

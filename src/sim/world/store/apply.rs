@@ -57,7 +57,8 @@ pub fn apply(
     let paths: Paths = wanted.into_keys().collect();
     let (old, time) = ownership.0.remove(&owner).unwrap_or_default();
     for path in old.iter().filter(|path| !paths.iter().any(|it| it.starts_with(path))) {
-        let held = ownership.0.values().any(|(paths, _)| paths.contains(path));
+        let mut others = ownership.0.values().flat_map(|(paths, _)| paths);
+        let held = others.any(|it| it.starts_with(path));
         if !held {
             fields::remove(&mut object, path);
         }
@@ -111,7 +112,11 @@ fn disputed(
     let others = ownership.0.iter().filter(|(other, _)| *other != owner);
     let taken = others.flat_map(|(other, (paths, _))| paths.iter().map(move |it| (other, it)));
     let differs = taken.filter(|(_, path)| {
-        wanted.get(*path).is_some_and(|value| present.get(*path) != Some(value))
+        wanted.get(*path).is_some_and(|value| {
+            // Wanting an empty map asks for no more than a map.
+            let any_map = **value == json!({}) && !present.contains_key(*path);
+            !any_map && present.get(*path) != Some(value)
+        })
     });
     differs.map(|(other, path)| (other.clone(), path.clone())).collect()
 }
@@ -157,7 +162,7 @@ fn applicable(config: &Value) -> Value {
 /// Maps are merged, lists with a key item by item; anything else is replaced.
 fn merge(name: &str, object: &mut Value, config: &Value) {
     match config {
-        Value::Object(config) if !config.is_empty() => {
+        Value::Object(config) => {
             if !object.is_object() {
                 *object = Value::Object(Map::new());
             }
@@ -176,12 +181,9 @@ fn merge(name: &str, object: &mut Value, config: &Value) {
                 }
             }
         }
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Array(_)
-        | Value::Object(_) => *object = config.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            *object = config.clone()
+        }
     }
 }
 

@@ -7,10 +7,8 @@ use super::{Fault, Writer};
 impl Writer<'_> {
     /// Refuses what is no object of this kind, name and namespace.
     pub(super) fn check(&self, object: &Value) -> Result<(), Fault> {
+        shape(object)?;
         let kind = self.kind;
-        let (Some(_), true) = (object.as_object(), object["metadata"].is_object()) else {
-            return Err(Fault::bad_request("the body is no object with metadata"));
-        };
         let differs = |at: &str, is: &str| {
             let said = object.pointer(at).filter(|said| !said.is_null());
             said.filter(|said| said.as_str() != Some(is)).map(words)
@@ -40,7 +38,7 @@ impl Writer<'_> {
                  request",
             ));
         }
-        shape(object)
+        Ok(())
     }
 }
 
@@ -49,7 +47,10 @@ fn words(value: &Value) -> String {
 }
 
 /// What every kind has in common must have its type: kubectl and the world rely on it.
-fn shape(object: &Value) -> Result<(), Fault> {
+pub(super) fn shape(object: &Value) -> Result<(), Fault> {
+    if !object["metadata"].is_object() {
+        return Err(Fault::bad_request("the body is no object with metadata"));
+    }
     let meta = &object["metadata"];
     for part in ["labels", "annotations"] {
         let fine = match &meta[part] {

@@ -42,7 +42,9 @@ pub fn remove(store: &mut Store, w: &Writer<'_>, options: &Value) -> Result<Dele
             let why = format!(
                 "Precondition failed: {words} in precondition: {asked}, {words} in object meta: {is}"
             );
-            return Err(Fault::conflict(w.kind, w.name, &why));
+            let mut fault = Fault::conflict(w.kind, w.name, &why);
+            fault.details["kind"] = w.kind.kind.into();
+            return Err(fault);
         }
     }
     let held = meta["finalizers"].as_array().is_some_and(|list| !list.is_empty());

@@ -39,8 +39,11 @@ impl Fault {
     pub fn status(&self) -> Value {
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            status["reason"] = self.reason.into();
+        }
         if !self.details.is_null() {
             status["details"] = self.details.clone();
         }
@@ -118,6 +121,14 @@ impl Fault {
         fault
     }
 
+    /// 422 for a patch that makes something of an object that is none.
+    pub(super) fn misshapen(self) -> Self {
+        let mut fault = Self::new(422, "Invalid", self.message.clone());
+        fault.details = json!({"causes": [{"reason": "FieldValueInvalid",
+            "message": self.message, "field": "patch"}]});
+        fault
+    }
+
     /// 422 for a patch that does not apply. kube-apiserver hides which part of it and why.
     pub fn does_not_apply() -> Self {
         let message = "the server rejected our request due to an error in our request";
@@ -178,6 +189,11 @@ impl Fault {
     /// 500.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(500, "InternalError", message)
+    }
+
+    /// 500 without a reason, as for errors that kube-apiserver has no class for.
+    pub fn unclassed(message: impl Into<String>) -> Self {
+        Self { details: Value::Null, ..Self::new(500, "", message) }
     }
 
     /// 503: the server is there, etcd is not.

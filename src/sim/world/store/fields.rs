@@ -88,7 +88,11 @@ impl Ownership {
             .map(|(path, _)| path.clone())
             .collect();
         for (paths, _) in self.0.values_mut() {
-            paths.retain(|path| new.contains_key(path) && !changed.contains(path));
+            // A map that was claimed while it was empty stays claimed when it is no longer.
+            paths.retain(|path| match new.contains_key(path) {
+                true => !changed.contains(path),
+                false => new.keys().any(|it| it.starts_with(path)),
+            });
         }
         if !changed.is_empty() {
             let (paths, at) = self.0.entry(owner).or_default();

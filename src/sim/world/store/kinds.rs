@@ -31,8 +31,12 @@ impl Kind {
         Self { short, ..self }
     }
 
+    const fn in_category(self, categories: &'static [&'static str]) -> Self {
+        Self { categories, ..self }
+    }
+
     const fn in_all(self) -> Self {
-        Self { categories: &["all"], ..self }
+        self.in_category(&["all"])
     }
 
     const fn global(self) -> Self {
@@ -114,6 +118,7 @@ pub static VOLUME_ATTACHMENTS: Kind = Kind::core("volumeattachments", "VolumeAtt
 pub static CRDS: Kind = Kind::core("customresourcedefinitions", "CustomResourceDefinition")
     .of_group("apiextensions.k8s.io", "v1")
     .short(&["crd", "crds"])
+    .in_category(&["api-extensions"])
     .global()
     .with_status()
     .counted()

@@ -35,7 +35,6 @@ const LIST_KEYS: &[(&str, &str)] = &[
     ("imagePullSecrets", "name"),
     ("initContainers", "name"),
     ("ownerReferences", "uid"),
-    ("taints", "key"),
     ("volumeMounts", "mountPath"),
     ("volumes", "name"),
 ];
@@ -63,7 +62,7 @@ pub(super) fn patched(
             json_patch::merge(&mut object, patch);
             Ok(object)
         }
-        PatchKind::Strategic if is_custom(kind) => {
+        PatchKind::Strategic if kind.is_custom() => {
             Err(Fault::media_type("application/json-patch+json, application/merge-patch+json"))
         }
         PatchKind::Strategic if patch.is_object() => {
@@ -77,14 +76,12 @@ pub(super) fn patched(
     }
 }
 
-/// Kinds that a CustomResourceDefinition brings know no strategic merge.
-fn is_custom(kind: &Kind) -> bool {
-    kind.group.contains('.') && !kind.group.ends_with(".k8s.io")
-}
-
 fn json(before: &Value, patch: &Value) -> Result<Value, Fault> {
-    let patch: Patch = serde_json::from_value(patch.clone())
-        .map_err(|why| Fault::bad_request(format!("the JSON patch can't be read: {why}")))?;
+    if !patch.is_array() {
+        return Err(Fault::bad_request("the JSON patch is no list of operations"));
+    }
+    let patch: Patch =
+        serde_json::from_value(patch.clone()).map_err(|_| Fault::does_not_apply())?;
     if patch.0.len() > MAX_OPERATIONS {
         let why = format!("more than {MAX_OPERATIONS} operations in a JSON patch");
         return Err(Fault::too_large(MAX_OPERATIONS).with_message(why));
@@ -198,7 +195,7 @@ mod tests {
 
     fn node() -> Value {
         json!({"metadata": {"name": "n", "labels": {"a": "1", "b": "2"}},
-            "spec": {"taints": [{"key": "x", "effect": "NoSchedule"}, {"key": "y"}]},
+            "spec": {"volumes": [{"name": "x", "effect": "NoSchedule"}, {"name": "y"}]},
             "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
     }
 
@@ -211,7 +208,7 @@ mod tests {
                 "/metadata/labels",
                 json!({"b": "2"}),
             ),
-            (PatchKind::Merge, json!({"spec": {"taints": []}}), "/spec/taints", json!([])),
+            (PatchKind::Merge, json!({"spec": {"volumes": []}}), "/spec/volumes", json!([])),
             (
                 PatchKind::Strategic,
                 json!({"spec": {"unschedulable": true}}),
@@ -220,10 +217,10 @@ mod tests {
             ),
             (
                 PatchKind::Strategic,
-                json!({"spec": {"taints": [{"key": "x", "$patch": "delete"},
-                {"key": "z", "effect": "NoExecute"}], "$setElementOrder/taints": []}}),
-                "/spec/taints",
-                json!([{"key": "y"}, {"key": "z", "effect": "NoExecute"}]),
+                json!({"spec": {"volumes": [{"name": "x", "$patch": "delete"},
+                {"name": "z", "effect": "NoExecute"}], "$setElementOrder/volumes": []}}),
+                "/spec/volumes",
+                json!([{"name": "y"}, {"name": "z", "effect": "NoExecute"}]),
             ),
             (
                 PatchKind::Strategic,
@@ -263,14 +260,14 @@ mod tests {
         let many = vec![json!({"op": "test", "path": "", "value": 1}); MAX_OPERATIONS + 1];
         let table = [
             (PatchKind::Json, json!({}), 400),
-            (PatchKind::Json, json!([{"op": "explode", "path": "/"}]), 400),
+            (PatchKind::Json, json!([{"op": "explode", "path": "/"}]), 422),
             (PatchKind::Json, json!([{"op": "remove", "path": "/nowhere"}]), 422),
             (PatchKind::Json, json!([{"op": "test", "path": "/metadata/name", "value": "m"}]), 422),
             (PatchKind::Json, json!(copies), 413),
             (PatchKind::Json, json!(many), 413),
             (PatchKind::Merge, json!([]), 400),
             (PatchKind::Strategic, json!(7), 400),
-            (PatchKind::Strategic, json!({"spec": {"taints": [{"effect": "x"}]}}), 400),
+            (PatchKind::Strategic, json!({"spec": {"volumes": [{"effect": "x"}]}}), 400),
             (PatchKind::Strategic, json!({"spec": {"$retainKeys": []}}), 400),
         ];
         for (how, patch, code) in table {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::check::is_dns_name;
+use super::check::{is_dns_name, shape};
 use super::fields::{Owner, Ownership};
 use super::kinds::{CRDS, NAMESPACES, NODES, PODS};
 use super::patch::{PatchKind, patched};
@@ -89,7 +89,7 @@ pub fn create(store: &mut Store, w: &Writer<'_>, object: &Value) -> Result<Arc<V
     }
     if !text("/metadata/resourceVersion").is_empty() {
         let why = "resourceVersion should not be set on objects to be created";
-        return Err(Fault::internal(why));
+        return Err(Fault::unclassed(why));
     }
     let home = Key::global(&NAMESPACES, w.namespace);
     if w.kind.namespaced && store.get(&home).is_none() {
@@ -130,7 +130,9 @@ pub(super) fn begin(w: &Writer<'_>, object: &mut Value) {
     {
         object.remove("status");
     }
-    if w.kind == &NAMESPACES {
+    if w.kind == &NODES {
+        taint(object);
+    } else if w.kind == &NAMESPACES {
         object["metadata"]["labels"]["kubernetes.io/metadata.name"] = w.name.into();
         object["spec"] = json!({"finalizers": ["kubernetes"]});
         object["status"] = json!({"phase": "Active"});
@@ -138,6 +140,16 @@ pub(super) fn begin(w: &Writer<'_>, object: &mut Value) {
         object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
     } else if w.kind == &CRDS {
         object["status"] = json!({"conditions": [], "acceptedNames": {}, "storedVersions": []});
+    }
+}
+
+/// A new node takes no pods before its controller has seen it Ready (TaintNodesByCondition).
+fn taint(node: &mut Value) {
+    let not_ready = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
+    let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
+    if !taints.iter().any(|it| it["key"] == not_ready["key"] && it["effect"] == "NoSchedule") {
+        taints.push(not_ready);
+        node["spec"]["taints"] = taints.into();
     }
 }
 
@@ -152,7 +164,9 @@ pub fn replace(store: &mut Store, w: &Writer<'_>, object: &Value) -> Result<Arc<
     if !w.kind.blind_put && version.as_str().is_none_or(str::is_empty) {
         let why = "Invalid value: 0: must be specified for an update";
         let at = "metadata.resourceVersion";
-        return Err(Fault::invalid(w.kind, w.name, at, "FieldValueInvalid", why));
+        let mut fault = Fault::invalid(w.kind, w.name, at, "FieldValueInvalid", why);
+        fault.details["kind"] = w.kind.plural.into();
+        return Err(fault);
     }
     let mut object = object.clone();
     if version == ""
@@ -175,6 +189,7 @@ pub fn patch_object(
 ) -> Result<Arc<Value>, Fault> {
     let before = w.before(store)?;
     let object = patched(w.kind, &before, how, patch)?;
+    shape(&object).map_err(Fault::misshapen)?;
     w.check(&object)?;
     update(store, w, &before, object)
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::model::ids::MachineName;
+use crate::sim::world::ApiDoor;
 use crate::sim::world::store::{
     Fault, Key, Part, PatchKind, Selector, Store, Writer, apply, create, evict, patch_object,
     remove, replace,
@@ -20,10 +21,12 @@ use super::form::{AGGREGATED, Body, Form, fault, json as json_answer, plain, typ
 use super::route::{Objects, Query, Route};
 use super::table::View;
 use super::watch::{self, Wanted};
-use super::{Cluster, Door, discovery};
+use super::{Cluster, discovery};
 
 /// The longest body that is taken. Nothing that ananke or kubectl sends comes near it.
 const MAX_BODY: usize = 1 << 20;
+/// So much of a longer one is read before it is refused.
+const MAX_READ: usize = 8 << 20;
 /// How long a body may take.
 const BODY: Duration = Duration::from_secs(30);
 /// The longest field manager that Kubernetes takes.
@@ -68,7 +71,7 @@ impl<C: Cluster> Face<C> {
         let route = Route::of(path);
         let public = route.as_ref().is_ok_and(Route::is_public);
         self.admit(&head.headers, path, public)?;
-        let ready = self.cluster.door(&self.server) == Door::Ready;
+        let ready = self.cluster.door(&self.server) == ApiDoor::Ready;
         let route = match route {
             Ok(route) if route.is_public() || ready => route,
             Ok(_) => return Err(Fault::unavailable()),
@@ -148,11 +151,11 @@ impl<C: Cluster> Face<C> {
     fn several(&self, what: Objects, view: View, query: &Query) -> Result<Response<Body>, Fault> {
         let (labels, fields) = (query.text("labelSelector"), query.text("fieldSelector"));
         let selector = Selector::parse(what.kind, labels, fields)?;
-        let asked = query.number("resourceVersion")?.unwrap_or(0);
         if query.flag("watch") {
             let wanted = Wanted::of(what, view, selector, query)?;
             return Ok(watch::answer(&self.cluster, &self.server, wanted));
         }
+        let asked = query.number("resourceVersion")?.unwrap_or(0);
         if !query.text("continue").is_empty() {
             // No list is cut here, so that nobody has a token of ours.
             return Err(Fault::bad_request("continue key is not valid"));
@@ -289,17 +292,28 @@ impl Call {
     }
 }
 
-async fn whole(body: Incoming) -> Result<Vec<u8>, Fault> {
-    let read = timeout(BODY, Limited::new(body, MAX_BODY).collect()).await;
-    let read = read.map_err(|_| Fault::bad_request("the body did not come in time"))?;
-    let read = read.map_err(|why| {
-        if why.is::<http_body_util::LengthLimitError>() {
-            Fault::too_large(MAX_BODY)
-        } else {
-            Fault::bad_request("the body broke off")
+/// The body, if it is not too long. What is too long is read on for a while, or the sender would
+/// find its connection broken instead of the answer.
+async fn whole(mut body: Incoming) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    let read = async {
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return Err(Fault::bad_request("the body broke off")) };
+            let data = frame.into_data().unwrap_or_default();
+            length += data.len();
+            if length > MAX_READ {
+                break;
+            }
+            if length <= MAX_BODY {
+                bytes.extend_from_slice(&data);
+            }
         }
-    })?;
-    Ok(read.to_bytes().to_vec())
+        Ok(())
+    };
+    let read = timeout(BODY, read).await;
+    read.map_err(|_| Fault::bad_request("the body did not come in time"))??;
+    if length > MAX_BODY { Err(Fault::too_large(MAX_BODY)) } else { Ok(bytes) }
 }
 
 fn media(headers: &HeaderMap) -> String {

@@ -24,6 +24,12 @@ enum Cell {
     OrNone(&'static str),
     /// The number at a JSON pointer, or 0.
     Number(&'static str),
+    /// The same, where Kubernetes calls a number a string.
+    Figure(&'static str),
+    /// A yes or no at a JSON pointer.
+    Flag(&'static str),
+    /// A time at a JSON pointer.
+    Date(&'static str),
     /// The time since the one at a JSON pointer.
     Since(&'static str),
     /// Field `.1` of the condition `.0`.
@@ -81,7 +87,7 @@ static EVENTS: &[Column] = &[
     wide("Source", Cell::Text("/source/component")),
     column("Message", Cell::Text("/message")),
     wide("First Seen", Cell::Since("/firstTimestamp")),
-    wide("Count", Cell::Number("/count")),
+    wide("Count", Cell::Figure("/count")),
     wide("Name", Cell::Text("/metadata/name")),
 ];
 static LEASES: &[Column] = &[NAME, column("Holder", Cell::Text("/spec/holderIdentity")), AGE];
@@ -100,8 +106,8 @@ static CONFIGMAPS: &[Column] = &[NAME, column("Data", Cell::Count("/data")), AGE
 static DEPLOYMENTS: &[Column] = &[
     NAME,
     column("Ready", Cell::Of(replicas_ready)),
-    column("Up-to-date", Cell::Number("/status/updatedReplicas")),
-    column("Available", Cell::Number("/status/availableReplicas")),
+    column("Up-to-date", Cell::Figure("/status/updatedReplicas")),
+    column("Available", Cell::Figure("/status/availableReplicas")),
     AGE,
     wide("Containers", Cell::Of(|it| containers(it, "name"))),
     wide("Images", Cell::Of(|it| containers(it, "image"))),
@@ -139,7 +145,7 @@ static VOLUME_ATTACHMENTS: &[Column] = &[
     column("Attacher", Cell::Text("/spec/attacher")),
     column("PV", Cell::Text("/spec/source/persistentVolumeName")),
     column("Node", Cell::Text("/spec/nodeName")),
-    column("Attached", Cell::Of(|it| bare(&it["status"]["attached"], "false"))),
+    column("Attached", Cell::Flag("/status/attached")),
     AGE,
 ];
 static INGRESSES: &[Column] = &[
@@ -173,7 +179,7 @@ static RECOVERY_STATUSES: &[Column] = &[
     column("Gate", Cell::Text("/status/gate")),
     AGE,
 ];
-static CRDS: &[Column] = &[NAME, column("Created At", Cell::Text("/metadata/creationTimestamp"))];
+static CRDS: &[Column] = &[NAME, column("Created At", Cell::Date("/metadata/creationTimestamp"))];
 static ANY: &[Column] = &[NAME, AGE];
 
 /// The columns of a kind.
@@ -206,10 +212,14 @@ impl Column {
     /// What a table says of the column's type.
     pub(super) const fn kind(&self) -> &'static str {
         match self.cell {
-            Cell::Number(_) | Cell::Count(_) => "integer",
+            Cell::Number(_) => "integer",
+            Cell::Flag(_) => "boolean",
+            Cell::Date(_) => "date",
             Cell::Text(_)
             | Cell::OrNone(_)
             | Cell::Since(_)
+            | Cell::Figure(_)
+            | Cell::Count(_)
             | Cell::Condition(..)
             | Cell::Of(_) => "string",
         }
@@ -219,9 +229,12 @@ impl Column {
     pub(super) fn value(&self, object: &Value, now: Timestamp) -> Value {
         let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
         match self.cell {
-            Cell::Text(at) => text(at).into(),
+            Cell::Text(at) | Cell::Date(at) => text(at).into(),
             Cell::OrNone(at) => or(text(at), "<none>").into(),
-            Cell::Number(at) => json!(object.pointer(at).and_then(Value::as_i64).unwrap_or(0)),
+            Cell::Flag(at) => json!(object.pointer(at).is_some_and(|it| *it == true)),
+            Cell::Number(at) | Cell::Figure(at) => {
+                json!(object.pointer(at).and_then(Value::as_i64).unwrap_or(0))
+            }
             Cell::Since(at) => since(text(at), now).into(),
             Cell::Condition(kind, field) => {
                 condition(object, kind).map_or("", |it| it[field].as_str().unwrap_or("")).into()

@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::Cluster;
 use super::answer::Face;
-use super::{Cluster, Door};
+use crate::sim::world::ApiDoor;
 
 /// Connections at once, each with at most one request or watch. More wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -46,13 +47,19 @@ impl Port {
         rustix::net::sockopt::set_socket_reuseport(&listener, true)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let held = socket(address)?;
+        let held = unbound(address)?;
+        held.bind(address)?;
         Ok(Self { address, _held: held, listener: Some(TcpListener::from_std(listener)?) })
     }
 
     fn open(&mut self) -> io::Result<()> {
         if self.listener.is_none() {
-            self.listener = Some(socket(self.address)?.listen(BACKLOG)?);
+            let socket = unbound(self.address)?;
+            // So that nobody has to wait for its old connections when the port is given back. The
+            // held one has no such option, or others could take the port while it is closed.
+            socket.set_reuseaddr(true)?;
+            socket.bind(self.address)?;
+            self.listener = Some(socket.listen(BACKLOG)?);
         }
         Ok(())
     }
@@ -70,10 +77,9 @@ impl Port {
     }
 }
 
-fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+fn unbound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseport(true)?;
-    socket.bind(address)?;
     Ok(socket)
 }
 
@@ -87,7 +93,7 @@ pub(super) async fn serve<C: Cluster>(mut port: Port, tls: Arc<ServerConfig>, fa
         changed.mark_unchanged();
         let now = face.cluster.door(&face.server);
         door.send_if_modified(|door| std::mem::replace(door, now) != now);
-        if now == Door::Refused {
+        if now == ApiDoor::Refused {
             port.close();
             connections.abort_all();
         } else if let Err(why) = port.open() {
@@ -95,7 +101,7 @@ pub(super) async fn serve<C: Cluster>(mut port: Port, tls: Arc<ServerConfig>, fa
             sleep(PAUSE).await;
             continue;
         }
-        let accepts = now != Door::Silent && connections.len() < MAX_CONNECTIONS;
+        let accepts = now != ApiDoor::Silent && connections.len() < MAX_CONNECTIONS;
         tokio::select! {
             end = changed.changed() => {
                 // The world is gone, and with it everything that could be served.
@@ -120,7 +126,7 @@ async fn connection<C: Cluster>(
     stream: TcpStream,
     tls: TlsAcceptor,
     face: Arc<Face<C>>,
-    mut door: watch::Receiver<Door>,
+    mut door: watch::Receiver<ApiDoor>,
 ) {
     let work = async {
         // An answer must not wait for the acknowledgement of the one before; without it, it may.
@@ -142,7 +148,7 @@ async fn connection<C: Cluster>(
     };
     let mut work = pin!(work);
     loop {
-        let silent = *door.borrow_and_update() == Door::Silent;
+        let silent = *door.borrow_and_update() == ApiDoor::Silent;
         tokio::select! {
             end = door.changed() => {
                 if end.is_err() {

@@ -110,7 +110,8 @@ impl View {
 
     fn columns(&self) -> Value {
         let columns = columns::of(self.kind).iter().map(|column| {
-            let format = if column.name == "Name" { "name" } else { "" };
+            let is_name = ["Name", "Attacher"].contains(&column.name);
+            let format = if is_name { "name" } else { "" };
             json!({"name": column.name, "type": column.kind(), "format": format,
                 "description": column.name, "priority": u8::from(column.wide)})
         });

@@ -15,12 +15,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::ids::MachineName;
+use crate::sim::world::ApiDoor;
 use crate::sim::world::store::{Became, Change, Fault, Selector, Store};
 
+use super::Cluster;
 use super::form::{Body, typed};
 use super::route::{Objects, Query};
 use super::table::View;
-use super::{Cluster, Door};
 
 /// How long a watch lasts that does not say (kube-apiserver: 30 to 60 minutes).
 const LONGEST: Duration = Duration::from_secs(30 * 60);
@@ -57,7 +58,7 @@ impl Wanted {
         let matching = query.text("resourceVersionMatch");
         if initial && (matching != "NotOlderThan" || !bookmarks) {
             return Err(Fault::list_options(
-                "sendInitialEvents",
+                "resourceVersionMatch",
                 "sendInitialEvents needs resourceVersionMatch=NotOlderThan and \
                  allowWatchBookmarks=true",
             ));
@@ -68,7 +69,9 @@ impl Wanted {
             return Err(Fault::list_options("resourceVersionMatch", why));
         }
         // 0 and nothing mean: from whatever there is.
-        let from = query.number("resourceVersion")?.filter(|it| *it > 0 && !initial);
+        let from = query.number("resourceVersion");
+        let from =
+            from.map_err(|why| Fault::unclassed(why.message))?.filter(|it| *it > 0 && !initial);
         let limit = query.number("timeoutSeconds")?.filter(|it| *it > 0);
         let limit = limit.map_or(LONGEST, |it| Duration::from_secs(it).min(LONGEST));
         Ok(Self { what, view, selector, bookmarks, initial, from, limit })
@@ -81,6 +84,8 @@ struct Watch<C> {
     server: MachineName,
     wanted: Wanted,
     changed: watch::Receiver<u64>,
+    /// The revision that its first look found, and the one up to which everything was told.
+    began: u64,
     seen: u64,
     lines: VecDeque<String>,
     columns_said: bool,
@@ -100,6 +105,7 @@ pub(super) fn answer<C: Cluster>(
         cluster: cluster.clone(),
         server: server.clone(),
         changed: cluster.changed(),
+        began: wanted.from.unwrap_or(0),
         seen: wanted.from.unwrap_or(0),
         lines: VecDeque::new(),
         columns_said: false,
@@ -109,10 +115,11 @@ pub(super) fn answer<C: Cluster>(
         wanted,
     };
     watch.next_bookmark();
-    if watch.wanted.from.is_none() {
-        let cluster = watch.cluster.clone();
-        cluster.look(|store, now| watch.begin(store, now));
-    }
+    cluster.look(|store, now| match watch.wanted.from {
+        None => watch.begin(store, now),
+        Some(_) => watch.catch_up(store, now),
+    });
+    watch.began = watch.seen;
     let body = StreamBody::new(stream::unfold(watch, |mut watch| async move {
         let piece = watch.piece().await?;
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from(piece))), watch))
@@ -150,7 +157,7 @@ impl<C: Cluster> Watch<C> {
             }
             self.changed.mark_unchanged();
             // Without its etcd a server has nothing to tell; clients ask again.
-            if self.cluster.door(&self.server) != Door::Ready {
+            if self.cluster.door(&self.server) != ApiDoor::Ready {
                 return None;
             }
             let cluster = self.cluster.clone();
@@ -180,8 +187,11 @@ impl<C: Cluster> Watch<C> {
         self.seen = changes.last().map_or(self.seen, |change| change.revision);
         let due = self.bookmark.is_some_and(|at| at <= Instant::now());
         if due && changes.len() < PIECE {
-            let bookmark = self.wanted.view.bookmark(self.seen, false);
-            self.lines.push_back(line("BOOKMARK", &bookmark));
+            // A bookmark of what its first look found is not sent by kube-apiserver either.
+            if self.seen > self.began {
+                let bookmark = self.wanted.view.bookmark(self.seen, false);
+                self.lines.push_back(line("BOOKMARK", &bookmark));
+            }
             self.next_bookmark();
         }
     }
