@@ -1,6 +1,5 @@
 //! The simulated site with its sockets, and the folder through which others can look on.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -9,15 +8,12 @@ use tokio::task::JoinSet;
 use super::ananke::RealAnanke;
 use super::view::View;
 use crate::app::failure::Failure;
-use crate::model::ids::MachineName;
-use crate::model::policy::Role;
 use crate::sim::faces::Stage;
 use crate::sim::faces::config;
 use crate::sim::faces::drive::drive_before;
 use crate::sim::faces::driver::StageDriver;
-use crate::sim::faces::sockets::SiteFiles;
-use crate::sim::faces::sockets::api::{ApiServer, Credentials};
 use crate::sim::faces::sockets::ssh::SshDoors;
+use crate::sim::faces::sockets::{ApiServers, SiteFiles};
 use crate::sim::scenario::{Outcome, Run, Scenario};
 use crate::sim::site::Site;
 use crate::sim::world::World;
@@ -31,7 +27,7 @@ pub(super) struct Theatre {
     stage: Stage,
     files: SiteFiles,
     _doors: SshDoors,
-    _servers: Vec<ApiServer>,
+    _servers: ApiServers,
     _time: JoinSet<()>,
 }
 
@@ -46,27 +42,15 @@ impl Theatre {
         let stage = Stage::new(World::new(&site, seed), speed);
         let mut time = JoinSet::new();
         time.spawn(stage.clone().drive());
-        let doors = SshDoors::open(&stage).map_err(|error| Failure::of(&error))?;
-        let credentials = Credentials::new(&site.cluster).map_err(|error| Failure::of(&error))?;
-        let mut servers = Vec::new();
-        let mut addresses = Vec::new();
-        for name in server_names(&site) {
-            let started = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| {
-                ApiServer::start(listener, name.clone(), &credentials, stage.clone())
-            });
-            let server = started.map_err(|error| Failure::of(&error))?;
-            addresses.push((name, server.address()));
-            servers.push(server);
-        }
-        let kubeconfig = credentials.kubeconfig(&addresses);
-        doors.set_kubeconfig(kubeconfig.clone());
-        let endpoints = addresses.iter().map(|(_, at)| format!("https://{at}")).collect();
+        let doors = SshDoors::open(&stage).await.map_err(|error| Failure::of(&error))?;
+        let servers = ApiServers::open(&stage).map_err(|error| Failure::of(&error))?;
+        doors.set_kubeconfig(servers.kubeconfig().to_owned());
         let files = SiteFiles::write(
             &std::env::temp_dir(),
             &site,
             &doors,
-            &kubeconfig,
-            endpoints,
+            servers.kubeconfig(),
+            servers.endpoints(),
             speed.get(),
             &scenario.settings,
         );
@@ -105,9 +89,4 @@ impl Theatre {
         drop(driver.close().await);
         Ok(played.unwrap_or_else(|(_, outcome)| outcome))
     }
-}
-
-fn server_names(site: &Site) -> impl Iterator<Item = MachineName> + use<'_> {
-    let servers = site.machines.iter().filter(|(_, spec)| spec.role == Role::Server);
-    servers.map(|(name, _)| name.clone())
 }

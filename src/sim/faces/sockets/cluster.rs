@@ -3,45 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-use jiff::Timestamp;
-use tokio::sync::watch;
-
-use super::api::{ApiServer, Cluster, Credentials, Door};
+use super::api::{ApiServer, Credentials};
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::sim::faces::Stage;
-use crate::sim::world::store::Store;
-use crate::sim::world::{ApiDoor, KUBERNETES_VERSION};
-
-impl Cluster for Stage {
-    fn door(&self, server: &MachineName) -> Door {
-        match self.with(|world| world.api_door(server)) {
-            ApiDoor::Silent => Door::Silent,
-            ApiDoor::Refused => Door::Refused,
-            ApiDoor::NotReady => Door::NotReady,
-            ApiDoor::Ready => Door::Ready,
-        }
-    }
-
-    fn look<T>(&self, look: impl FnOnce(&Store, Timestamp) -> T) -> T {
-        self.with(|world| look(world.store(), world.wall()))
-    }
-
-    fn write<T>(&self, write: impl FnOnce(&mut Store, Timestamp) -> T) -> T {
-        self.touch(|world| {
-            let now = world.wall();
-            write(world.store_mut(), now)
-        })
-    }
-
-    fn changed(&self) -> watch::Receiver<u64> {
-        Self::changed(self)
-    }
-
-    fn version(&self) -> &'static str {
-        KUBERNETES_VERSION
-    }
-}
 
 /// An API server for each server of the site, on the loopback. Dropped, they are gone.
 #[derive(Debug)]
