@@ -12,3 +12,4 @@ mod doors;
 mod kubectl;
 mod script;
 mod side;
+mod world;

@@ -11,7 +11,8 @@ use ananke::model::facts::{ApiFacts, Link, NodeFacts, Ready};
 use ananke::model::ids::{BootId, CordonId, MachineName};
 use ananke::model::outcome::ActionResult;
 use ananke::model::time::{Moment, Mono, Span};
-use ananke::sim::faces::sockets::api::{Cluster, Door};
+use ananke::sim::faces::sockets::api::Cluster;
+use ananke::sim::world::ApiDoor;
 use ananke::sim::world::store::Key;
 use ananke::sim::world::store::kinds::{LEASES, NAMESPACES, NODES};
 use jiff::Timestamp;
@@ -145,16 +146,16 @@ async fn the_adapter_tells_the_doors_apart_and_comes_back() {
         Link::Probing | Link::Up { .. } => String::new(),
     };
     for (door, words) in [
-        (Door::NotReady, "etcd failed"),
-        (Door::Refused, "connection refused"),
-        (Door::Silent, "no answer within"),
+        (ApiDoor::NotReady, "etcd failed"),
+        (ApiDoor::Refused, "connection refused"),
+        (ApiDoor::Silent, "no answer within"),
     ] {
-        bare.set(Door::Ready);
+        bare.set(ApiDoor::Ready);
         until(&link, "up", up).await;
         bare.set(door);
         until(&link, words, |facts| reason(facts).contains(words)).await;
     }
-    bare.set(Door::Ready);
+    bare.set(ApiDoor::Ready);
     until(&link, "up at last", up).await;
     bare.write(|store, _| store.compact());
     bare.write(|store, now| {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ananke::model::ids::MachineName;
-use ananke::sim::faces::sockets::api::{ApiServer, Cluster, Credentials, Door};
+use ananke::sim::faces::sockets::api::{ApiServer, Cluster, Credentials};
+use ananke::sim::world::ApiDoor;
 use ananke::sim::world::store::kinds::NAMESPACES;
 use ananke::sim::world::store::{Key, Store};
 use futures::StreamExt;
@@ -28,7 +29,7 @@ pub(super) struct Bare(Arc<Inner>);
 
 struct Inner {
     store: Mutex<Store>,
-    door: Mutex<Door>,
+    door: Mutex<ApiDoor>,
     changed: watch::Sender<u64>,
 }
 
@@ -42,12 +43,12 @@ impl Bare {
         }
         Self(Arc::new(Inner {
             store: Mutex::new(store),
-            door: Mutex::new(Door::Ready),
+            door: Mutex::new(ApiDoor::Ready),
             changed: watch::Sender::new(0),
         }))
     }
 
-    pub(super) fn set(&self, door: Door) {
+    pub(super) fn set(&self, door: ApiDoor) {
         *self.0.door.lock().unwrap() = door;
         self.0.changed.send_modify(|count| *count += 1);
     }
@@ -62,7 +63,7 @@ impl Bare {
 }
 
 impl Cluster for Bare {
-    fn door(&self, _: &MachineName) -> Door {
+    fn door(&self, _: &MachineName) -> ApiDoor {
         *self.0.door.lock().unwrap()
     }
 

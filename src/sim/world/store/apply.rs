@@ -182,7 +182,7 @@ fn merge(name: &str, object: &mut Value, config: &Value) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            *object = config.clone()
+            *object = config.clone();
         }
     }
 }

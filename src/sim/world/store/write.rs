@@ -130,7 +130,9 @@ pub(super) fn begin(w: &Writer<'_>, object: &mut Value) {
     {
         object.remove("status");
     }
-    if w.kind == &NAMESPACES {
+    if w.kind == &NODES {
+        taint(object);
+    } else if w.kind == &NAMESPACES {
         object["metadata"]["labels"]["kubernetes.io/metadata.name"] = w.name.into();
         object["spec"] = json!({"finalizers": ["kubernetes"]});
         object["status"] = json!({"phase": "Active"});
@@ -138,6 +140,16 @@ pub(super) fn begin(w: &Writer<'_>, object: &mut Value) {
         object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
     } else if w.kind == &CRDS {
         object["status"] = json!({"conditions": [], "acceptedNames": {}, "storedVersions": []});
+    }
+}
+
+/// A new node takes no pods before its controller has seen it Ready (TaintNodesByCondition).
+fn taint(node: &mut Value) {
+    let not_ready = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
+    let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
+    if !taints.iter().any(|it| it["key"] == not_ready["key"] && it["effect"] == "NoSchedule") {
+        taints.push(not_ready);
+        node["spec"]["taints"] = taints.into();
     }
 }
 

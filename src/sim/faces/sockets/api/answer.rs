@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::model::ids::MachineName;
+use crate::sim::world::ApiDoor;
 use crate::sim::world::store::{
     Fault, Key, Part, PatchKind, Selector, Store, Writer, apply, create, evict, patch_object,
     remove, replace,
@@ -20,7 +21,7 @@ use super::form::{AGGREGATED, Body, Form, fault, json as json_answer, plain, typ
 use super::route::{Objects, Query, Route};
 use super::table::View;
 use super::watch::{self, Wanted};
-use super::{Cluster, Door, discovery};
+use super::{Cluster, discovery};
 
 /// The longest body that is taken. Nothing that ananke or kubectl sends comes near it.
 const MAX_BODY: usize = 1 << 20;
@@ -70,7 +71,7 @@ impl<C: Cluster> Face<C> {
         let route = Route::of(path);
         let public = route.as_ref().is_ok_and(Route::is_public);
         self.admit(&head.headers, path, public)?;
-        let ready = self.cluster.door(&self.server) == Door::Ready;
+        let ready = self.cluster.door(&self.server) == ApiDoor::Ready;
         let route = match route {
             Ok(route) if route.is_public() || ready => route,
             Ok(_) => return Err(Fault::unavailable()),

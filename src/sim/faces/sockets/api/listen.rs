@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::Cluster;
 use super::answer::Face;
-use super::{Cluster, Door};
+use crate::sim::world::ApiDoor;
 
 /// Connections at once, each with at most one request or watch. More wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -92,7 +93,7 @@ pub(super) async fn serve<C: Cluster>(mut port: Port, tls: Arc<ServerConfig>, fa
         changed.mark_unchanged();
         let now = face.cluster.door(&face.server);
         door.send_if_modified(|door| std::mem::replace(door, now) != now);
-        if now == Door::Refused {
+        if now == ApiDoor::Refused {
             port.close();
             connections.abort_all();
         } else if let Err(why) = port.open() {
@@ -100,7 +101,7 @@ pub(super) async fn serve<C: Cluster>(mut port: Port, tls: Arc<ServerConfig>, fa
             sleep(PAUSE).await;
             continue;
         }
-        let accepts = now != Door::Silent && connections.len() < MAX_CONNECTIONS;
+        let accepts = now != ApiDoor::Silent && connections.len() < MAX_CONNECTIONS;
         tokio::select! {
             end = changed.changed() => {
                 // The world is gone, and with it everything that could be served.
@@ -125,7 +126,7 @@ async fn connection<C: Cluster>(
     stream: TcpStream,
     tls: TlsAcceptor,
     face: Arc<Face<C>>,
-    mut door: watch::Receiver<Door>,
+    mut door: watch::Receiver<ApiDoor>,
 ) {
     let work = async {
         // An answer must not wait for the acknowledgement of the one before; without it, it may.
@@ -147,7 +148,7 @@ async fn connection<C: Cluster>(
     };
     let mut work = pin!(work);
     loop {
-        let silent = *door.borrow_and_update() == Door::Silent;
+        let silent = *door.borrow_and_update() == ApiDoor::Silent;
         tokio::select! {
             end = door.changed() => {
                 if end.is_err() {

@@ -1,6 +1,9 @@
 //! The Kubernetes API of a simulated site, over HTTPS: one server for each server machine, all of
 //! them before the same etcd.
 //!
+//! While a door is not ready, `/livez` and `/version` still answer, `/readyz` is 500 and everything
+//! else 503. A silent one hangs where it is, and goes on when it is no longer silent.
+//!
 //! Bounded on purpose: the kinds of [`kinds::ALL`](crate::sim::world::store::kinds::ALL), discovery,
 //! tables, list and watch with bookmarks and 410, create, replace, patch, apply, delete, the status
 //! and eviction subresources. Anything else is an honest 404 or 405. There is one account, which may
@@ -24,27 +27,16 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 use crate::model::ids::MachineName;
+use crate::sim::faces::Stage;
 use crate::sim::world::store::Store;
+use crate::sim::world::{ApiDoor, KUBERNETES_VERSION};
 
 pub use credentials::{Credentials, NoCredentials};
-
-/// How the API server on a machine behaves towards somebody outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    /// Nothing comes back; what was begun hangs.
-    Silent,
-    /// Connection refused; what was begun is closed.
-    Refused,
-    /// It answers `/livez` and `/version`; `/readyz` is 500, everything else 503.
-    NotReady,
-    /// It serves requests.
-    Ready,
-}
 
 /// What the API servers need of the world.
 pub trait Cluster: Clone + Send + Sync + 'static {
     /// How the server on this machine behaves now.
-    fn door(&self, server: &MachineName) -> Door;
+    fn door(&self, server: &MachineName) -> ApiDoor;
     /// Looks at etcd, with the wall clock of the servers.
     fn look<T>(&self, look: impl FnOnce(&Store, Timestamp) -> T) -> T;
     /// Writes, and wakes everybody who waits for a change.
@@ -53,6 +45,31 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
     /// What `/version` and the nodes show, for example `v1.34.1+k3s1`.
     fn version(&self) -> &'static str;
+}
+
+impl Cluster for Stage {
+    fn door(&self, server: &MachineName) -> ApiDoor {
+        self.with(|world| world.api_door(server))
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Store, Timestamp) -> T) -> T {
+        self.with(|world| look(world.store(), world.wall()))
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&mut Store, Timestamp) -> T) -> T {
+        self.touch(|world| {
+            let now = world.wall();
+            write(world.store_mut(), now)
+        })
+    }
+
+    fn changed(&self) -> tokio::sync::watch::Receiver<u64> {
+        Self::changed(self)
+    }
+
+    fn version(&self) -> &'static str {
+        KUBERNETES_VERSION
+    }
 }
 
 /// An API server. Dropped, it closes its port and every connection.

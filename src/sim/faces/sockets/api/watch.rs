@@ -15,12 +15,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::ids::MachineName;
+use crate::sim::world::ApiDoor;
 use crate::sim::world::store::{Became, Change, Fault, Selector, Store};
 
+use super::Cluster;
 use super::form::{Body, typed};
 use super::route::{Objects, Query};
 use super::table::View;
-use super::{Cluster, Door};
 
 /// How long a watch lasts that does not say (kube-apiserver: 30 to 60 minutes).
 const LONGEST: Duration = Duration::from_secs(30 * 60);
@@ -156,7 +157,7 @@ impl<C: Cluster> Watch<C> {
             }
             self.changed.mark_unchanged();
             // Without its etcd a server has nothing to tell; clients ask again.
-            if self.cluster.door(&self.server) != Door::Ready {
+            if self.cluster.door(&self.server) != ApiDoor::Ready {
                 return None;
             }
             let cluster = self.cluster.clone();
