@@ -3,8 +3,8 @@
 //!
 //! Semantics: "Kubernetes API Concepts", resource versions, watch, 410 Gone. This file is what etcd
 //! does; below it stands what the API server makes of it: which kinds there are (`kinds`), how a
-//! write is judged (`check`, `write`, `apply`, `patch`, `fields`, `delete`), which objects are meant
-//! (`select`), and how it says no (`fault`).
+//! write is judged (`check`, `write`, `apply`, `patch`, `fields`, `delete`), which objects are
+//! meant (`select`), and how it says no (`fault`).
 
 mod apply;
 mod check;

@@ -1,5 +1,5 @@
-//! Server-side apply: the writer says all that it wants of an object, and the server remembers which
-//! fields are whose.
+//! Server-side apply: the writer says all that it wants of an object, and the server remembers
+//! which fields are whose.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

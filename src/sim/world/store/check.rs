@@ -16,7 +16,8 @@ impl Writer<'_> {
         if let Some(said) = differs("/apiVersion", &kind.api_version()) {
             let is = kind.api_version();
             let why = format!(
-                "the API version in the data ({said}) does not match the expected API version ({is})"
+                "the API version in the data ({said}) does not match the expected API version \
+                 ({is})"
             );
             return Err(Fault::bad_request(why));
         }

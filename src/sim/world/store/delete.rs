@@ -40,7 +40,8 @@ pub fn remove(store: &mut Store, w: &Writer<'_>, options: &Value) -> Result<Dele
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let (asked, is) = (text(asked), text(&meta[field]));
             let why = format!(
-                "Precondition failed: {words} in precondition: {asked}, {words} in object meta: {is}"
+                "Precondition failed: {words} in precondition: {asked}, {words} in object meta: \
+                 {is}"
             );
             let mut fault = Fault::conflict(w.kind, w.name, &why);
             fault.details["kind"] = w.kind.kind.into();

@@ -1,7 +1,7 @@
 //! Who owns which field: `managedFields`, as server-side apply keeps them.
 //!
-//! Form: "Server-Side Apply", FieldsV1. A field is a path of `f:NAME`, and `k:{...}` for an item of a
-//! list with a key; any other list is one field.
+//! Form: "Server-Side Apply", FieldsV1. A field is a path of `f:NAME`, and `k:{...}` for an item of
+//! a list with a key; any other list is one field.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! What a patch makes of an object: JSON patch (RFC 6902), merge patch (RFC 7386), and the strategic
-//! merge patch that kubectl sends for built-in kinds.
+//! What a patch makes of an object: JSON patch (RFC 6902), merge patch (RFC 7386), and the
+//! strategic merge patch that kubectl sends for built-in kinds.
 
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value};

@@ -126,7 +126,10 @@ fn aggregated<'a>(groups: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
 }
 
 fn aggregated_kind(kind: &Kind) -> Value {
-    let served = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
+    let served = |group: &str, version: &str, kind: &str| {
+        // What an object of it says of itself.
+        json!({"group": group, "version": version, "kind": kind})
+    };
     let parts: Vec<Value> = subresources(kind)
         .iter()
         .map(|part| {
