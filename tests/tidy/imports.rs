@@ -75,10 +75,11 @@ const SHARED_BY_ADAPTERS: &[(&str, &str)] =
     &[("process", "the one way to start a program, bounded in time and output")];
 
 /// Crates that one folder wraps, so that their next version changes one folder only.
-const WRAPPED: &[(&str, &str)] = &[
-    ("kube", "crate::adapters::kube"),
-    ("k8s_openapi", "crate::adapters::kube"),
-    ("russh", "crate::adapters::ssh"),
+const WRAPPED: &[(&str, &[&str])] = &[
+    ("kube", &["crate::adapters::kube"]),
+    ("k8s_openapi", &["crate::adapters::kube"]),
+    // The client, and the servers of a simulated site.
+    ("russh", &["crate::adapters::ssh", "crate::sim::faces::sockets::ssh"]),
 ];
 
 /// Every import that points outward.
@@ -153,16 +154,17 @@ fn sideways(rust: &Rust, path: &PathUse) -> Option<String> {
 
 /// A path into a crate that another folder wraps. A module of ours with the same name is no such.
 fn unwrapped(rust: &Rust, path: &PathUse) -> Option<String> {
-    let (name, home) = WRAPPED.iter().find(|(name, _)| path.segments[0] == *name)?;
+    let (name, homes) = WRAPPED.iter().find(|(name, _)| path.segments[0] == *name)?;
     let module = rust.module().join("::");
-    if module == *home || module.starts_with(&format!("{home}::")) {
+    let within = |home: &&str| module == *home || module.starts_with(&format!("{home}::"));
+    if homes.iter().any(within) {
         return None;
     }
     let is_ours = rust.declared_modules().iter().any(|(it, _)| it.ends_with(&format!("::{name}")))
         || rust.paths().iter().any(|other| {
             other.segments[0] == "crate" && other.segments.last().is_some_and(|it| it == name)
         });
-    (!is_ours).then(|| format!("only `{home}` may use the crate `{name}`"))
+    (!is_ours).then(|| format!("only `{}` may use the crate `{name}`", homes.join("` and `")))
 }
 
 /// A module of the library without a row.
