@@ -9,6 +9,8 @@ pub(super) struct Ended(pub(super) u8);
 impl Ended {
     /// Done, converged, or nothing to do.
     pub(super) const GOOD: Self = Self(0);
+    /// Something was not as it should be, and was told.
+    pub(super) const FAILED: Self = Self(1);
     /// Not there yet.
     pub(super) const PENDING: Self = Self(3);
 }

@@ -11,6 +11,7 @@ mod observer;
 mod orders;
 mod prepare;
 mod progress;
+mod rehearse;
 mod replay;
 mod rise;
 mod signals;
@@ -78,7 +79,8 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
             clap_complete::generate(*shell, &mut Args::command(), "ananke", &mut script);
             text(&String::from_utf8_lossy(&script))
         }
-        Verb::Shutdown | Verb::Rehearse => Err(Failure::NotBuilt),
+        Verb::Shutdown => Err(Failure::NotBuilt),
+        Verb::Rehearse(what) => rehearsal(what.clone(), args.output),
         Verb::Status
         | Verb::Startup { .. }
         | Verb::Converge { .. }
@@ -96,13 +98,25 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
     }
 }
 
-/// The verbs that need the configuration.
-fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// The one verb that runs the loop and needs no configuration.
+fn rehearsal(what: crate::cli::RehearseArgs, format: Format) -> Result<Ended, Failure> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(rehearse::rehearse(what, format));
+    runtime.shutdown_background();
+    ended
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::Failed(words::chain(&error)))?;
+        .map_err(|error| Failure::Failed(words::chain(&error)))
+}
+
+/// The verbs that need the configuration.
+fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> {
+    let runtime = runtime()?;
     let format = args.output;
     let caller = load::caller(environment);
     let settings = load::settings(&args, environment, runtime.handle());
@@ -136,9 +150,10 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
                 intent::show(settings?, format).await
             }
-            Verb::Explain { .. } | Verb::Completions { .. } | Verb::Shutdown | Verb::Rehearse => {
-                Err(Failure::NotBuilt)
-            }
+            Verb::Explain { .. }
+            | Verb::Completions { .. }
+            | Verb::Shutdown
+            | Verb::Rehearse(_) => Err(Failure::NotBuilt),
         }
     });
     // Tasks that talk to dead machines must not keep a finished command from ending.

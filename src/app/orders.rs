@@ -68,6 +68,12 @@ async fn give(loaded: Loaded, order: Order, said: &str) -> Result<Ended, Failure
     Ok(Ended::GOOD)
 }
 
+/// The same for who knows that no loop runs.
+pub(super) fn write_here(settings: &Settings, now: Moment, order: Order) -> Result<(), Failure> {
+    let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
+    write_down(settings, opened, now, order)
+}
+
 /// Without a daemon the order goes into the ledger; the next loop finds it obeyed.
 fn write_down(
     settings: &Settings,

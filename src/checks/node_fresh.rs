@@ -29,7 +29,8 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
 const RESTARTS_OF_A_LOOP: u32 = 3;
 
 /// A node that had no chance yet is settling: its agent just began to run, or the API just came
-/// up. Time in which it could not be asked is none that it had.
+/// up, or the machine just answers again. Time in which it could not be asked is none that it had:
+/// behind a switch that was dead for an hour the first heartbeat is still ten seconds away.
 fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
     match raw(sit, name) {
         Verdict::Fail { why } if had(sit, name) < sit.policy.timing.agent_start => {
@@ -44,7 +45,8 @@ fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
     }
 }
 
-/// How much time the node had to get fresh, at most: since its unit runs and the API serves.
+/// How much time the node had to get fresh, at most: since its unit runs, the API serves, and the
+/// machine answers.
 fn had(sit: &Situation<'_>, name: &MachineName) -> Span {
     let unit = sit.role(name).and_then(Role::unit);
     let runs =
@@ -58,7 +60,8 @@ fn had(sit: &Situation<'_>, name: &MachineName) -> Span {
         Link::Up { since, .. } => sit.now.since(*since),
         Link::Down { .. } | Link::Probing => Span::ZERO,
     };
-    runs.unwrap_or(served).min(served)
+    let answers = sit.passing.answering.get(name).map_or(Span::ZERO, |at| sit.now.since(*at));
+    runs.unwrap_or(served).min(served).min(answers)
 }
 
 fn raw(sit: &Situation<'_>, name: &MachineName) -> Verdict {

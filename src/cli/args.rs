@@ -157,9 +157,24 @@ pub enum Verb {
     /// Not built yet
     #[command(hide = true)]
     Shutdown,
-    /// Not built yet
-    #[command(hide = true)]
-    Rehearse,
+    /// A simulated cluster loses power and comes back, before your eyes; nothing real is touched
+    Rehearse(RehearseArgs),
+}
+
+/// `ananke rehearse`
+#[derive(Debug, Clone, clap::Args)]
+pub struct RehearseArgs {
+    /// The name of a scenario, or the path of a file with one; without it everything loses power
+    pub scenario: Option<String>,
+    /// What chance is made from: the same seed makes the same fate
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many times as fast as life
+    #[arg(long, value_name = "X")]
+    pub speed: Option<std::num::NonZeroU32>,
+    /// The scenarios that come with the program
+    #[arg(long, exclusive = true)]
+    pub list: bool,
 }
 
 /// `ananke hosts`

@@ -3,5 +3,5 @@
 mod args;
 mod output;
 
-pub use args::{Args, ConfigVerb, ExplainTopic, Format, HostsVerb, IntentVerb, Verb};
+pub use args::{Args, ConfigVerb, ExplainTopic, Format, HostsVerb, IntentVerb, RehearseArgs, Verb};
 pub use output::{Out, print_data, print_text};

@@ -97,6 +97,11 @@ pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
         let seen = input.observation.hosts.get(name);
         let host = seen.and_then(|seen| seen.fresh(now, fresh_for).ok());
         let node = nodes.and_then(|nodes| nodes.get(name));
+        match host {
+            Some(_) if memory.passing.answering.contains_key(name) => {}
+            Some(_) => drop(memory.passing.answering.insert(name.clone(), now)),
+            None => drop(memory.passing.answering.remove(name)),
+        }
         if let Some(host) = host {
             leader(name, host, &mut memory.durable);
             unit_down(input, name, host, memory);

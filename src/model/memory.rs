@@ -151,6 +151,9 @@ pub struct Passing {
     pub held: BTreeMap<RemedyId, BTreeMap<Target, HeldSince>>,
     /// The heartbeat of each node, while its freshness is to be proven.
     pub leases: BTreeMap<MachineName, LeaseWatch>,
+    /// Since when each machine answers without a break. One that does not is not in it.
+    #[serde(default)]
+    pub answering: BTreeMap<MachineName, Mono>,
     /// Cluster-up time used by each cordon since it was last written down.
     pub cordon_extra: BTreeMap<MachineName, Span>,
     /// Since when the API has not answered. `None` while it does.

@@ -2,6 +2,7 @@
 
 mod domain;
 mod properties;
+mod start;
 
 use super::*;
 use crate::model::facts::{Blind, BlindKind};
@@ -191,6 +192,22 @@ fn a_short_dip_and_flapping_mains_fire_nothing() {
             (5, "OB r1800 c100", "battery", &[]),
             (2, "OL r1800 c100", "online", &[]),
             (5, "OB r1800 c100", "battery", &[]),
+        ],
+    );
+}
+
+#[test]
+fn a_reason_holds_anew_after_mains_were_back() {
+    play(
+        "flapping with a weak battery",
+        rules(),
+        &[
+            (10, "OL r50 c100", "online", &[]),
+            (4, "OB r50 c100", "battery", &[]),
+            (3, "OL r50 c100", "online", &[]),
+            (4, "OB r50 c100", "battery", &[]),
+            (3, "OL r50 c100", "online", &[]),
+            (6, "OB r50 c100", "battery", &[Runtime]),
         ],
     );
 }
@@ -493,6 +510,32 @@ fn on_mains_it_is_told_whether_a_shutdown_would_fit() {
 }
 
 #[test]
+fn one_answer_is_never_enough_for_a_number() {
+    let mut desk = Desk::new(UpsRules { debounce: Span::secs(2), ..rules() });
+    desk.say(10, "OL r50 c100");
+    let seen = look("OB r40 c100", desk.now + Span::secs(1));
+    desk.now = desk.now + Span::secs(1);
+    assert!(!desk.step(&seen).fires());
+    desk.now = desk.now + Span::secs(4);
+    let view = desk.step(&seen);
+    assert!(view.reasons.iter().any(|it| it.kind == Runtime && it.since.is_some()));
+    assert!(!view.fires(), "the same answer, four seconds later: {view:#?}");
+    assert_eq!(fired(&desk.say(1, "OB r40 c100")), [Runtime]);
+}
+
+#[test]
+fn an_order_that_comes_with_no_other_word_counts_by_what_was_last() {
+    for (line, state, reasons) in
+        [("OB r1700", "forced", &[ForcedShutdown][..]), ("OL r1700", "lost", &[])]
+    {
+        let mut desk = Desk::new(rules());
+        desk.say(40, line);
+        let view = desk.say(4, "FSD");
+        assert_eq!((word(&view.state), fired(&view).as_slice()), (state, reasons), "{line}");
+    }
+}
+
+#[test]
 fn a_look_that_grows_old_is_silence() {
     let mut desk = Desk::new(rules());
     let seen = look("OB r600", desk.now);
@@ -525,39 +568,4 @@ fn a_restart_forgets_no_outage_and_writes_seldom() {
     let after = view.runtime.left.unwrap().1;
     assert!(after < left && left.less(after) < Span::secs(65), "{after} of {left}");
     assert_eq!(fired(&desk.say(1_200, "- refused")), [ConnectionLost]);
-}
-
-#[test]
-fn what_speaks_against_a_start() {
-    use crate::model::power::Obstacle;
-    let charged = UpsRules { start_charge: Some(80), ..rules() };
-    type Case = (UpsRules, &'static [(u64, &'static str)], bool, Vec<Obstacle>);
-    let short = Obstacle::Short { by: Span::secs(10) };
-    let until = Mono(1_000_000) + Span::secs(61);
-    let off = Obstacle::NotProtecting { what: "its output is off".to_owned() };
-    let table: Vec<Case> = vec![
-        (rules(), &[(61, "OL r600")], false, vec![]),
-        (rules(), &[(30, "OL r600")], false, vec![Obstacle::Unsettled { until }]),
-        (rules(), &[(61, "OL r100")], false, vec![short.clone()]),
-        (rules(), &[(61, "OL")], false, vec![Obstacle::NothingToGoBy]),
-        (charged.clone(), &[(61, "OL c90")], false, vec![]),
-        (charged, &[(61, "OL c79 r600")], false, vec![Obstacle::Charge { have: 79, need: 80 }]),
-        (rules(), &[(61, "OL r600"), (31, "OB r600")], false, vec![Obstacle::OnBattery]),
-        (rules(), &[(61, "OL r600"), (31, "OB r600")], true, vec![]),
-        (rules(), &[(61, "OL r100"), (1, "OB r100")], true, vec![short]),
-        (rules(), &[(61, "OB LB r600")], true, vec![Obstacle::LowBattery]),
-        (rules(), &[(61, "OL LB r600")], true, vec![Obstacle::LowBattery]),
-        (rules(), &[(61, "FSD OL r600")], true, vec![Obstacle::Latched]),
-        (rules(), &[(61, "OL OFF r600")], false, vec![off]),
-    ];
-    for (rules, lines, on_battery, expected) in table {
-        let mut desk = Desk::new(rules);
-        let view = lines.iter().map(|(secs, line)| desk.say(*secs, line)).last().unwrap();
-        let found = obstacles(&view, &desk.rules, on_battery, desk.now);
-        assert_eq!(found, expected, "{lines:?}");
-    }
-    let mut desk = Desk::new(rules());
-    let view = desk.say(61, "- refused");
-    let found = obstacles(&view, &desk.rules, true, desk.now);
-    assert!(matches!(found.as_slice(), [Obstacle::Unknown { .. }]), "{found:?}");
 }

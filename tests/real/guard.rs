@@ -6,5 +6,5 @@
 mod change;
 mod disk;
 mod install;
-mod look;
-mod rig;
+pub(crate) mod look;
+pub(crate) mod rig;

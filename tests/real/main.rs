@@ -11,3 +11,4 @@ mod nut;
 mod ssh;
 mod ssh_config;
 mod world_api;
+mod world_ssh;

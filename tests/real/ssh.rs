@@ -3,5 +3,5 @@
 mod hosts;
 mod liar;
 mod lies;
-mod rig;
+pub(crate) mod rig;
 mod sshd;

@@ -2,20 +2,23 @@
 
 use std::num::NonZeroU32;
 
+use ananke::decide::LIBRARY;
 use ananke::replay::verify;
 use ananke::sim::faces::Stage;
 use ananke::sim::faces::config::{self, Reach};
+use ananke::sim::faces::drive::drive;
 use ananke::sim::faces::driver::{MemoryAnanke, StageDriver};
 use ananke::sim::scenario::outcome::Word;
 use ananke::sim::scenario::shipped::{SHIPPED, shipped};
-use ananke::sim::scenario::{Outcome, Run, Scenario, drive};
+use ananke::sim::scenario::{Outcome, Run, Scenario};
 use ananke::sim::world::World;
 
 use crate::stage::{budget, virtually};
 
 /// Runs one to its end; also judges its ledger by the rules of `replay --verify`.
 fn play(scenario: &Scenario, seed: u64) -> Outcome {
-    if let Some(outcome) = Outcome::not_built(scenario, seed) {
+    let gates: Vec<&str> = LIBRARY.gates.iter().map(|gate| gate.id.as_str()).collect();
+    if let Some(outcome) = Outcome::not_built(scenario, seed, &gates) {
         return outcome;
     }
     virtually(async {

@@ -31,6 +31,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "adapters",
             "engine",
             "decide::LIBRARY",
+            "decide::fresh_memory",
+            "decide::obeyed",
             "report::ResultWord",
         ],
     ),
@@ -64,6 +66,8 @@ const TESTS_MAY_IMPORT: &[(&str, &[&str])] = &[
     ("adapters", &["replay"]),
     // So is one that the loop wrote.
     ("engine", &["replay"]),
+    // Whether the language knows every reason to hold.
+    ("sim", &["decide"]),
 ];
 
 /// What adapters share, with the reason. Everything else goes through a port.

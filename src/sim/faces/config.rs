@@ -30,8 +30,10 @@ pub struct Reach {
     pub dir: PathBuf,
     /// Deadlines, in real time.
     pub deadlines: SshDeadlines,
-    /// The pause between two looks at a machine, in real time.
+    /// The pause between two looks at a machine, in the world's time, as observers keep it.
     pub poll: Span,
+    /// How old a fact may be, in the site's time.
+    pub fresh_for: Span,
 }
 
 impl Reach {
@@ -43,6 +45,7 @@ impl Reach {
             dir: PathBuf::from("/nowhere"),
             deadlines: deadlines(1),
             poll: POLL,
+            fresh_for: fresh_for(1),
         }
     }
 
@@ -55,10 +58,24 @@ impl Reach {
 /// The pause between two looks at a machine that the program has by itself.
 const POLL: Span = Span::secs(5);
 
-/// That pause for a world that is so many times as fast. Not so short that 25 machines are all
-/// that a small host looks at.
+/// The age that the program has by itself.
+const FRESH_FOR: Span = Span::secs(30);
+
+/// The most that a configuration may say.
+const FRESH_FOR_MOST: Span = Span::mins(10);
+
+/// A watch of the API says every 10 s of real time that it is alive, and three more pass until a
+/// dead one is noticed; that is so many times as long on the clock of a fast world.
+pub fn fresh_for(speed: u32) -> Span {
+    FRESH_FOR.max(Span::secs(15).times(u64::from(speed))).min(FRESH_FOR_MOST)
+}
+
+/// That pause for a world that is so many times as fast, in the world's time: longer, so that a
+/// small host has more to do than to look at 25 machines, and short enough for what is seen to be
+/// fresh.
 pub fn poll(speed: u32) -> Span {
-    Span::millis((POLL.as_millis() / u64::from(speed.max(1))).max(500))
+    let least = Span::millis(500).times(u64::from(speed));
+    POLL.max(least).min(Span::secs(20))
 }
 
 /// The deadlines that the program has by itself, shortened for a world that is so many times as
@@ -100,7 +117,11 @@ pub fn text(site: &Site, reach: &Reach, more: &[Setting]) -> String {
         };
         let line = format!("{key}: {value}");
         match groups.iter_mut().find(|(name, _)| name == group) {
-            Some((_, lines)) => lines.push(line),
+            Some((_, lines)) => {
+                // What a scenario says stands in the place of what we would have said.
+                lines.retain(|line| line.split(':').next() != Some(key));
+                lines.push(line);
+            }
             None => groups.push((group.to_owned(), vec![line])),
         }
     }
@@ -163,6 +184,7 @@ fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
                 format!("agents: {}", of_role(Role::Agent)),
                 format!("others: {}", of_role(Role::Other)),
                 format!("critical: {}", list(critical.map(|(name, _)| name.as_str()))),
+                format!("fresh_for: {}ms", reach.fresh_for.as_millis()),
             ],
         ),
         (

@@ -6,6 +6,7 @@
 
 mod clock;
 pub mod config;
+pub mod drive;
 pub mod driver;
 pub mod memory;
 pub mod shell;

@@ -26,7 +26,7 @@ pub mod shipped;
 mod slots;
 
 pub use ast::Scenario;
-pub use drive::{Driver, drive};
+pub use drive::Driver;
 pub use help::help;
 pub use outcome::Outcome;
 pub use parse::parse;

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::decide::LIBRARY;
 use crate::model::time::Span;
 
 use super::ast::{Need, Scenario};
@@ -99,9 +98,9 @@ impl Outcome {
         outcome
     }
 
-    /// The outcome of a scenario that can't be run, if it can't.
-    pub fn not_built(scenario: &Scenario, seed: u64) -> Option<Self> {
-        let needs = missing(scenario);
+    /// The outcome of a scenario that can't be run, if it can't. `gates` are those that ananke has.
+    pub fn not_built(scenario: &Scenario, seed: u64, gates: &[&str]) -> Option<Self> {
+        let needs = missing(scenario, gates);
         let ending = Ending::NotBuilt { needs: needs.clone() };
         let outcome = || Self::new(scenario, seed, Span::ZERO, ending, Vec::new());
         (!needs.is_empty()).then(outcome)
@@ -114,9 +113,9 @@ impl Outcome {
 }
 
 /// What a scenario needs and ananke does not have.
-fn missing(scenario: &Scenario) -> Vec<String> {
+fn missing(scenario: &Scenario, gates: &[&str]) -> Vec<String> {
     let lacks = |need: &&Need| match need {
-        Need::Gate(name) => !LIBRARY.gates.iter().any(|gate| gate.id.as_str() == name),
+        Need::Gate(name) => !gates.contains(&name.as_str()),
         Need::Verb(name) => !COMMANDS.contains(&name.as_str()),
     };
     scenario.needs.iter().filter(lacks).map(ToString::to_string).collect()

@@ -159,7 +159,9 @@ fn chance_is_the_same_for_the_same_seed_and_spares_the_dead() {
 
 #[test]
 fn what_is_not_built_says_so_and_what_is_does_not() {
-    let outcome = |name| Outcome::not_built(&shipped::shipped(name).expect("it is there"), 1);
+    let gates = ["nodes", "workers"];
+    let outcome =
+        |name| Outcome::not_built(&shipped::shipped(name).expect("it is there"), 1, &gates);
     let branch = outcome("wrong-branch").expect("there is no such gate");
     assert_eq!(branch.to_string(), "wrong-branch: not built yet: gate flux-source");
     assert_eq!(serde_json::json!(branch)["result"], "not-built");

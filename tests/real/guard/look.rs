@@ -16,13 +16,13 @@ use ananke::model::time::Span;
 use super::rig::{Rig, SHELLS, need, owned, run, stdout};
 
 /// What an etcd member serves on 127.0.0.1:2381.
-struct Etcd {
-    address: String,
+pub(crate) struct Etcd {
+    pub(crate) address: String,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Etcd {
-    fn serve(health: (&'static str, &'static str), has: u8, is: u8) -> Self {
+    pub(crate) fn serve(health: (&'static str, &'static str), has: u8, is: u8) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let noise =

@@ -12,7 +12,7 @@ use ananke::model::command::GUARD_SCRIPT;
 use tempfile::TempDir;
 
 /// The shells that play `/bin/sh` somewhere: Debian, Alpine, Red Hat.
-pub(super) const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "ash"], &["bash", "--posix"]];
+pub(crate) const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "ash"], &["bash", "--posix"]];
 
 /// Records its calls, blocks on a FIFO named `gate`, says and returns what files tell it to.
 const SYSTEMCTL: &str = r#"#!/bin/sh
@@ -34,22 +34,22 @@ exec dash "$DIR/script" "$@"
 
 const LOGGER: &str = "#!/bin/sh\necho \"$*\" >>\"$DIR/journal\"\n";
 
-pub(super) const UNITS: &str = "Id=k3s.service\nLoadState=loaded\nActiveState=activating\n\
+pub(crate) const UNITS: &str = "Id=k3s.service\nLoadState=loaded\nActiveState=activating\n\
     Result=exit-code\nNRestarts=4\nStateChangeTimestampMonotonic=1000000\n\n\
     NRestarts=0\nResult=success\nId=k3s-agent.service\nLoadState=not-found\n\
     ActiveState=inactive\nStateChangeTimestampMonotonic=0\n";
 
-pub(super) struct Rig {
+pub(crate) struct Rig {
     dir: TempDir,
     shell: &'static [&'static str],
 }
 
 impl Rig {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(SHELLS[0])
     }
 
-    pub(super) fn with(shell: &'static [&'static str]) -> Self {
+    pub(crate) fn with(shell: &'static [&'static str]) -> Self {
         need(shell[0]);
         need("flock");
         let rig = Self { dir: TempDir::new().unwrap(), shell };
@@ -66,7 +66,7 @@ impl Rig {
     }
 
     /// The text with its constants in this folder. Each must be there exactly once.
-    pub(super) fn moved(&self, text: &str) -> String {
+    pub(crate) fn moved(&self, text: &str) -> String {
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.at("bin"));
         let (boot, machine, itself) = (self.at("boot-id"), self.at("machine-id"), self.at("self"));
         let text = set(text, "PATH", &path);
@@ -83,33 +83,33 @@ impl Rig {
         set(&text, "LOCK_WAIT", "1")
     }
 
-    pub(super) fn set(&self, constant: &str, value: &str) {
+    pub(crate) fn set(&self, constant: &str, value: &str) {
         self.write("script", &set(&self.read("script"), constant, value));
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
 
-    pub(super) fn program(&self, name: &str, text: &str) {
+    pub(crate) fn program(&self, name: &str, text: &str) {
         self.write(name, text);
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// A file's text; empty if there is none.
-    pub(super) fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    pub(super) fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         let path = self.path(name);
         if path.is_dir() {
             fs::remove_dir_all(path).unwrap();
@@ -119,45 +119,45 @@ impl Rig {
     }
 
     /// How often something was changed.
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         self.read("calls").lines().map(str::to_owned).collect()
     }
 
     /// Runs the script with these arguments.
-    pub(super) fn guard(&self, args: &[&str]) -> Reply {
+    pub(crate) fn guard(&self, args: &[&str]) -> Reply {
         run(&self.line(args), None)
     }
 
     /// Starts the script and leaves it running.
-    pub(super) fn guard_started(&self, args: &[&str]) -> Child {
+    pub(crate) fn guard_started(&self, args: &[&str]) -> Child {
         let line = self.line(args);
         command(&line).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    pub(super) fn line(&self, args: &[&str]) -> Vec<String> {
+    pub(crate) fn line(&self, args: &[&str]) -> Vec<String> {
         let script = self.at("script");
         let words = self.shell.iter().copied().chain([script.as_str()]).chain(args.iter().copied());
         words.map(str::to_owned).collect()
     }
 
     /// `args` with a whole envelope; later words replace earlier ones of the same key.
-    pub(super) fn change(&self, verb: &str, words: &[&str]) -> Reply {
+    pub(crate) fn change(&self, verb: &str, words: &[&str]) -> Reply {
         self.guard(&as_strs(&envelope(verb, words)))
     }
 
     /// Makes the stand-in systemctl wait until [`Rig::open_gate`].
-    pub(super) fn close_gate(&self) {
+    pub(crate) fn close_gate(&self) {
         assert!(run(&owned(&["mkfifo", &self.at("gate")]), None).status == Some(0));
     }
 
-    pub(super) fn open_gate(&self) {
+    pub(crate) fn open_gate(&self) {
         // Blocks until the stand-in reads, which the caller has seen in `calls`.
         fs::write(self.path("gate"), "\n").unwrap();
         self.remove("gate");
     }
 }
 
-pub(super) fn envelope(verb: &str, words: &[&str]) -> Vec<String> {
+pub(crate) fn envelope(verb: &str, words: &[&str]) -> Vec<String> {
     let mut all = vec![verb.to_owned()];
     for default in [
         "unit=k3s",
@@ -175,11 +175,11 @@ pub(super) fn envelope(verb: &str, words: &[&str]) -> Vec<String> {
     all
 }
 
-pub(super) fn as_strs(words: &[String]) -> Vec<&str> {
+pub(crate) fn as_strs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
 
-pub(super) fn owned(words: &[&str]) -> Vec<String> {
+pub(crate) fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
@@ -200,7 +200,7 @@ fn set(text: &str, constant: &str, value: &str) -> String {
 }
 
 /// Fails with what to install.
-pub(super) fn need(tool: &str) {
+pub(crate) fn need(tool: &str) {
     let found = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         .iter()
         .any(|dir| Path::new(dir).join(tool).exists());
@@ -211,14 +211,14 @@ pub(super) fn need(tool: &str) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test against real shells starts them")]
-pub(super) fn command(line: &[String]) -> Command {
+pub(crate) fn command(line: &[String]) -> Command {
     let mut command = Command::new(&line[0]);
     command.args(&line[1..]).stdin(Stdio::null());
     command
 }
 
 /// Runs to the end, for 30 seconds at most.
-pub(super) fn run(line: &[String], stdin: Option<&[u8]>) -> Reply {
+pub(crate) fn run(line: &[String], stdin: Option<&[u8]>) -> Reply {
     let mut whole = owned(&["timeout", "-s", "KILL", "30"]);
     whole.extend_from_slice(line);
     let mut command = command(&whole);
@@ -238,7 +238,7 @@ pub(super) fn run(line: &[String], stdin: Option<&[u8]>) -> Reply {
 }
 
 /// Asks again until the answer is yes, for 20 seconds at most.
-pub(super) fn until(what: &str, mut yes: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut yes: impl FnMut() -> bool) {
     for _ in 0..2_000 {
         if yes() {
             return;
@@ -248,6 +248,6 @@ pub(super) fn until(what: &str, mut yes: impl FnMut() -> bool) {
     panic!("not within 20 s: {what}");
 }
 
-pub(super) fn stdout(reply: &Reply) -> String {
+pub(crate) fn stdout(reply: &Reply) -> String {
     String::from_utf8(reply.stdout.clone()).unwrap()
 }

@@ -22,7 +22,8 @@ const NUT: &str = "/lib/nut";
 /// Long enough for a machine under load; a test that passes never waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the dummy driver says.
+/// What the dummy driver says. Behind the `#` it reads another variable, `maker`, whose value has
+/// a backslash and a quote: upsd has to escape both.
 pub(super) const ON_LINE: &str = "ups.status: OL
 battery.charge: 100
 battery.charge.low: 20
@@ -180,12 +181,16 @@ impl Rig {
         UpsName::parse(&format!("{ups}@127.0.0.1:{}", self.port)).unwrap()
     }
 
-    /// Lets the driver say something else; returns at once.
-    pub(super) fn set(&self, variable: &str, value: &str) {
+    /// Lets the driver say something else, a second or two later. On a thread of its own, so that
+    /// nothing that is measured stands still meanwhile.
+    pub(super) async fn set(&self, variable: &str, value: &str) {
         let assignment = format!("{variable}={value}");
         let place = format!("coord@127.0.0.1:{}", self.port);
-        let arguments = ["-s", &assignment, "-u", "admin", "-p", "secret", &place];
-        let out = run("upsrw", "nut-client", &arguments);
+        let out = tokio::task::spawn_blocking(move || {
+            let arguments = ["-s", &assignment, "-u", "admin", "-p", "secret", &place];
+            run("upsrw", "nut-client", &arguments)
+        });
+        let out = out.await.unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
 

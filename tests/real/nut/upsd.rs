@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ananke::adapters::nut::{Encryption, NutError, Refusal};
+use ananke::adapters::nut::{Encryption, NutError, NutSettings, Refusal};
 use ananke::model::facts::{BlindKind, Seen};
 use ananke::model::power::{Reading, StatusToken, UpsFacts, UpsStatus};
+use futures::future::join_all;
 use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -33,7 +34,7 @@ async fn a_real_upsd_is_read() {
     let known: Vec<_> = upsd.list_ups().await.unwrap().into_iter().collect();
     let expected = ["coord", "peer"].map(|name| (name.to_owned(), name.to_owned()));
     assert_eq!(known, expected);
-    assert_eq!(upsd.get_var("coord", "ups.id").await.unwrap(), r#"a "quoted" # maker \ of it"#);
+    assert_eq!(upsd.get_var("coord", "maker").await.unwrap(), r#"\ of it""#);
     assert_eq!(upsd.list_var("COORD").await.unwrap()["ups.status"], "OL");
     for (ups, variable, refusal) in [
         ("coord", "no.such", Refusal::VarNotSupported),
@@ -67,15 +68,23 @@ async fn a_real_upsd_is_read() {
 async fn a_loss_of_mains_is_seen_at_once() {
     let rig = Rig::start(|_| String::new()).await;
     let coord = rig.name("coord");
-    let link = link(std::slice::from_ref(&coord));
-    until(&link, &coord, "seen", |seen| kind(seen).is_none()).await;
+    // The driver looks once a second and the link four times: their phases stay together. Several
+    // links, begun one after the other, show every phase.
+    let mut links = Vec::new();
+    let mut pace = interval(NutSettings::POLL.to_std() / 5);
+    for _ in 0..5 {
+        pace.tick().await;
+        links.push(link(std::slice::from_ref(&coord)));
+    }
+    for link in &links {
+        until(link, &coord, "seen", |seen| kind(seen).is_none()).await;
+    }
     let mut delays = Vec::new();
     for round in 0..8 {
         let (value, token) = match round % 2 {
             0 => ("OB DISCHRG", StatusToken::OnBattery),
             _ => ("OL", StatusToken::Online),
         };
-        rig.set("ups.status", value);
         // The moment at which upsd itself shows it, asked 50 times a second.
         let mut upsd = rig.connect(&Encryption::Off).await.unwrap();
         let shown = async {
@@ -86,17 +95,18 @@ async fn a_loss_of_mains_is_seen_at_once() {
             }
             Instant::now()
         };
-        let seen = async {
-            until(&link, &coord, value, |seen| says(seen, &token)).await;
+        let seen = join_all(links.iter().map(async |link| {
+            until(link, &coord, value, |seen| says(seen, &token)).await;
             Instant::now()
-        };
-        let (shown, seen) = tokio::join!(shown, seen);
-        delays.push(seen.saturating_duration_since(shown));
+        }));
+        let ((), shown, seen) = tokio::join!(rig.set("ups.status", value), shown, seen);
+        delays.extend(seen.into_iter().map(|seen| seen.saturating_duration_since(shown)));
     }
     delays.sort_unstable();
-    println!("upsd shows it -> seen: {delays:?}");
-    assert!(delays[delays.len() / 2] <= Duration::from_millis(300), "{delays:?}");
-    assert!(delays[delays.len() - 1] <= Duration::from_millis(600), "{delays:?}");
+    let (half, last) = (delays[delays.len() / 2], delays[delays.len() - 1]);
+    println!("upsd shows it -> seen, {} times: p50 {half:?}, max {last:?}", delays.len());
+    assert!(half <= Duration::from_millis(300), "{delays:?}");
+    assert!(last <= Duration::from_millis(600), "{delays:?}");
 }
 
 #[tokio::test]
@@ -140,7 +150,7 @@ async fn a_forced_shutdown_stays_latched_with_mains() {
     let forced = |seen: &Seen<UpsFacts>| says(seen, &StatusToken::ForcedShutdown);
     let seen = until(&link, &coord, "forced", forced).await;
     assert!(says(&seen, &StatusToken::Online), "{seen:?}");
-    rig.set("ups.status", "");
+    rig.set("ups.status", "").await;
     let empty = |seen: &Seen<UpsFacts>| forced(seen) && !says(seen, &StatusToken::Online);
     until(&link, &coord, "forced and nothing else", empty).await;
 }

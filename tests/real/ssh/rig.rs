@@ -17,44 +17,44 @@ use russh::keys::{Algorithm, EcdsaCurve, PrivateKey};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-pub(super) const SSHD: &str = "/usr/sbin/sshd";
-pub(super) const ECDSA: Algorithm = Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 };
+pub(crate) const SSHD: &str = "/usr/sbin/sshd";
+pub(crate) const ECDSA: Algorithm = Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 };
 
 /// Long enough for a machine under load; a test that passes never waits for it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A program that a test needs; without it the test fails and says what to install.
 #[expect(clippy::disallowed_methods, reason = "tests start real programs")]
-pub(super) fn tool(program: &str) -> Command {
+pub(crate) fn tool(program: &str) -> Command {
     let found = program.starts_with('/') && Path::new(program).exists()
         || ["/usr/bin", "/bin", "/usr/sbin"].iter().any(|d| Path::new(d).join(program).exists());
     assert!(found, "{program} is missing; do: apt-get install -y openssh-server openssh-client");
     Command::new(program)
 }
 
-pub(super) fn new_key(algorithm: Algorithm) -> PrivateKey {
+pub(crate) fn new_key(algorithm: Algorithm) -> PrivateKey {
     PrivateKey::random(&mut rand::rng(), algorithm).expect("a key")
 }
 
 /// Writes a private key as ssh-keygen does.
-pub(super) fn write_key(file: &Path, key: &PrivateKey) {
+pub(crate) fn write_key(file: &Path, key: &PrivateKey) {
     key.write_openssh_file(file, LineEnding::LF).expect("write a key");
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("mode of the key");
 }
 
 /// The user who runs the tests. sshd lets root log in as anybody and others as themselves.
-pub(super) fn me() -> String {
+pub(crate) fn me() -> String {
     let out = tool("id").arg("-un").output().expect("id runs");
     String::from_utf8(out.stdout).expect("a name").trim().to_owned()
 }
 
 /// A real sshd. Ended by its own process id when dropped, also when a test panics.
-pub(super) struct Sshd {
+pub(crate) struct Sshd {
     child: Child,
-    pub(super) port: u16,
-    pub(super) dir: TempDir,
-    pub(super) ed25519: PrivateKey,
-    pub(super) ecdsa: PrivateKey,
+    pub(crate) port: u16,
+    pub(crate) dir: TempDir,
+    pub(crate) ed25519: PrivateKey,
+    pub(crate) ecdsa: PrivateKey,
 }
 
 impl Drop for Sshd {
@@ -66,7 +66,7 @@ impl Drop for Sshd {
 
 impl Sshd {
     /// Starts one with an ed25519 and an ecdsa host key; `authorized` may log in.
-    pub(super) fn start(authorized: &[&PrivateKey]) -> Self {
+    pub(crate) fn start(authorized: &[&PrivateKey]) -> Self {
         // sshd wants its privilege separation folder (sshd(8), FILES).
         if !Path::new("/run/sshd").exists() {
             fs::create_dir_all("/run/sshd").expect("/run/sshd is needed by sshd");
@@ -84,16 +84,16 @@ impl Sshd {
         Self { child, port, dir, ed25519, ecdsa }
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).expect("sshd's log")
     }
 
     /// How many logins sshd has let in.
-    pub(super) fn logins(&self) -> usize {
+    pub(crate) fn logins(&self) -> usize {
         self.log().matches("Accepted publickey").count()
     }
 
-    pub(super) fn target(&self, key: &Path) -> SshTarget {
+    pub(crate) fn target(&self, key: &Path) -> SshTarget {
         SshTarget {
             address: Ipv4Addr::LOCALHOST.to_string(),
             port: self.port,
@@ -104,12 +104,12 @@ impl Sshd {
     }
 
     /// The line for known_hosts with one of its keys.
-    pub(super) fn line(&self, key: &PrivateKey) -> String {
+    pub(crate) fn line(&self, key: &PrivateKey) -> String {
         known_line(self.port, key)
     }
 }
 
-pub(super) fn known_line(port: u16, key: &PrivateKey) -> String {
+pub(crate) fn known_line(port: u16, key: &PrivateKey) -> String {
     format!("[127.0.0.1]:{port} {}\n", key.public_key().to_openssh().expect("a public key"))
 }
 
@@ -156,18 +156,18 @@ fn spawn(dir: &Path) -> (Child, u16) {
 }
 
 /// What a test gives the adapter: a key, a known_hosts file, machines.
-pub(super) struct Site {
-    pub(super) dir: TempDir,
-    pub(super) key: PrivateKey,
-    pub(super) settings: SshSettings,
+pub(crate) struct Site {
+    pub(crate) dir: TempDir,
+    pub(crate) key: PrivateKey,
+    pub(crate) settings: SshSettings,
 }
 
 impl Site {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_key(new_key(Algorithm::Ed25519))
     }
 
-    pub(super) fn with_key(key: PrivateKey) -> Self {
+    pub(crate) fn with_key(key: PrivateKey) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         write_key(&dir.path().join("id"), &key);
         let known_hosts = dir.path().join("known_hosts");
@@ -189,7 +189,7 @@ impl Site {
     }
 
     /// One machine `n1` on a real sshd whose ed25519 key is known.
-    pub(super) fn with_sshd() -> (Self, Sshd) {
+    pub(crate) fn with_sshd() -> (Self, Sshd) {
         let mut site = Self::new();
         let sshd = Sshd::start(&[&site.key]);
         site.add("n1", sshd.target(&site.id()));
@@ -197,32 +197,32 @@ impl Site {
         (site, sshd)
     }
 
-    pub(super) fn id(&self) -> PathBuf {
+    pub(crate) fn id(&self) -> PathBuf {
         self.dir.path().join("id")
     }
 
-    pub(super) fn add(&mut self, name: &'static str, target: SshTarget) {
+    pub(crate) fn add(&mut self, name: &'static str, target: SshTarget) {
         self.settings.machines.insert(MachineName::fixed(name), target);
     }
 
     /// Makes these lines the whole known_hosts.
-    pub(super) fn know(&self, lines: &str) {
+    pub(crate) fn know(&self, lines: &str) {
         fs::write(&self.settings.known_hosts, lines).expect("write known_hosts");
     }
 
-    pub(super) fn fleet(&self) -> Fleet {
+    pub(crate) fn fleet(&self) -> Fleet {
         Fleet::new(&self.settings).expect("settings that work")
     }
 }
 
-pub(super) static N1: MachineName = MachineName::fixed("n1");
+pub(crate) static N1: MachineName = MachineName::fixed("n1");
 
-pub(super) async fn run(fleet: &Fleet, command: &str) -> Result<Output, SshError> {
+pub(crate) async fn run(fleet: &Fleet, command: &str) -> Result<Output, SshError> {
     fleet.run(&N1, command, None, Span::secs(20)).await
 }
 
 /// Asks again and again until the answer is right, or fails.
-pub(super) async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+pub(crate) async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {

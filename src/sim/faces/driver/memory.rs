@@ -9,7 +9,7 @@ use super::{Ananke, Heard, Start};
 use crate::config::settings::Settings;
 use crate::engine::End;
 use crate::model::tick::Order;
-use crate::ports::Told;
+use crate::ports::{Clock, Told};
 use crate::report::ResultWord;
 use crate::sim::faces::Stage;
 use crate::sim::faces::memory::{Disk, Fuse, Life, Ticks, all_well};
@@ -119,6 +119,10 @@ impl Ananke for MemoryAnanke {
         Ok(())
     }
 
+    fn runs(&self) -> bool {
+        self.life.as_ref().is_some_and(|running| !running.task.is_finished())
+    }
+
     async fn kill(&mut self) {
         if let Some(running) = &self.life {
             running.fuse.burn();
@@ -137,19 +141,23 @@ impl Ananke for MemoryAnanke {
     }
 
     async fn tell(&mut self, order: Order) -> Result<(), String> {
-        let running = self.life.as_ref().ok_or("ananke does not run")?;
-        tell(&running.orders, order).await
+        match &self.life {
+            Some(running) => tell(&running.orders, order).await,
+            None => {
+                let cluster = &self.settings.policy.cluster;
+                let now = self.stage.clock().now();
+                self.disk.obey(order, now, cluster).map_err(|error| error.to_string())
+            }
+        }
     }
 
     fn fill_disk(&mut self, full: bool) {
         self.disk.fill(full);
     }
 
-    fn seen(&mut self) -> Heard {
-        use futures::FutureExt as _;
+    async fn seen(&mut self) -> Heard {
         if self.life.as_ref().is_some_and(|running| running.task.is_finished()) {
-            // It has ended, so this does not wait.
-            let _ = self.bury().now_or_never();
+            self.bury().await;
         }
         let ticks = self.ticks.after(self.seen_ticks);
         self.seen_ticks = self.ticks.count();
@@ -173,10 +181,7 @@ impl Ananke for MemoryAnanke {
 ///
 /// # Errors
 /// The loop ended first, or its disk refused.
-pub(in crate::sim::faces) async fn tell(
-    orders: &mpsc::Sender<Told>,
-    order: Order,
-) -> Result<(), String> {
+pub async fn tell(orders: &mpsc::Sender<Told>, order: Order) -> Result<(), String> {
     let (taken, heard) = oneshot::channel();
     let taken = Box::new(move |tick| {
         // Whoever asked may have gone away.

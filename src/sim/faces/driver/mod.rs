@@ -7,7 +7,7 @@ mod truth;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use memory::MemoryAnanke;
+pub use memory::{MemoryAnanke, tell};
 pub use truth::word;
 
 use super::Stage;
@@ -36,6 +36,9 @@ pub trait Ananke {
     /// Why it can't be started.
     fn begin(&mut self, start: Start, until: Option<&Boundary>) -> Result<(), String>;
 
+    /// Whether a life is under way.
+    fn runs(&self) -> bool;
+
     /// `kill -9`.
     fn kill(&mut self) -> impl Future<Output = ()>;
 
@@ -52,7 +55,7 @@ pub trait Ananke {
     fn fill_disk(&mut self, full: bool);
 
     /// The process, and what it left since the last call.
-    fn seen(&mut self) -> Heard;
+    fn seen(&mut self) -> impl Future<Output = Heard>;
 
     /// Returns when there may be something new.
     fn news(&mut self) -> impl Future<Output = ()>;
@@ -144,6 +147,13 @@ impl<A: Ananke> StageDriver<A> {
 
     async fn live(&mut self, life: &Life) -> Result<(), Stuck> {
         match life {
+            // A command hands its wish to the loop that runs.
+            Life::Runs { verb: Verb::Startup, .. } if self.ananke.runs() => {
+                self.tell(Order::Startup { by: CALLER.to_owned() }).await
+            }
+            Life::Runs { verb: Verb::Converge, .. } if self.ananke.runs() => {
+                self.tell(Order::Converge { by: CALLER.to_owned() }).await
+            }
             Life::Runs { verb, until } => {
                 self.last = Some(*verb);
                 self.ananke.begin(Start::of(*verb), until.as_ref()).map_err(Stuck::Ananke)
@@ -215,7 +225,7 @@ impl<A: Ananke> Driver for StageDriver<A> {
     }
 
     async fn look(&mut self) -> Result<Look, Stuck> {
-        let Heard { process, ticks, ledger } = self.ananke.seen();
+        let Heard { process, ticks, ledger } = self.ananke.seen().await;
         let at = self.now();
         let stage = self.stage.clone();
         let (truth, happened) =

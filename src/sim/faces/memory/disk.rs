@@ -4,9 +4,10 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fuse::{Fuse, Place};
-use crate::decide::fresh_memory;
+use crate::decide::{LIBRARY, fresh_memory, obeyed};
 use crate::model::memory::Durable;
-use crate::model::record::LedgerRecord;
+use crate::model::record::{FORMAT, LedgerRecord};
+use crate::model::tick::Order;
 use crate::model::time::Moment;
 use crate::ports::{Ledger, LedgerError};
 
@@ -62,6 +63,26 @@ impl Disk {
     /// The ledger as it lies on the disk, a record a line.
     pub fn text(&self) -> String {
         self.lock().records.iter().map(|(_, line)| line.as_str()).collect()
+    }
+
+    /// An order that is given while no loop runs goes into the ledger, and the next loop finds it
+    /// obeyed.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn obey(&self, order: Order, now: Moment, cluster: &str) -> Result<(), LedgerError> {
+        let memory = obeyed(&LIBRARY, &order, &now, &self.remembered(&now));
+        let mut ledger = self.ledger(Fuse::never());
+        ledger.append(&LedgerRecord {
+            format: FORMAT,
+            seq: ledger.next_seq(),
+            at: now,
+            cluster: cluster.to_owned(),
+            orders: vec![order],
+            outcomes: Vec::new(),
+            begin: Vec::new(),
+            memory,
+        })
     }
 
     /// What a process that begins now remembers.

@@ -14,7 +14,7 @@ use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::time::{Mono, Span};
 use crate::sim::world::store::Key;
-use crate::sim::world::store::kinds::{LEASES, NODE_LEASES, NODES};
+use crate::sim::world::store::kinds::{self, LEASES, NODE_LEASES, NODES};
 use crate::sim::world::{ApiDoor, KUBERNETES_VERSION, World};
 
 // The pace of adapters::kube: link, watch and leases, each with its reason there.
@@ -24,9 +24,6 @@ const PROBE_LIMIT: Span = Span::secs(3);
 const WATCH: Span = Span::secs(10);
 const LEASE_READING: Span = Span::secs(2);
 const LEASE_READING_FAILED: Span = Span::secs(10);
-
-/// The kinds that a simulated cluster serves, of those that are looked at.
-const SERVED: [(&str, &str); 2] = [("", "v1"), ("coordination.k8s.io", "v1")];
 
 /// The link and what was seen through it.
 #[derive(Debug)]
@@ -342,19 +339,10 @@ fn probe(door: ApiDoor) -> Probe {
 }
 
 /// The words of an API server whose etcd does not answer.
-pub(super) const NOT_READY: &str =
-    "it is not ready (500 Internal Server Error: etcd failed: reason withheld)";
+const NOT_READY: &str = "it is not ready (500 Internal Server Error: etcd failed: reason withheld)";
 
+/// What the simulated API serves, of what is looked at, in the order of its discovery.
 fn serves() -> Vec<String> {
-    let of_group = |(group, version): (&str, &str)| {
-        let kinds = KINDS
-            .into_iter()
-            .filter(move |(of, kind)| *of == group && ["Node", "Pod", "Lease"].contains(kind));
-        let name = match group {
-            "" => version.to_owned(),
-            _ => format!("{group}/{version}"),
-        };
-        kinds.map(move |(_, kind)| format!("{name}/{kind}")).collect::<Vec<_>>()
-    };
-    SERVED.into_iter().flat_map(of_group).collect()
+    let looked_at = kinds::ALL.iter().filter(|kind| KINDS.contains(&(kind.group, kind.kind)));
+    looked_at.map(|kind| format!("{}/{}", kind.api_version(), kind.kind)).collect()
 }

@@ -1,19 +1,22 @@
 //! Writes to the simulated Kubernetes API, judged and patched as the real writer does it.
 
+use jiff::Timestamp;
 use jiff::fmt::strtime;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::hands::MemoryHands;
-use super::link::NOT_READY;
 use crate::adapters::kube::{Change, Judgement, LEASE_NAME, judge};
 use crate::model::action::{Action, Effect, Expect};
 use crate::model::ids::MachineName;
 use crate::model::outcome::ActionResult;
 use crate::model::time::Span;
 use crate::ports::Clock;
+use crate::sim::world::ApiDoor;
 use crate::sim::world::store::kinds::{LEASES, NODES};
-use crate::sim::world::store::{Key, Refusal};
-use crate::sim::world::{ApiDoor, World};
+use crate::sim::world::store::{self, Fault, Key, Kind, Part, PatchKind, Writer};
+
+/// The owner of our fields, as in adapters::kube.
+const FIELD_MANAGER: &str = "ananke";
 
 /// Between the reading of a node and the writing of its patch.
 const ROUND_TRIP: Span = Span::millis(10);
@@ -57,31 +60,14 @@ async fn node(
     if let Err(gone) = answers(hands, server).await {
         return gone.of_a_write();
     }
-    hands.stage.touch(|world| apply(world, &key, patch))
+    let done = hands.stage.touch(|world| {
+        let writer = writer(&NODES, "", name.as_str(), world.wall());
+        store::patch_object(world.store_mut(), &writer, PatchKind::Json, &patch)
+    });
+    done.map_or_else(|fault| refusal(&fault), |_| ActionResult::Done)
 }
 
-/// The patch, as the API server applies it: all of it or nothing.
-fn apply(world: &mut World, key: &Key, patch: Value) -> ActionResult {
-    let Some(object) = world.store().get(key) else { return refused("it is not there") };
-    let mut object = (**object).clone();
-    let applied = serde_json::from_value::<json_patch::Patch>(patch)
-        .map_err(|error| error.to_string())
-        .and_then(|patch| {
-            json_patch::patch(&mut object, &patch).map_err(|error| error.to_string())
-        });
-    if applied.is_err() {
-        return refused("it changed meanwhile: the patch did not apply");
-    }
-    match world.store_mut().update(key, object) {
-        Ok(_) => ActionResult::Done,
-        Err(error @ (Refusal::Conflict | Refusal::NotFound)) => {
-            refused(format!("it changed meanwhile: {error}"))
-        }
-        Err(error @ (Refusal::AlreadyExists | Refusal::Invalid(_))) => failed(error.to_string()),
-    }
-}
-
-/// Renews our own Lease.
+/// Renews our own Lease by server-side apply, without force.
 async fn canary(hands: &MemoryHands, server: &MachineName) -> ActionResult {
     if let Err(gone) = answers(hands, server).await {
         return gone.of_a_write();
@@ -91,27 +77,43 @@ async fn canary(hands: &MemoryHands, server: &MachineName) -> ActionResult {
     let Ok(renewed) = strtime::format("%Y-%m-%dT%H:%M:%S.%6fZ", &zoned) else {
         return failed("the wall clock can't be written".to_owned());
     };
-    let owner = &hands.settings.policy.owner;
-    let spec = json!({ "holderIdentity": owner, "renewTime": renewed });
-    let key = Key::of(&LEASES, &hands.settings.kube.namespace, LEASE_NAME);
-    let version = hands.stage.touch(|world| {
-        let store = world.store_mut();
-        let written = if store.get(&key).is_some() {
-            store.change(&key, |lease| lease["spec"] = spec)
-        } else {
-            store.create(key.clone(), json!({ "spec": spec }), now.wall).map(drop)
-        };
-        written.map(|()| {
-            let version = store.get(&key).map(|lease| &lease["metadata"]["resourceVersion"]);
-            version.and_then(Value::as_str).unwrap_or_default().to_owned()
-        })
+    let namespace = hands.settings.kube.namespace.as_str();
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "name": LEASE_NAME, "namespace": namespace },
+        "spec": { "holderIdentity": hands.settings.policy.owner, "renewTime": renewed },
     });
-    match version {
-        Ok(version) => match hands.eyes.link(|link| link.written(version, now.mono)) {
-            true => ActionResult::Done,
-            false => failed("the API answered but wrote nothing".to_owned()),
-        },
-        Err(error) => failed(error.to_string()),
+    let applied = hands.stage.touch(|world| {
+        let writer = writer(&LEASES, namespace, LEASE_NAME, now.wall);
+        store::apply(world.store_mut(), &writer, &lease, false)
+    });
+    let lease = match applied {
+        Ok((lease, _)) => lease,
+        Err(fault) => return refusal(&fault),
+    };
+    let version = lease["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+    if hands.eyes.link(|link| link.written(version, now.mono)) {
+        ActionResult::Done
+    } else {
+        failed("the API answered but wrote nothing: its version did not move".to_owned())
+    }
+}
+
+fn writer<'a>(kind: &'static Kind, namespace: &'a str, name: &'a str, at: Timestamp) -> Writer<'a> {
+    Writer { kind, namespace, name, part: Part::Whole, manager: FIELD_MANAGER, at }
+}
+
+/// What a refused write says about the write, as the real writer reads it.
+fn refusal(fault: &Fault) -> ActionResult {
+    match fault.code {
+        404 => refused(format!("it is not there: {fault}")),
+        409 => refused(format!("it changed meanwhile: {fault}")),
+        422 if fault.details.get("name").is_none() => {
+            refused("it changed meanwhile: the patch did not apply")
+        }
+        500.. => ActionResult::Unknown { why: fault.to_string() },
+        _ => failed(fault.to_string()),
     }
 }
 
@@ -127,7 +129,7 @@ impl Gone {
         match self {
             Self::NotSent => "connection refused".to_owned(),
             Self::Silent(limit) => format!("no answer within {} ms", limit.as_millis()),
-            Self::Error => NOT_READY.to_owned(),
+            Self::Error => format!("503 Service Unavailable: {}", Fault::unavailable().message),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The folder of a rehearsal: what a second terminal needs to look on with the real programs.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -36,11 +36,15 @@ impl SiteFiles {
         speed: u32,
         more: &[Setting],
     ) -> io::Result<Self> {
-        // tempfile makes folders with mode 0700.
-        let dir = tempfile::Builder::new().prefix("ananke-rehearsal-").tempdir_in(parent)?;
+        let dir = tempfile::Builder::new()
+            .prefix("ananke-rehearsal-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(parent)?;
         let ports = doors.ports().clone();
         let (deadlines, poll) = (config::deadlines(speed), config::poll(speed));
-        let reach = Reach { ports, endpoints, dir: dir.path().to_owned(), deadlines, poll };
+        let fresh_for = config::fresh_for(speed);
+        let dir_path = dir.path().to_owned();
+        let reach = Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }

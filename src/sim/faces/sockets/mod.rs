@@ -2,7 +2,9 @@
 //! stock `kubectl` talk to. Nothing listens on any other address, and nothing needs root.
 
 pub mod api;
+mod cluster;
 mod files;
 pub mod ssh;
 
+pub use cluster::ApiServers;
 pub use files::SiteFiles;

@@ -67,11 +67,12 @@ struct Doorway {
 }
 
 impl SshDoors {
-    /// Starts the servers of every machine of the site. Must be called within a tokio runtime.
+    /// Starts the servers of every machine of the site. When it returns, each port does what its
+    /// machine does. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`SshDoorsError`]; nothing is left behind.
-    pub fn open(stage: &Stage) -> Result<Self, SshDoorsError> {
+    pub async fn open(stage: &Stage) -> Result<Self, SshDoorsError> {
         let no_key = |error: russh::keys::ssh_key::Error| SshDoorsError::Key(error.to_string());
         let site = stage.with(|world| world.site().clone());
         let login = keys::login_key().map_err(no_key)?;
@@ -86,8 +87,9 @@ impl SshDoors {
         let mut shown = Vec::new();
         for name in site.machines.keys() {
             let failed = |source| SshDoorsError::Port { machine: name.clone(), source };
-            let post = Post::take().map_err(failed)?;
+            let mut post = Post::take().map_err(failed)?;
             let doorway = doorway(stage, name);
+            post.turn(doorway.door).await.map_err(failed)?;
             let key = keys::host_key(&site.cluster, name, doorway.host_key).map_err(no_key)?;
             let line = key.public_key().to_openssh().map_err(no_key)?;
             doors.ports.insert(name.clone(), post.port());
@@ -191,7 +193,7 @@ impl Porter {
                         Ok(()) => break,
                         Err(_) => return,
                     },
-                    stream = self.post.accept() => self.let_in(stream, now),
+                    stream = self.post.accept() => self.let_in(stream),
                     Some(ended) = self.served.join_next() => {
                         if let Ok(line) = ended {
                             self.lines.remove(&line);
@@ -202,7 +204,9 @@ impl Porter {
         }
     }
 
-    fn let_in(&mut self, stream: tokio::net::TcpStream, now: Doorway) {
+    fn let_in(&mut self, stream: tokio::net::TcpStream) {
+        // As it is this very moment: what was shown last may be older than the connection.
+        let now = doorway(&self.machine.stage, &self.machine.name);
         let Some(config) = self.config(now.host_key).filter(|_| self.lines.len() < CONNECTIONS)
         else {
             return;

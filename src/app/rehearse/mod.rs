@@ -1,0 +1,132 @@
+//! `rehearse`: a simulated site behind real sockets on the loopback loses power, and the loop that
+//! is shipped, with its real adapters, brings it back. Nothing outside of this process and of one
+//! temporary folder is touched.
+
+mod ananke;
+mod theatre;
+mod view;
+
+use std::io::IsTerminal;
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::failure::{Ended, Failure};
+use super::signals::interrupt;
+use super::words;
+use crate::cli::{Format, RehearseArgs, print_data, print_text};
+use crate::decide::LIBRARY;
+use crate::sim::scenario::outcome::Word;
+use crate::sim::scenario::shipped::{DEFAULT, SHIPPED, Unfound, shipped};
+use crate::sim::scenario::{Outcome, Scenario, parse};
+use theatre::Theatre;
+use view::View;
+
+/// How many times as fast as life a scenario runs that does not say.
+const SPEED: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
+
+/// The largest scenario that is read. The longest that is shipped has 1 kB.
+const LARGEST: u64 = 64 << 10;
+
+/// Runs a scenario, or lists those that are shipped.
+pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended, Failure> {
+    if args.list {
+        return list(format);
+    }
+    let scenario = scenario(args.scenario.as_deref().unwrap_or(DEFAULT))?;
+    if let Some(outcome) = not_built(&scenario, args.seed) {
+        return print_end(&outcome, format);
+    }
+    let own = scenario.speed.and_then(NonZeroU32::new);
+    let speed = args.speed.or(own).unwrap_or(SPEED);
+    let text = format == Format::Text;
+    let theatre = Theatre::open(&scenario, args.seed, speed).await?;
+    if text {
+        print_text(&theatre.programme()).map_err(|error| Failure::Failed(words::chain(&error)))?;
+    }
+    let live = text && std::io::stdout().is_terminal();
+    let mut view = View::new(&scenario, speed, text, live);
+    let outcome = tokio::select! {
+        outcome = theatre.play(&scenario, args.seed, &mut view) => outcome?,
+        () = interrupt() => {
+            view.close();
+            return Err(Failure::Failed("the rehearsal was broken off; nothing is left".to_owned()));
+        }
+    };
+    view.close();
+    print_end(&outcome, format)
+}
+
+/// The outcome of a scenario that needs what this version does not have.
+fn not_built(scenario: &Scenario, seed: u64) -> Option<Outcome> {
+    let gates: Vec<&str> = LIBRARY.gates.iter().map(|gate| gate.id.as_str()).collect();
+    Outcome::not_built(scenario, seed, &gates)
+}
+
+/// A scenario that is shipped, or one in a file.
+fn scenario(named: &str) -> Result<Scenario, Failure> {
+    let is_file = named.contains('/') || named.ends_with(".txt");
+    if !is_file {
+        return shipped(named).map_err(|error| match error {
+            Unfound::NoSuch { .. } | Unfound::Wrong(_) => Failure::Usage(error.to_string()),
+        });
+    }
+    let path = Path::new(named);
+    let unread = |error: std::io::Error| Failure::Usage(format!("{named}: {error}"));
+    let meta = std::fs::metadata(path).map_err(unread)?;
+    if meta.len() > LARGEST {
+        return Err(Failure::Usage(format!("{named} has more than {} kB", LARGEST >> 10)));
+    }
+    let text = std::fs::read_to_string(path).map_err(unread)?;
+    parse(&text, named)
+        .map_err(|problems| Failure::Usage(crate::config::problems_to_text(&problems)))
+}
+
+/// One scenario of the list.
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    title: String,
+    needs: Vec<String>,
+}
+
+fn list(format: Format) -> Result<Ended, Failure> {
+    let listed = SHIPPED.iter().map(|(name, _)| {
+        let scenario = scenario(name)?;
+        let needs = not_built(&scenario, 0).map(|it| it.needs).unwrap_or_default();
+        Ok(Listed { name, title: scenario.title, needs })
+    });
+    let listed = listed.collect::<Result<Vec<_>, Failure>>()?;
+    let printed = match format {
+        Format::Json | Format::Yaml => print_data(format, &listed),
+        Format::Text => {
+            let line = |it: &Listed<'_>| {
+                let needs = match it.needs.as_slice() {
+                    [] => String::new(),
+                    needs => format!("\n{:24}not built yet: {}", "", needs.join(", ")),
+                };
+                format!("{:<24}{}{needs}", it.name, it.title)
+            };
+            print_text(&listed.iter().map(line).collect::<Vec<_>>().join("\n"))
+        }
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended::GOOD)
+}
+
+fn print_end(outcome: &Outcome, format: Format) -> Result<Ended, Failure> {
+    let printed = match format {
+        Format::Json | Format::Yaml => print_data(format, outcome),
+        Format::Text => {
+            let again =
+                format!("again: ananke rehearse {} --seed {}", outcome.scenario, outcome.seed);
+            print_text(&format!("\n{outcome}\n{again}"))
+        }
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(match outcome.result {
+        Word::Passed => Ended::GOOD,
+        Word::Failed | Word::NotBuilt => Ended::FAILED,
+    })
+}
