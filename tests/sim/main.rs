@@ -2,5 +2,6 @@
 
 mod blackout;
 mod kills;
+mod rehearse;
 mod scenarios;
 mod stage;

@@ -1,7 +1,5 @@
 //! The API servers of a whole simulated site, through a loss of power.
 
-use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -9,14 +7,13 @@ use ananke::adapters::kube::KubeLink;
 use ananke::config::settings::KubeSettings;
 use ananke::model::action::{Effect, Expect};
 use ananke::model::facts::{ApiFacts, Link, Ready};
-use ananke::model::ids::MachineName;
 use ananke::model::outcome::ActionResult;
 use ananke::model::policy::Role;
 use ananke::model::time::Span;
 use ananke::ports::Clock;
 use ananke::sim::deed::{Deed, Which};
 use ananke::sim::faces::Stage;
-use ananke::sim::faces::sockets::api::{ApiServer, Credentials};
+use ananke::sim::faces::sockets::ApiServers;
 use ananke::sim::site::Site;
 use ananke::sim::world::World;
 use tokio::task::JoinHandle;
@@ -27,41 +24,27 @@ const SPEED: NonZeroU32 = NonZeroU32::new(40).unwrap();
 
 struct Scene {
     stage: Stage,
-    servers: BTreeMap<MachineName, ApiServer>,
+    servers: ApiServers,
     driver: JoinHandle<()>,
-    kubeconfig: String,
 }
 
 impl Scene {
     fn open(site: &Site) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let stage = Stage::new(World::new(site, 7), SPEED);
-        let credentials = Credentials::new(&site.cluster).unwrap();
-        let names = site.machines.iter().filter(|(_, it)| it.role == Role::Server);
-        let servers: BTreeMap<MachineName, ApiServer> = names
-            .map(|(name, _)| {
-                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                let server =
-                    ApiServer::start(listener, name.clone(), &credentials, stage.clone()).unwrap();
-                (name.clone(), server)
-            })
-            .collect();
-        let all: Vec<(MachineName, SocketAddr)> =
-            servers.iter().map(|(name, server)| (name.clone(), server.address())).collect();
-        let kubeconfig = credentials.kubeconfig(&all);
+        let servers = ApiServers::open(&stage).unwrap();
         let driver = tokio::spawn(stage.clone().drive());
-        Self { stage, servers, driver, kubeconfig }
+        Self { stage, servers, driver }
     }
 
     fn link(&self) -> KubeLink {
-        let endpoints = self.servers.values().map(|it| format!("https://{}", it.address()));
         let settings = KubeSettings {
             kubeconfig: None,
-            endpoints: endpoints.collect(),
+            endpoints: self.servers.endpoints(),
             request: Span::secs(2),
             namespace: "kube-system".to_owned(),
         };
-        let text = self.kubeconfig.clone();
+        let text = self.servers.kubeconfig().to_owned();
         let source = move || {
             let text = text.clone();
             async move { Ok(text) }
@@ -135,9 +118,11 @@ async fn one_server_that_hangs_is_left_for_another() {
         Link::Probing | Link::Down { .. } => String::new(),
     };
     let first = endpoint(&link.facts());
-    let used = scene.servers.iter().find(|(_, it)| first.ends_with(&it.address().to_string()));
-    let (name, _) = used.unwrap();
-    scene.suffer(&Deed::Freeze(Which::Named(vec![name.clone()])));
+    let servers = scene.stage.with(|world| world.site().clone()).machines;
+    let servers = servers.into_iter().filter(|(_, it)| it.role == Role::Server);
+    let mut named = servers.zip(scene.servers.endpoints());
+    let ((name, _), _) = named.find(|(_, endpoint)| *endpoint == first).unwrap();
+    scene.suffer(&Deed::Freeze(Which::Named(vec![name])));
     let other = |facts: &ApiFacts| is_up(facts) && endpoint(facts) != first;
     until(&link, "another server", other).await;
     link.stop().await;

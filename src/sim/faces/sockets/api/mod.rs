@@ -1,8 +1,8 @@
 //! The Kubernetes API of a simulated site, over HTTPS: one server for each server machine, all of
 //! them before the same etcd.
 //!
-//! While a door is not ready, `/livez` and `/version` still answer, `/readyz` is 500 and everything
-//! else 503. A silent one hangs where it is, and goes on when it is no longer silent.
+//! While a door is not ready, `/livez` and `/version` still answer, `/readyz` is 500 and
+//! everything else 503. A silent one hangs where it is, and goes on when it is no longer silent.
 //!
 //! Bounded on purpose: the kinds of [`kinds::ALL`], discovery, tables, list and watch with
 //! bookmarks and 410, create, replace, patch, apply, delete, the status and eviction subresources.
