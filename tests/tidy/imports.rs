@@ -81,6 +81,13 @@ const WRAPPED: &[(&str, &str)] = &[
     ("russh", "crate::adapters::ssh"),
 ];
 
+/// Who may name a wrapped crate besides, with the reason.
+const ALSO_WRAPS: &[(&str, &str, &str)] = &[(
+    "russh",
+    "crate::sim::faces::sockets::ssh",
+    "the servers of a rehearsal: the other side of the protocol, which the adapter never plays",
+)];
+
 /// Every import that points outward.
 pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
     let mut found = Vec::new();
@@ -155,7 +162,8 @@ fn sideways(rust: &Rust, path: &PathUse) -> Option<String> {
 fn unwrapped(rust: &Rust, path: &PathUse) -> Option<String> {
     let (name, home) = WRAPPED.iter().find(|(name, _)| path.segments[0] == *name)?;
     let module = rust.module().join("::");
-    if module == *home || module.starts_with(&format!("{home}::")) {
+    let also = ALSO_WRAPS.iter().filter(|(also, ..)| also == name).map(|(_, home, _)| home);
+    if also.chain([home]).any(|home| module == *home || module.starts_with(&format!("{home}::"))) {
         return None;
     }
     let is_ours = rust.declared_modules().iter().any(|(it, _)| it.ends_with(&format!("::{name}")))
@@ -259,6 +267,10 @@ mod tests {
 
     #[test]
     fn a_wrapped_crate_outside_of_its_folder_is_caught() {
+        let server = "src/sim/faces/sockets/ssh/server.rs";
+        assert!(caught(server, "use russh::server::Handler;").is_empty());
+        let ssh = ["only `crate::adapters::ssh` may use the crate `russh`"];
+        assert_eq!(caught("src/sim/faces/stage.rs", "use russh::keys;"), ssh);
         let kube = ["only `crate::adapters::kube` may use the crate `kube`"];
         assert_eq!(caught("src/engine/run.rs", "use kube::Client;"), kube);
         assert!(caught("src/adapters/kube/link.rs", "use kube::Client;").is_empty());

@@ -6,13 +6,14 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::model::action::{Effect, Expect};
+use crate::model::action::Expect;
 use crate::model::cordon::{
     CORDON_ANNOTATION, CordonKind, CordonMark, CordonRecord, MANUAL_ANNOTATION,
 };
 use crate::model::facts::NodeFacts;
-use crate::model::ids::{BootId, CordonId, MachineId, MachineName};
+use crate::model::ids::{BootId, CordonId, MachineId};
 
+use super::change::Change;
 use super::nodes::{annotation, node};
 
 /// What to do with a node.
@@ -24,47 +25,6 @@ pub enum Judgement {
     Refuse(String),
     /// Send this JSON patch (RFC 6902).
     Patch(Value),
-}
-
-/// A change of a node, as the effects describe it.
-#[derive(Debug, Clone, Copy)]
-pub enum Change<'a> {
-    /// Take it out, with this record.
-    Cordon(&'a CordonRecord),
-    /// Give this cordon back.
-    Uncordon(&'a CordonId),
-    /// Mark it for a person.
-    Mark {
-        /// What the person reads.
-        reason: &'a str,
-        /// Since when, for people.
-        since: Timestamp,
-        /// The cordon that is left to the person with it.
-        cordon: Option<&'a CordonId>,
-    },
-    /// Take the mark of this ananke host off.
-    Unmark {
-        /// The host.
-        owner: &'a str,
-    },
-}
-
-impl<'a> Change<'a> {
-    /// The node that an effect changes, and how. `None` for an effect that changes no node.
-    pub fn of(effect: &'a Effect, owner: &'a str) -> Option<(&'a MachineName, Self)> {
-        Some(match effect {
-            Effect::Cordon { node, record } => (node, Self::Cordon(record)),
-            Effect::Uncordon { node, id } => (node, Self::Uncordon(id)),
-            Effect::MarkManual { node, reason, since, cordon } => {
-                (node, Self::Mark { reason, since: *since, cordon: cordon.as_ref() })
-            }
-            Effect::ClearMark { node } => (node, Self::Unmark { owner }),
-            Effect::WriteCanary
-            | Effect::StartUnit { .. }
-            | Effect::RestartUnit { .. }
-            | Effect::ResetFailedUnit { .. } => return None,
-        })
-    }
 }
 
 /// Judges a change on the node as it is now.

@@ -25,6 +25,9 @@ fn still(mut facts: HostFacts) -> HostFacts {
     facts
 }
 
+/// What must be seen of the agent.
+type Wanted = fn(&Result<HostFacts, Blind>) -> bool;
+
 type Seen = BTreeMap<MachineName, Result<HostFacts, Blind>>;
 
 /// One look at every machine by the real client.
@@ -58,9 +61,9 @@ fn in_memory(observer: &MemoryObserver) -> Seen {
 /// Both, without the words of a reason that names files and fingerprints.
 fn alike(seen: Seen) -> Seen {
     let worded = |found: Result<HostFacts, Blind>| {
-        found.map_err(|blind| match blind.kind {
-            BlindKind::Identity => Blind::new(BlindKind::Identity, ""),
-            _ => blind,
+        found.map_err(|blind| {
+            let named = blind.kind == BlindKind::Identity;
+            if named { Blind::new(blind.kind, "") } else { blind }
         })
     };
     seen.into_iter().map(|(name, found)| (name, worded(found))).collect()
@@ -73,7 +76,7 @@ async fn the_same_world_looks_the_same_in_memory_and_over_sockets() {
     let observer = MemoryObserver::start(&site.stage, &site.settings.ssh);
     let agent = || Which::Named(vec![AGENT.clone()]);
     let known = |found: &Result<HostFacts, Blind>| found.is_ok();
-    let deeds: [(Option<Deed>, fn(&Result<HostFacts, Blind>) -> bool); 6] = [
+    let deeds: [(Option<Deed>, Wanted); 6] = [
         (None, |found| found.is_ok()),
         (Some(Deed::UnitStopped(agent(), Unit::K3sAgent)), |found| {
             found.as_ref().is_ok_and(|it| {
@@ -138,10 +141,8 @@ async fn power_goes_and_comes_and_the_same_client_gets_through_again() {
     site.suffer(&Deed::PowerOff(Which::Named(vec![SERVER.clone()])));
     site.suffer(&Deed::PowerOn(Which::Named(vec![SERVER.clone()])));
     eventually("the kernel is there, sshd is not", || async {
-        match site.stage.with(|world| world.ssh_door(&SERVER)) {
-            Door::Refused => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
+        let door = site.stage.with(|world| world.ssh_door(&SERVER));
+        if door == Door::Refused { Ok(()) } else { Err(format!("{door:?}")) }
     })
     .await;
     let refused = site.ask(&SERVER, &line).await.map_err(|error| error.to_string());
