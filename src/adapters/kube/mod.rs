@@ -6,7 +6,6 @@
 //! it was seen: when the link goes down, facts stay and grow old, and the reader judges their age.
 
 mod board;
-mod change;
 mod connect;
 mod cordon;
 mod discovery;
@@ -42,9 +41,8 @@ use board::Board;
 use connect::{Connect, Tls};
 use link::Supervisor;
 
-pub use change::Change;
 pub use connect::{KubeconfigFile, KubeconfigSource, KubeconfigText};
-pub use cordon::{Judgement, judge};
+pub use cordon::{Change, Judgement, judge};
 pub use discovery::KINDS;
 pub use nodes::node as node_facts;
 pub use probe::{Probe, Probes, Step, step as link_step, verdict as link_verdict};

@@ -14,8 +14,7 @@ use crate::model::outcome::ActionResult;
 use crate::model::time::Span;
 
 use super::board::Board;
-use super::change::Change;
-use super::cordon::{Judgement, judge};
+use super::cordon::{Change, Judgement, judge};
 use super::nodes::text;
 use super::wire::{Answer, NoAnswer, Wire, get, is_object_name, request};
 

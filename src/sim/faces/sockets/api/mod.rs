@@ -4,12 +4,12 @@
 //! While a door is not ready, `/livez` and `/version` still answer, `/readyz` is 500 and everything
 //! else 503. A silent one hangs where it is, and goes on when it is no longer silent.
 //!
-//! Bounded on purpose: the kinds of [`kinds::ALL`], discovery, tables, list and watch with bookmarks
-//! and 410, create, replace, patch, apply, delete, the status and eviction subresources. Anything
-//! else is an honest 404 or 405. There is one account, which may do everything; there is no RBAC, no
-//! admission, no OpenAPI, no protobuf and no paging: a list comes whole. That suffices for ananke and
-//! for a stock `kubectl get|describe|cordon|drain|label|taint|patch`; `kubectl apply` needs
-//! `--validate=false`, since it would ask for OpenAPI.
+//! Bounded on purpose: the kinds of [`kinds::ALL`], discovery, tables, list and watch with
+//! bookmarks and 410, create, replace, patch, apply, delete, the status and eviction subresources.
+//! Anything else is an honest 404 or 405. There is one account, which may do everything; there is
+//! no RBAC, no admission, no OpenAPI, no protobuf and no paging: a list comes whole. That suffices
+//! for ananke and for a stock `kubectl get|describe|cordon|drain|label|taint|patch`; `kubectl
+//! apply` needs `--validate=false`, since it would ask for OpenAPI.
 //!
 //! [`kinds::ALL`]: crate::sim::world::store::kinds::ALL
 
@@ -88,8 +88,8 @@ impl ApiServer {
     /// Serves on a listener that is bound already. Needs a tokio runtime around it.
     ///
     /// # Errors
-    /// When the port can't be shared with ourselves, which is how it stays ours while connections to
-    /// it are refused; or when no certificate can be made for the address.
+    /// When the port can't be shared with ourselves, which is how it stays ours while connections
+    /// to it are refused; or when no certificate can be made for the address.
     pub fn start(
         listener: std::net::TcpListener,
         server: MachineName,
