@@ -34,13 +34,16 @@ impl Api {
             .nodes
             .any_age()
             .map(|nodes| nodes.iter().map(|(name, node)| (name.clone(), node.clone())).collect());
+        // In whatever order their names stand.
+        let mut endpoints: Vec<_> = facts.endpoints.into_values().map(word).collect();
+        endpoints.sort_unstable();
         Self {
             link: match facts.link {
                 Link::Up { .. } => "up",
                 Link::Down { .. } => "down",
                 Link::Probing => "probing",
             },
-            endpoints: facts.endpoints.into_values().map(word).collect(),
+            endpoints,
             version: facts.version,
             nodes,
             serves: facts.serves,

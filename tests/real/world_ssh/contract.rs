@@ -36,7 +36,7 @@ impl Real {
         } else {
             format!("PATH={}:$PATH; {line}", self.rig.at("bin"))
         };
-        ask(&self.fleet, &N1, &line).await.expect("a real sshd answers")
+        ask(&self.fleet, &N1, &line, Span::secs(20)).await.expect("a real sshd answers")
     }
 
     fn is_an_agent(&self) {

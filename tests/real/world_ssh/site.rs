@@ -24,6 +24,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Deadlines of a world that is this much faster, so that silence costs a quarter of a second.
 const HURRY: u32 = 20;
 
+/// How long a simulated machine may take for an answer; one that just lost its power gives none.
+pub(super) const SIMULATED: Span = Span::secs(5);
+
 pub(super) static SERVER: MachineName = MachineName::fixed("titan-01");
 pub(super) static AGENT: MachineName = MachineName::fixed("titan-04");
 
@@ -61,7 +64,7 @@ impl Simulated {
     }
 
     pub(super) async fn ask(&self, machine: &MachineName, line: &str) -> Result<Reply, SshError> {
-        ask(&self.fleet, machine, line).await
+        ask(&self.fleet, machine, line, SIMULATED).await
     }
 }
 
@@ -69,8 +72,9 @@ pub(super) async fn ask(
     fleet: &Fleet,
     machine: &MachineName,
     line: &str,
+    limit: Span,
 ) -> Result<Reply, SshError> {
-    let output = fleet.run(machine, line, None, Span::secs(20)).await?;
+    let output = fleet.run(machine, line, None, limit).await?;
     Ok(Reply { status: output.status, stdout: output.stdout, stderr: output.stderr })
 }
 
