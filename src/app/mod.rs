@@ -181,6 +181,7 @@ fn explain(topic: ExplainTopic, name: Option<&str>) -> Result<Ended, Failure> {
         ExplainTopic::Remedy => report::Topic::Remedy,
         ExplainTopic::Hold => report::Topic::Hold,
         ExplainTopic::Commands => return text(&words::commands()),
+        ExplainTopic::Scenario => return text(&crate::sim::scenario::help()),
     };
     match report::explain(topic, name) {
         Some(answer) => text(&answer),

@@ -228,6 +228,8 @@ pub enum ExplainTopic {
     Hold,
     /// What is sent to the machines, and the sudoers line for it
     Commands,
+    /// The sentences of which a scenario for `rehearse` is made
+    Scenario,
 }
 
 #[cfg(test)]
