@@ -1,7 +1,7 @@
 //! What the UPSes mean for the machines. Pure: what was seen and remembered, and the time, go in.
 //!
-//! [`step`] takes the newest look at one UPS and says what it is ([`state`] of things), what is
-//! left ([`runtime`]), and every reason to go down with its margin ([`reasons`]). [`domains`] then
+//! [`step`] takes the newest look at one UPS and says what it is (`state` of things), what is
+//! left (`runtime`), and every reason to go down with its margin (`reasons`). [`domains`] then
 //! says which machines that concerns and until when, [`budget`] what a shutdown takes, and
 //! [`obstacles`] what speaks against a start.
 //!

@@ -95,11 +95,19 @@ fn gates(record: Option<&TickRecord>) -> Vec<String> {
 fn word(gate: &GateView, now: Mono) -> String {
     match &gate.state {
         GateState::Soaking { until } => format!("{} more", now.until(*until)),
-        GateState::Closed => format!("closed {}", now.since(gate.since)),
+        GateState::Closed => format!("closed {}", roughly(now.since(gate.since))),
         state @ (GateState::Open
         | GateState::Degraded
         | GateState::Waiting { .. }
         | GateState::Skipped { .. }) => state.word().to_owned(),
+    }
+}
+
+/// A span in its largest unit: there is no room for more.
+fn roughly(span: Span) -> Span {
+    match span.as_secs() {
+        s @ 0..=59 => Span::secs(s),
+        s => Span::mins(s / 60),
     }
 }
 

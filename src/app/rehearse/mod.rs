@@ -41,6 +41,7 @@ pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended
     let own = scenario.speed.and_then(NonZeroU32::new);
     let speed = args.speed.or(own).unwrap_or(SPEED);
     let text = format == Format::Text;
+    let interrupted = interrupt();
     let theatre = Theatre::open(&scenario, args.seed, speed).await?;
     if text {
         print_text(&theatre.programme()).map_err(|error| Failure::Failed(words::chain(&error)))?;
@@ -49,7 +50,7 @@ pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended
     let mut view = View::new(&scenario, speed, text, live);
     let outcome = tokio::select! {
         outcome = theatre.play(&scenario, args.seed, &mut view) => outcome?,
-        () = interrupt() => {
+        () = interrupted => {
             view.close();
             return Err(Failure::Failed("the rehearsal was broken off; nothing is left".to_owned()));
         }

@@ -64,8 +64,7 @@ impl View {
         if let Some(record) = look.ticks.last() {
             self.record = Some(record.clone());
         }
-        let new: Vec<String> =
-            run.timeline().iter().skip(self.seen).filter(|it| is_told(it)).map(line).collect();
+        let new = lines(&run.timeline()[self.seen..]);
         self.seen = run.timeline().len();
         if !self.live {
             progress::print(&new);
@@ -122,13 +121,31 @@ fn is_told(entry: &Entry) -> bool {
     !matches!(&entry.who, Who::Machine(_)) || !matches!(entry.text.as_str(), "joining" | "idle")
 }
 
-fn line(entry: &Entry) -> String {
-    let who = match &entry.who {
-        Who::Fate => "fate",
-        Who::Ananke => "ananke",
-        Who::Machine(name) => name,
-    };
-    happening(entry.at, who, &entry.text)
+/// A line for each thing that happened; machines that did the same at once share one.
+fn lines(entries: &[Entry]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let told: Vec<&Entry> = entries.iter().filter(|entry| is_told(entry)).collect();
+    let alike = |a: &&Entry, b: &&Entry| is_machine(a) && is_machine(b) && a.text == b.text;
+    for same in told.chunk_by(alike) {
+        let Some(first) = same.first() else { continue };
+        lines.push(match (&first.who, same) {
+            (Who::Fate, _) => happening(first.at, "fate", &first.text),
+            (Who::Ananke, _) => happening(first.at, "ananke", &first.text),
+            (Who::Machine(name), [_]) => {
+                happening(first.at, "machine", &format!("{name} {}", first.text))
+            }
+            (Who::Machine(name), _) => {
+                let more = same.len() - 1;
+                let text = format!("{name} and {more} more {}", first.text);
+                happening(first.at, "machine", &text)
+            }
+        });
+    }
+    lines
+}
+
+const fn is_machine(entry: &Entry) -> bool {
+    matches!(entry.who, Who::Machine(_))
 }
 
 fn height() -> usize {

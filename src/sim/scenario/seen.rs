@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::action::Effect;
 use crate::model::assessment::Phase;
-use crate::model::ids::MachineName;
+use crate::model::ids::{ActionId, MachineName};
 use crate::model::record::{LedgerRecord, TickRecord};
+use crate::model::tick::Order;
 use crate::model::time::Span;
 use crate::model::verdict::Target;
 
@@ -21,12 +22,26 @@ pub(super) struct Seen {
     pub(super) tick: Option<Tick>,
     /// What ananke has begun, proofs not counted, in order.
     pub(super) acts: Vec<Act>,
+    /// What was begun and has no outcome yet, in words.
+    begun: BTreeMap<ActionId, String>,
     pub(super) ananke: Process,
     pub(super) truth: Truth,
     /// How often each machine had been changed when the run began.
     before: Option<BTreeMap<MachineName, u32>>,
     phase: Option<Phase>,
     held: BTreeSet<String>,
+}
+
+/// What a person told ananke.
+fn told(order: &Order) -> String {
+    match order {
+        Order::Startup { by } => format!("is told by {by}: bring it up"),
+        Order::Converge { by } => format!("is told by {by}: the host booted, bring it up"),
+        Order::Pause { by, why } => format!("is told by {by} to pause: {why}"),
+        Order::Resume { by } => format!("is told by {by} to go on"),
+        Order::ClearIntent { by } => format!("is told by {by} that the cluster is wanted up"),
+        Order::Ack { by, name } => format!("is told by {by} that they did their part on {name}"),
+    }
 }
 
 /// What a tick says that a scenario can ask for.
@@ -65,14 +80,20 @@ impl Seen {
     /// Takes one record of the ledger, and says what was begun and what became of it.
     pub(super) fn record(&mut self, at: Span, record: &LedgerRecord) -> Vec<Entry> {
         self.acts.extend(record.begin.iter().filter_map(|action| act(&action.effect)));
-        let orders = record.orders.iter().map(|order| format!("was told {order:?}"));
-        let outcomes = record.outcomes.iter().map(|outcome| {
-            let why = outcome.result.why().unwrap_or_default();
-            format!("learned {} {} {why}", outcome.action, outcome.result.word())
-        });
-        let begun = record.begin.iter().map(|it| format!("begins {} {}", it.id, it.effect));
-        let texts = orders.chain(outcomes).chain(begun);
-        texts.map(|text| Entry { at, who: Who::Ananke, text: text.trim().to_owned() }).collect()
+        let mut texts: Vec<String> = record.orders.iter().map(told).collect();
+        for outcome in &record.outcomes {
+            // What an earlier process began is known by its number only.
+            let what = self.begun.remove(&outcome.action);
+            let what = what.unwrap_or_else(|| format!("action {}", outcome.action));
+            let why = outcome.result.why().map(|why| format!(": {why}")).unwrap_or_default();
+            texts.push(format!("{what}: {}{why}", outcome.result.word()));
+        }
+        for action in &record.begin {
+            let what = action.effect.to_string();
+            texts.push(format!("begins to {what}"));
+            self.begun.insert(action.id.clone(), what);
+        }
+        texts.into_iter().map(|text| Entry { at, who: Who::Ananke, text }).collect()
     }
 
     /// Takes the rest of a look.
