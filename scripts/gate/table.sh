@@ -22,7 +22,7 @@ STAGES='
    generated       30  host     files that are made from others are up to date
    build          420  host     all tests are built
    unit            60  host     unit tests of library and program
-   pure            60  host     the same of the pure half, built without the shell
+   pure           120  host     the same of the pure half, built without the shell
    tests          240  host     every other test binary: house rules, decisions, the simulated site
    real           300  default  tests against real parts: sshd, dash, sudo, upsd, kube-apiserver, file system
    testbed        900  default  the machines of the testbed are built
