@@ -6,14 +6,10 @@ use crate::adapters::guard::{Reply, parse};
 use crate::adapters::kube::KubeLink;
 use crate::adapters::ssh::{Fleet, Output};
 use crate::model::action::Action;
-use crate::model::command::Command;
+use crate::model::command::{Command, WIRE};
 use crate::model::ids::MachineName;
 use crate::model::outcome::{ActionResult, Outcome};
-use crate::model::time::Span;
 use crate::ports::{Clock, Hands};
-
-/// What the wire and a slow `sudo` may add to the limit that the guard itself keeps.
-const WIRE: Span = Span::secs(5);
 
 /// The hands of a real host.
 #[derive(Debug)]
@@ -36,12 +32,8 @@ impl<C: Clock + 'static> Hands for RealHands<C> {
 
 impl<C> RealHands<C> {
     async fn over_ssh(&self, host: &MachineName, action: &Action) -> ActionResult {
-        let command = match Command::of(action) {
-            Ok(command) => command,
-            Err(error) => return ActionResult::Failed { why: error.to_string() },
-        };
-        let line = match command.render() {
-            Ok(line) => line,
+        let (command, line) = match Command::line_of(action) {
+            Ok(sent) => sent,
             Err(error) => return ActionResult::Failed { why: error.to_string() },
         };
         match self.fleet.run(host, &line, None, action.limit + WIRE).await {

@@ -9,6 +9,9 @@ use super::facts::Unit;
 use super::ids::{ActionId, BootId, Epoch, MachineId};
 use super::time::Span;
 
+/// What the wire and a slow `sudo` may add to the limit that the guard itself keeps.
+pub const WIRE: Span = Span::secs(5);
+
 /// Where the guard lies on a machine. The only program that the sudoers rule names.
 pub const GUARD_PATH: &str = "/usr/local/sbin/ananke-guard";
 
@@ -161,6 +164,16 @@ impl Command {
                 limit: action.limit,
             },
         })
+    }
+
+    /// The command of an action, with the line that is sent for it.
+    ///
+    /// # Errors
+    /// [`Unsendable`]: nothing may be sent.
+    pub fn line_of(action: &Action) -> Result<(Self, String), Unsendable> {
+        let command = Self::of(action)?;
+        let line = command.render()?;
+        Ok((command, line))
     }
 
     fn plain(verb: GuardVerb) -> Result<Self, Unsendable> {

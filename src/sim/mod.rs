@@ -5,6 +5,7 @@
 //! sockets; `scenario` is the language in which a fate is written down; `deed` is one thing that
 //! befalls the site, the same for the world and for real machines.
 
+mod chance;
 pub mod deed;
 pub mod scenario;
 pub mod site;

@@ -24,9 +24,8 @@ use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::record::{LedgerRecord, TickRecord};
 use crate::model::tick::Order;
 use crate::ports::{Clock, Hands, Ledger, LedgerError, Sink, Told};
-use crate::report::ResultWord;
 use crate::sim::faces::SimClock;
-use crate::sim::faces::driver::{Ananke, Heard, Start, tell};
+use crate::sim::faces::driver::{Ananke, Heard, Start, asked, exited, tell};
 use crate::sim::faces::memory::{Fuse, Place};
 use crate::sim::scenario::ast::Boundary;
 use crate::sim::scenario::look::Process;
@@ -114,13 +113,7 @@ impl Ananke for RealAnanke {
         };
         self.legacy.note(|heard| heard.process = Process::Running);
         runtime.spawn(async move {
-            let halted = async {
-                // Without anybody who could ask, nobody does.
-                if halted.await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            birth.live(halted).await;
+            birth.live(asked(halted)).await;
             let _ = done.send(());
         });
         self.life = Some(Life { runtime, fuse, orders: told, halt: Some(halt), ended });
@@ -224,10 +217,7 @@ impl Birth {
         let process = tokio::select! {
             biased;
             () = fuse.burnt() => Process::Killed,
-            (end, _) = run.run(world, halt) => {
-                let word = ResultWord::of(end.last.decision.phase);
-                Process::Exited(i32::from(word.exit_code()))
-            }
+            (end, _) = run.run(world, halt) => exited(&end),
         };
         legacy.note(|heard| heard.process = process);
     }
@@ -242,18 +232,15 @@ struct MortalLedger {
 
 impl Ledger for MortalLedger {
     fn append(&mut self, record: &LedgerRecord) -> Result<(), LedgerError> {
-        let dead = || LedgerError::Write(io::ErrorKind::Interrupted.into());
-        let learned = record.outcomes.is_empty() || self.fuse.pass(Place::Learned);
-        if !learned || !self.fuse.pass(Place::Decided) {
-            return Err(dead());
-        }
-        if self.legacy.full.load(Ordering::Relaxed) {
-            return Err(LedgerError::Write(io::ErrorKind::StorageFull.into()));
-        }
-        self.ledger.append(record)?;
-        self.legacy.note(|heard| heard.ledger.push(record.clone()));
-        // Dead behind the record: it is there, and nothing that follows from it happens.
-        if self.fuse.pass(Place::Written) { Ok(()) } else { Err(dead()) }
+        let Self { ledger, fuse, legacy } = self;
+        fuse.around(record, || {
+            if legacy.full.load(Ordering::Relaxed) {
+                return Err(LedgerError::Write(io::ErrorKind::StorageFull.into()));
+            }
+            ledger.append(record)?;
+            legacy.note(|heard| heard.ledger.push(record.clone()));
+            Ok(())
+        })
     }
 
     fn next_seq(&self) -> u64 {

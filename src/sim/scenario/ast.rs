@@ -261,6 +261,30 @@ pub enum State {
     IsRunning,
 }
 
+impl State {
+    /// Whether it speaks of ananke's own process: nothing of it becomes so when that is gone.
+    pub const fn is_of_ananke(&self) -> bool {
+        match self {
+            Self::Phase(_)
+            | Self::Held { .. }
+            | Self::Alarm { .. }
+            | Self::Acted(_)
+            | Self::Exits(_)
+            | Self::IsKilled
+            | Self::IsRunning => true,
+            Self::NoAction(_)
+            | Self::Changes { .. }
+            | Self::Manual { .. }
+            | Self::Cordoned { .. }
+            | Self::Uncordoned(_)
+            | Self::Ready { .. }
+            | Self::Running { .. }
+            | Self::Well
+            | Self::Broken => false,
+        }
+    }
+}
+
 /// Whose cordon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{Code, Fault, Place, Problem, Source};
 
-use super::ast::{Event, Expectation, Life, Scenario, Setting, Size, State, Step, What};
+use super::ast::{Event, Expectation, Life, Scenario, Setting, Size, Step, What};
 use super::forms::{AHEAD, DEEDS, HEADERS, Header, LIVES, STATES};
 use super::names::strangers;
 use super::pattern::{Beginning, Miss, Word, fit, words};
@@ -215,7 +215,7 @@ impl<'a> Reader<'a> {
                 Expectation::Now(state)
                 | Expectation::Within(state, _)
                 | Expectation::Stays(state, _),
-            ) => says_ananke(state),
+            ) => state.is_of_ananke(),
         };
         if needs_run && !self.runs {
             let help = "start it above, for example with `ananke runs startup`";
@@ -338,27 +338,5 @@ const fn needs_ananke(event: &Event) -> bool {
             | Life::DiskFree => false,
         },
         Event::Deed(_) | Event::Ahead(_) => false,
-    }
-}
-
-/// Whether it can only be so if ananke was started.
-const fn says_ananke(state: &State) -> bool {
-    match state {
-        State::Phase(_)
-        | State::Held { .. }
-        | State::Acted(_)
-        | State::Alarm { .. }
-        | State::Exits(_)
-        | State::IsKilled
-        | State::IsRunning => true,
-        State::NoAction(_)
-        | State::Changes { .. }
-        | State::Manual { .. }
-        | State::Cordoned { .. }
-        | State::Uncordoned(_)
-        | State::Ready { .. }
-        | State::Running { .. }
-        | State::Well
-        | State::Broken => false,
     }
 }

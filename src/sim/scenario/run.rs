@@ -4,6 +4,7 @@
 //! machines, tells it the time and what is seen, and does what it says.
 
 use crate::model::time::Span;
+use crate::sim::chance::Chance;
 
 use super::ast::{Event, Expectation, Life, Scenario, State, What};
 use super::look::{Entry, Look, Process, Who};
@@ -205,11 +206,11 @@ impl Run {
 
     /// Deaths at random moments, each with a new life after it.
     fn chance(&mut self, every: Span, during: Span) {
-        let mut state = self.seed;
+        let mut chance = Chance::new(self.seed);
         let mut at = Span::ZERO;
         loop {
             // Between half and one and a half of the mean.
-            let part = random(&mut state) % 1_000;
+            let part = chance.below(1_000);
             at = at + Span::millis(every.as_millis() / 2 + every.as_millis() * part / 1_000);
             if at > during || every == Span::ZERO {
                 return;
@@ -260,7 +261,7 @@ impl Run {
         };
         let until = self.since + time;
         let gone = matches!(self.seen.ananke, Process::Exited(_) | Process::Killed);
-        let hopeless = gone && self.due.is_empty() && needs_life(state);
+        let hopeless = gone && self.due.is_empty() && state.is_of_ananke();
         if self.now < until && !hopeless {
             return Some(until);
         }
@@ -298,35 +299,4 @@ impl Run {
             instead,
         }
     }
-}
-
-/// What cannot become so when ananke's process is gone.
-const fn needs_life(state: &State) -> bool {
-    match state {
-        State::Phase(_)
-        | State::Held { .. }
-        | State::Alarm { .. }
-        | State::Acted(_)
-        | State::Exits(_)
-        | State::IsKilled
-        | State::IsRunning => true,
-        State::NoAction(_)
-        | State::Changes { .. }
-        | State::Manual { .. }
-        | State::Cordoned { .. }
-        | State::Uncordoned(_)
-        | State::Ready { .. }
-        | State::Running { .. }
-        | State::Well
-        | State::Broken => false,
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): enough for moments to die at.
-const fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut it = *state;
-    it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    it ^ (it >> 31)
 }

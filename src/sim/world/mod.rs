@@ -10,7 +10,6 @@
 //! Every clock and rule that is copied stands in [`rates`], with its source.
 
 mod agenda;
-mod chance;
 mod control;
 mod deeds;
 mod digest;
@@ -39,7 +38,6 @@ pub use self::doors::{ApiDoor, Door, GuardAnswer, Life, MachineView, Unfit, UpsV
 pub use self::objects::KUBERNETES_VERSION;
 
 use self::agenda::{Agenda, Event, Here};
-use self::chance::Chance;
 use self::control::Control;
 use self::deeds::Api;
 use self::machine::{Clock, Kubelet, MAINLAND, Machine, Memory, Phase, Service};
@@ -50,6 +48,7 @@ use self::store::{Key, Store};
 use self::ups::Ups;
 use crate::model::ids::{BootId, MachineId, MachineName};
 use crate::model::time::{Mono, Span};
+use crate::sim::chance::Chance;
 use crate::sim::site::{Site, Spec};
 
 /// When the world begins, in seconds since 1970: 2026-01-01T00:00:00Z. Any date would do, as

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{Ananke, Heard, Start};
+use super::{Ananke, Heard, Start, asked, exited};
 use crate::config::settings::Settings;
 use crate::engine::End;
 use crate::model::tick::Order;
 use crate::ports::{Clock, Told};
-use crate::report::ResultWord;
 use crate::sim::faces::Stage;
 use crate::sim::faces::memory::{Disk, Fuse, Life, Ticks, all_well};
 use crate::sim::scenario::ast::Boundary;
@@ -76,10 +75,7 @@ impl MemoryAnanke {
         let Some(running) = &mut self.life else { return };
         let end = (&mut running.task).await;
         self.process = match end {
-            Ok(Some(end)) => {
-                let word = ResultWord::of(end.last.decision.phase);
-                Process::Exited(i32::from(word.exit_code()))
-            }
+            Ok(Some(end)) => exited(&end),
             Ok(None) | Err(_) => Process::Killed,
         };
         self.life = None;
@@ -104,13 +100,7 @@ impl Ananke for MemoryAnanke {
         let (stage, disk, ticks) = (self.stage.clone(), self.disk.clone(), self.ticks.clone());
         let ended = Arc::clone(&self.ended);
         let task = tokio::spawn(async move {
-            let halted = async {
-                // Without anybody who could ask, nobody does.
-                if halted.await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            let end = life.live(&stage, &disk, &ticks, all_well(), halted).await;
+            let end = life.live(&stage, &disk, &ticks, all_well(), asked(halted)).await;
             ended.notify_one();
             end
         });

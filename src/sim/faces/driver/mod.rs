@@ -7,11 +7,13 @@ mod truth;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 pub use memory::{MemoryAnanke, tell};
 pub use truth::word;
 
 use super::Stage;
-use crate::engine::Stop;
+use crate::engine::{End, Stop};
 use crate::model::ids::MachineName;
 use crate::model::intent::Author;
 use crate::model::record::{LedgerRecord, TickRecord};
@@ -19,6 +21,7 @@ use crate::model::tick::{Order, Request, Verb};
 use crate::model::time::{Mono, Span};
 use crate::model::verdict::Target;
 use crate::ports::Clock;
+use crate::report::ResultWord;
 use crate::sim::scenario::Driver;
 use crate::sim::scenario::ast::{Boundary, Event, Life};
 use crate::sim::scenario::look::{Entry, Look, Process, Who};
@@ -96,6 +99,19 @@ impl Start {
         };
         Self { request: Request { verb, execute: true, by, orders }, stop }
     }
+}
+
+/// Resolves when somebody asks a life to end. Without anybody who could ask, nobody does.
+pub async fn asked(halt: oneshot::Receiver<()>) {
+    if halt.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What is left of a process whose run came to its end.
+pub fn exited(end: &End) -> Process {
+    let word = ResultWord::of(end.last.decision.phase);
+    Process::Exited(i32::from(word.exit_code()))
 }
 
 /// Why a simulated site can't be moved as the scenario says.

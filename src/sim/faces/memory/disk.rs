@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::fuse::{Fuse, Place};
+use super::fuse::Fuse;
 use crate::decide::{LIBRARY, fresh_memory, obeyed};
 use crate::model::memory::Durable;
 use crate::model::record::{FORMAT, LedgerRecord};
@@ -97,6 +97,17 @@ impl Disk {
         memory
     }
 
+    fn write(&self, record: &LedgerRecord) -> Result<(), LedgerError> {
+        let mut state = self.lock();
+        if state.full {
+            return Err(LedgerError::Write(io::ErrorKind::StorageFull.into()));
+        }
+        let line = serde_json::to_string(record);
+        let line = line.map_err(|error| LedgerError::Write(io::Error::other(error)))?;
+        state.records.push((record.clone(), line + "\n"));
+        Ok(())
+    }
+
     /// The ledger of a run.
     pub(super) fn ledger(&self, fuse: Fuse) -> MemoryLedger {
         MemoryLedger { disk: self.clone(), fuse }
@@ -112,31 +123,10 @@ pub struct MemoryLedger {
 
 impl Ledger for MemoryLedger {
     fn append(&mut self, record: &LedgerRecord) -> Result<(), LedgerError> {
-        let told = record.outcomes.is_empty() || self.fuse.pass(Place::Learned);
-        if !told || !self.fuse.pass(Place::Decided) {
-            return Err(refused(io::ErrorKind::Interrupted));
-        }
-        let mut state = self.disk.lock();
-        if state.full {
-            return Err(refused(io::ErrorKind::StorageFull));
-        }
-        let line = serde_json::to_string(record);
-        let line = line.map_err(|error| LedgerError::Write(io::Error::other(error)))?;
-        state.records.push((record.clone(), line + "\n"));
-        drop(state);
-        // Dead behind the record: it is there, and nothing that follows from it happens.
-        if self.fuse.pass(Place::Written) {
-            Ok(())
-        } else {
-            Err(refused(io::ErrorKind::Interrupted))
-        }
+        self.fuse.around(record, || self.disk.write(record))
     }
 
     fn next_seq(&self) -> u64 {
         self.disk.lock().records.last().map_or(1, |(record, _)| record.seq + 1)
     }
-}
-
-fn refused(kind: io::ErrorKind) -> LedgerError {
-    LedgerError::Write(kind.into())
 }

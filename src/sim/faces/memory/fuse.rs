@@ -1,10 +1,13 @@
 //! The end of a process, at any place that makes a difference.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::model::record::LedgerRecord;
+use crate::ports::LedgerError;
 use crate::sim::scenario::ast::Boundary;
 
 /// Where a run touches the outside.
@@ -101,6 +104,25 @@ impl Fuse {
             self.burn();
         }
         count != self.0.at
+    }
+
+    /// Writes a record, for a run that may die before it, behind it, or when it has an outcome to
+    /// tell. Dead behind the record: it is there, and nothing that follows from it happens.
+    ///
+    /// # Errors
+    /// What the ledger says; of a dead run, that it was interrupted.
+    pub fn around(
+        &self,
+        record: &LedgerRecord,
+        write: impl FnOnce() -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let dead = || LedgerError::Write(io::ErrorKind::Interrupted.into());
+        let learned = record.outcomes.is_empty() || self.pass(Place::Learned);
+        if !learned || !self.pass(Place::Decided) {
+            return Err(dead());
+        }
+        write()?;
+        if self.pass(Place::Written) { Ok(()) } else { Err(dead()) }
     }
 
     /// Returns when the run is dead.

@@ -12,7 +12,7 @@ use crate::adapters::guard::{Reply, parse};
 use crate::adapters::ssh::{SshError, Stage as Step};
 use crate::config::settings::Settings;
 use crate::model::action::Action;
-use crate::model::command::Command;
+use crate::model::command::{Command, WIRE};
 use crate::model::ids::MachineName;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::time::Span;
@@ -24,9 +24,6 @@ use crate::sim::world::Door;
 /// How long a command is on its way, and its answer on the way back: a connection that is there,
 /// a fork, sudo and dash on a small board.
 const WAY: Span = Span::millis(80);
-
-/// What the wire and a slow `sudo` may add to an action's own limit, as with the real hands.
-const WIRE: Span = Span::secs(5);
 
 /// What becomes of one action on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,12 +119,8 @@ impl MemoryHands {
 
     /// A command on a machine.
     async fn on(&self, host: &MachineName, action: &Action) -> ActionResult {
-        let command = match Command::of(action) {
-            Ok(command) => command,
-            Err(error) => return ActionResult::Failed { why: error.to_string() },
-        };
-        let line = match command.render() {
-            Ok(line) => line,
+        let (command, line) = match Command::line_of(action) {
+            Ok(sent) => sent,
             Err(error) => return ActionResult::Failed { why: error.to_string() },
         };
         let found =

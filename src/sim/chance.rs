@@ -1,4 +1,4 @@
-//! The world's only source of chance.
+//! The only source of chance, of the world and of a scenario's random deaths.
 
 use crate::model::time::Span;
 
@@ -6,14 +6,14 @@ use crate::model::time::Span;
 /// the constants are those of Vigna's splitmix64.c, in the public domain). Small, and the same on
 /// every machine and in every version, which a library's default generator does not promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Chance(u64);
+pub(in crate::sim) struct Chance(u64);
 
 impl Chance {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(in crate::sim) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) const fn draw(&mut self) -> u64 {
+    pub(in crate::sim) const fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = self.0;
         let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Chance {
     }
 
     /// A number below `end`; 0 if there is none.
-    pub(super) const fn below(&mut self, end: u64) -> u64 {
+    pub(in crate::sim) const fn below(&mut self, end: u64) -> u64 {
         // The bias of the remainder is below 2^-40 for every span of this world.
         match end {
             0 => 0,
@@ -31,23 +31,23 @@ impl Chance {
     }
 
     /// A span from nothing up to `most`.
-    pub(super) const fn up_to(&mut self, most: Span) -> Span {
+    pub(in crate::sim) const fn up_to(&mut self, most: Span) -> Span {
         Span::millis(self.below(most.as_millis() + 1))
     }
 
     /// A span that differs from `middle` by up to `percent`, to both sides.
-    pub(super) fn around(&mut self, middle: Span, percent: u64) -> Span {
+    pub(in crate::sim) fn around(&mut self, middle: Span, percent: u64) -> Span {
         let reach = Span::millis(middle.as_millis() * percent / 100);
         middle.less(reach) + self.up_to(reach.times(2))
     }
 
     /// 32 hexadecimal digits.
-    pub(super) fn hex(&mut self) -> String {
+    pub(in crate::sim) fn hex(&mut self) -> String {
         format!("{:016x}{:016x}", self.draw(), self.draw())
     }
 
     /// One of these.
-    pub(super) fn pick<T>(&mut self, from: impl ExactSizeIterator<Item = T>) -> Option<T> {
+    pub(in crate::sim) fn pick<T>(&mut self, from: impl ExactSizeIterator<Item = T>) -> Option<T> {
         let mut from = from;
         let at = self.below(from.len() as u64);
         usize::try_from(at).ok().and_then(|at| from.nth(at))
