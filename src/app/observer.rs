@@ -63,7 +63,7 @@ impl RealObserver {
 impl Observer for RealObserver {
     fn snapshot(&self) -> Observation {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Observation { hosts, api: self.kube.facts(), disk: Ok(()) }
+        Observation { hosts, upses: BTreeMap::new(), api: self.kube.facts(), disk: Ok(()) }
     }
 
     async fn changed(&mut self) {

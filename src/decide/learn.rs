@@ -83,7 +83,15 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
         | Effect::StartUnit { .. }
         | Effect::RestartUnit { .. }
         | Effect::ResetFailedUnit { .. }
-        | Effect::WriteCanary => {}
+        | Effect::WriteCanary
+        | Effect::StopUnit { .. }
+        | Effect::EndPods { .. }
+        | Effect::SaveDatastore { .. }
+        | Effect::PowerOff { .. }
+        | Effect::Wake { .. }
+        | Effect::SuspendFlux { .. }
+        | Effect::ResumeFlux { .. }
+        | Effect::EvictPods { .. } => {}
     }
 }
 

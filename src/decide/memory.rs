@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::ids::{EpisodeId, Epoch};
-use crate::model::intent::{Author, Desired, Intent, Progress};
+use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
 use crate::model::memory::{Durable, Memory, Normal, Passing};
 use crate::model::time::Moment;
 
@@ -19,6 +19,7 @@ pub fn fresh_memory(now: &Moment) -> Durable {
         intent: Intent {
             desired: Desired::Up,
             progress: Progress::Normal,
+            scope: Scope::Whole,
             by: Author::Ananke,
             reason: "nobody has said otherwise".to_owned(),
             since: now.wall,

@@ -4,7 +4,7 @@ use super::Library;
 use super::episode;
 use crate::model::episode::{Cause, EndKind};
 use crate::model::ids::{GateId, MachineName};
-use crate::model::intent::{Author, Desired, Intent, Progress};
+use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
 use crate::model::memory::{Durable, Pause};
 use crate::model::tick::Order;
 use crate::model::time::Moment;
@@ -47,6 +47,7 @@ fn want_up(now: &Moment, durable: &mut Durable, by: Author) {
     durable.intent = Intent {
         desired: Desired::Up,
         progress: Progress::Normal,
+        scope: Scope::Whole,
         by,
         reason,
         since: now.wall,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cordon::CordonRecord;
 use super::facts::Unit;
 use super::ids::{ActionId, BootId, CordonId, Epoch, MachineId, MachineName, RemedyId};
+use super::object::ObjectName;
 use super::time::Span;
 use super::verdict::Target;
 
@@ -69,6 +70,70 @@ pub enum Effect {
     },
     /// Renew our own Lease: proof that the API takes writes.
     WriteCanary,
+    /// `systemctl stop UNIT`. The containers go on running (`KillMode=process`).
+    StopUnit {
+        /// On which machine.
+        host: MachineName,
+        /// Which unit.
+        unit: Unit,
+    },
+    /// End everything that runs below kubepods, first TERM and then KILL, and take away what the
+    /// kubelet mounted. Only once its unit is stopped.
+    EndPods {
+        /// On which machine.
+        host: MachineName,
+    },
+    /// Save the cluster's datastore on a server (`k3s etcd-snapshot save`).
+    SaveDatastore {
+        /// On which server.
+        host: MachineName,
+    },
+    /// Write everything to disk and switch the machine off (`systemctl poweroff --no-block`).
+    PowerOff {
+        /// Which machine.
+        host: MachineName,
+    },
+    /// Switch a machine on: by Wake-on-LAN, an outlet, or a configured command.
+    Wake {
+        /// Which machine.
+        machine: MachineName,
+    },
+    /// Stop a Flux object from changing anything, and write on it who did so.
+    SuspendFlux {
+        /// Which object.
+        object: ObjectName,
+    },
+    /// Let a Flux object go on that ananke suspended, and take the note off.
+    ResumeFlux {
+        /// Which object.
+        object: ObjectName,
+    },
+    /// Ask the API to evict what may be evicted of a tier of a node's pods.
+    EvictPods {
+        /// Which node.
+        node: MachineName,
+        /// Which pods of it.
+        tier: PodTier,
+    },
+}
+
+/// In which order pods leave a node. What depends on others goes before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodTier {
+    /// What nothing in the cluster depends on.
+    Applications,
+    /// What applications need: databases, git, registry, secrets, ingress.
+    Services,
+}
+
+impl fmt::Display for PodTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applications => "applications",
+            Self::Services => "services",
+        })
+    }
 }
 
 impl Effect {
@@ -82,12 +147,20 @@ impl Effect {
         match self {
             Self::StartUnit { host, .. }
             | Self::RestartUnit { host, .. }
-            | Self::ResetFailedUnit { host, .. } => Some(host),
+            | Self::ResetFailedUnit { host, .. }
+            | Self::StopUnit { host, .. }
+            | Self::EndPods { host }
+            | Self::SaveDatastore { host }
+            | Self::PowerOff { host } => Some(host),
             Self::Cordon { .. }
             | Self::Uncordon { .. }
             | Self::MarkManual { .. }
             | Self::ClearMark { .. }
-            | Self::WriteCanary => None,
+            | Self::WriteCanary
+            | Self::Wake { .. }
+            | Self::SuspendFlux { .. }
+            | Self::ResumeFlux { .. }
+            | Self::EvictPods { .. } => None,
         }
     }
 }
@@ -106,6 +179,14 @@ impl fmt::Display for Effect {
             Self::MarkManual { node, .. } => write!(f, "mark {node} for a person"),
             Self::ClearMark { node } => write!(f, "take the mark for a person off {node}"),
             Self::WriteCanary => f.write_str("renew ananke's own Lease"),
+            Self::StopUnit { host, unit } => write!(f, "stop {unit} on {host}"),
+            Self::EndPods { host } => write!(f, "end the pods that still run on {host}"),
+            Self::SaveDatastore { host } => write!(f, "save the datastore on {host}"),
+            Self::PowerOff { host } => write!(f, "power off {host}"),
+            Self::Wake { machine } => write!(f, "power on {machine}"),
+            Self::SuspendFlux { object } => write!(f, "suspend {object}"),
+            Self::ResumeFlux { object } => write!(f, "resume {object}"),
+            Self::EvictPods { node, tier } => write!(f, "evict {tier} from {node}"),
         }
     }
 }

@@ -125,6 +125,9 @@ pub enum Unsendable {
     /// The effect needs the guard.
     #[error("without a guard nothing but a plain start or stop is sent")]
     NeedsGuard,
+    /// The guard has no verb for the effect.
+    #[error("the guard has no verb for that yet")]
+    NoVerb,
     /// The effect does not go to a machine.
     #[error("the effect goes through the Kubernetes API, not to a machine")]
     NotForMachines,
@@ -140,11 +143,19 @@ impl Command {
             Effect::StartUnit { unit, .. } => GuardVerb::Start(*unit),
             Effect::RestartUnit { unit, .. } => GuardVerb::Restart(*unit),
             Effect::ResetFailedUnit { unit, .. } => GuardVerb::ResetFailed(*unit),
+            Effect::StopUnit { unit, .. } => GuardVerb::Stop(*unit),
+            Effect::EndPods { .. } | Effect::SaveDatastore { .. } | Effect::PowerOff { .. } => {
+                return Err(Unsendable::NoVerb);
+            }
             Effect::Cordon { .. }
             | Effect::Uncordon { .. }
             | Effect::MarkManual { .. }
             | Effect::ClearMark { .. }
-            | Effect::WriteCanary => return Err(Unsendable::NotForMachines),
+            | Effect::WriteCanary
+            | Effect::Wake { .. }
+            | Effect::SuspendFlux { .. }
+            | Effect::ResumeFlux { .. }
+            | Effect::EvictPods { .. } => return Err(Unsendable::NotForMachines),
         };
         match action.channel {
             Channel::Guard => {}

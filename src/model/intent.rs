@@ -1,11 +1,12 @@
 //! What the cluster is wanted to be, and by whom.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::Epoch;
+use super::ids::{Epoch, MachineName};
 
 /// The desired power state, with who wants it and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,12 +17,36 @@ pub struct Intent {
     pub progress: Progress,
     /// Who wants it.
     pub by: Author,
+    /// What of the site it is about.
+    #[serde(default)]
+    pub scope: Scope,
     /// Why, in that author's words.
     pub reason: String,
     /// Since when, for people.
     pub since: Timestamp,
     /// The fencing number under which it was set.
     pub epoch: Epoch,
+}
+
+/// What of the site an intent is about. Up is always about all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Every machine.
+    #[default]
+    Whole,
+    /// These machines: a power domain without which the others keep a quorum.
+    Machines(BTreeSet<MachineName>),
+}
+
+impl Scope {
+    /// Whether a machine is concerned.
+    pub fn concerns(&self, machine: &MachineName) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Machines(machines) => machines.contains(machine),
+        }
+    }
 }
 
 /// The desired power state.

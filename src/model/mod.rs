@@ -14,6 +14,7 @@ pub mod facts;
 pub mod ids;
 pub mod intent;
 pub mod memory;
+pub mod object;
 pub mod observation;
 pub mod outcome;
 pub mod plan;

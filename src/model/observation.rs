@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{ApiFacts, Blind, BlindKind, HostFacts, Link, Seen};
 use super::ids::MachineName;
+use super::power::{UpsFacts, UpsName};
 use super::time::{Mono, Span};
 
 /// Every fact that a decision may use, each with its age or the reason why it is missing.
@@ -13,6 +14,9 @@ use super::time::{Mono, Span};
 pub struct Observation {
     /// Each machine of the inventory, over SSH.
     pub hosts: BTreeMap<MachineName, Seen<HostFacts>>,
+    /// Each UPS, over NUT. Empty where none is configured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upses: BTreeMap<UpsName, Seen<UpsFacts>>,
     /// The Kubernetes API.
     pub api: ApiFacts,
     /// Whether ananke's own disk takes records; the reason if it does not.

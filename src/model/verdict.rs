@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::MachineName;
+use super::object::ObjectName;
+use super::power::UpsName;
 use super::time::Mono;
 
 /// What a verdict, a remedy or a mark is about.
@@ -15,17 +17,35 @@ pub enum Target {
     Cluster,
     /// One machine, or the node on it.
     Machine(MachineName),
+    /// A UPS.
+    Ups(UpsName),
+    /// An object of Kubernetes.
+    Object(ObjectName),
+    /// Something that is asked from outside: a service, an ingress host, an endpoint.
+    Service(String),
 }
 
 /// How the whole cluster is written where a machine's name could stand.
 const CLUSTER: &str = "(cluster)";
+/// What stands before the name of a UPS. No machine's name has a blank in it.
+const UPS: &str = "ups ";
+/// What stands before the name of a service.
+const SERVICE: &str = "service ";
 
 impl Target {
     /// The machine, if the target is one.
     pub const fn machine(&self) -> Option<&MachineName> {
         match self {
-            Self::Cluster => None,
             Self::Machine(name) => Some(name),
+            Self::Cluster | Self::Ups(_) | Self::Object(_) | Self::Service(_) => None,
+        }
+    }
+
+    /// The object of Kubernetes, if the target is one.
+    pub const fn object(&self) -> Option<&ObjectName> {
+        match self {
+            Self::Object(name) => Some(name),
+            Self::Cluster | Self::Machine(_) | Self::Ups(_) | Self::Service(_) => None,
         }
     }
 }
@@ -38,7 +58,18 @@ impl From<Target> for String {
 
 impl From<String> for Target {
     fn from(text: String) -> Self {
-        if text == CLUSTER { Self::Cluster } else { Self::Machine(MachineName::new(text)) }
+        if text == CLUSTER {
+            return Self::Cluster;
+        }
+        if let Some(service) = text.strip_prefix(SERVICE) {
+            return Self::Service(service.to_owned());
+        }
+        let ups = text.strip_prefix(UPS).and_then(|ups| UpsName::parse(ups).ok());
+        let object = || text.parse().ok();
+        match ups.map(Self::Ups).or_else(|| object().map(Self::Object)) {
+            Some(target) => target,
+            None => Self::Machine(MachineName::new(text)),
+        }
     }
 }
 
@@ -47,6 +78,9 @@ impl fmt::Display for Target {
         match self {
             Self::Cluster => f.pad(CLUSTER),
             Self::Machine(name) => name.fmt(f),
+            Self::Ups(name) => f.pad(&format!("{UPS}{name}")),
+            Self::Object(name) => f.pad(&name.to_string()),
+            Self::Service(name) => f.pad(&format!("{SERVICE}{name}")),
         }
     }
 }
@@ -111,5 +145,28 @@ impl Verdict {
     /// A skipped check with its reason.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self::Skipped { why: why.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn a_target_is_read_back_as_what_it_was() {
+        let table = [
+            ("(cluster)", "Cluster"),
+            ("titan-07", "Machine"),
+            ("ups statera@titan-db", "Ups"),
+            ("ups statera@titan-db:3494", "Ups"),
+            ("Kustomization flux-system/apps", "Object"),
+            ("CSINode titan-07", "Object"),
+            ("service gitea.example", "Service"),
+        ];
+        for (text, kind) in table {
+            let target = Target::from(text.to_owned());
+            assert!(format!("{target:?}").starts_with(kind), "{text}: {target:?}");
+            assert_eq!(target.to_string(), text);
+        }
     }
 }

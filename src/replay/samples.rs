@@ -10,7 +10,7 @@ use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
 use crate::model::ids::{ActionId, BootId, CordonId, EpisodeId, Epoch, MachineName, RemedyId};
-use crate::model::intent::{Author, Desired, Intent, Progress};
+use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
 use crate::model::memory::{
     Attempts, Durable, HeldCordon, InFlight, Memory, Normal, Passing, Pause,
 };
@@ -55,6 +55,7 @@ pub(crate) fn durable() -> Durable {
         intent: Intent {
             desired: Desired::Up,
             progress: Progress::Normal,
+            scope: Scope::Whole,
             by: Author::Ananke,
             reason: "a good day".into(),
             since: Timestamp::UNIX_EPOCH,
@@ -123,7 +124,15 @@ impl SmallLoop {
             | Effect::ResetFailedUnit { .. }
             | Effect::MarkManual { .. }
             | Effect::ClearMark { .. }
-            | Effect::WriteCanary => true,
+            | Effect::WriteCanary
+            | Effect::StopUnit { .. }
+            | Effect::EndPods { .. }
+            | Effect::SaveDatastore { .. }
+            | Effect::PowerOff { .. }
+            | Effect::Wake { .. }
+            | Effect::SuspendFlux { .. }
+            | Effect::ResumeFlux { .. }
+            | Effect::EvictPods { .. } => true,
         });
         let up = self.memory.intent.desired == Desired::Up;
         free && up && self.memory.paused.is_none()
@@ -290,6 +299,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             },
             observation: Observation {
                 hosts: BTreeMap::new(),
+                upses: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
                     endpoints: BTreeMap::new(),

@@ -224,7 +224,15 @@ impl<'a> Verifier<'a> {
             | Effect::ResetFailedUnit { .. }
             | Effect::MarkManual { .. }
             | Effect::ClearMark { .. }
-            | Effect::WriteCanary => {}
+            | Effect::WriteCanary
+            | Effect::StopUnit { .. }
+            | Effect::EndPods { .. }
+            | Effect::SaveDatastore { .. }
+            | Effect::PowerOff { .. }
+            | Effect::Wake { .. }
+            | Effect::SuspendFlux { .. }
+            | Effect::ResumeFlux { .. }
+            | Effect::EvictPods { .. } => {}
         }
     }
 
@@ -301,12 +309,18 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
     match effect {
         Effect::StartUnit { host, .. }
         | Effect::RestartUnit { host, .. }
-        | Effect::ResetFailedUnit { host, .. } => Some(host),
+        | Effect::ResetFailedUnit { host, .. }
+        | Effect::StopUnit { host, .. }
+        | Effect::EndPods { host }
+        | Effect::SaveDatastore { host }
+        | Effect::PowerOff { host }
+        | Effect::Wake { machine: host } => Some(host),
         Effect::Cordon { node, .. }
         | Effect::Uncordon { node, .. }
         | Effect::MarkManual { node, .. }
-        | Effect::ClearMark { node } => Some(node),
-        Effect::WriteCanary => None,
+        | Effect::ClearMark { node }
+        | Effect::EvictPods { node, .. } => Some(node),
+        Effect::WriteCanary | Effect::SuspendFlux { .. } | Effect::ResumeFlux { .. } => None,
     }
 }
 

@@ -328,7 +328,7 @@ impl World {
             canary,
             serves: vec!["v1/Node".to_owned(), "coordination.k8s.io/v1/Lease".to_owned()],
         };
-        Observation { hosts, api, disk: self.disk.clone() }
+        Observation { hosts, upses: BTreeMap::new(), api, disk: self.disk.clone() }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {
@@ -420,6 +420,16 @@ impl World {
             Effect::WriteCanary => {
                 self.canary = Some(now);
                 self.proofs_of_write += 1;
+            }
+            Effect::StopUnit { .. }
+            | Effect::EndPods { .. }
+            | Effect::SaveDatastore { .. }
+            | Effect::PowerOff { .. }
+            | Effect::Wake { .. }
+            | Effect::SuspendFlux { .. }
+            | Effect::ResumeFlux { .. }
+            | Effect::EvictPods { .. } => {
+                return ActionResult::Failed { why: format!("the bench can't {}", action.effect) };
             }
         }
         ActionResult::Done

@@ -132,7 +132,15 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::Cordon { .. }
         | Effect::MarkManual { .. }
         | Effect::ClearMark { .. }
-        | Effect::WriteCanary => {}
+        | Effect::WriteCanary
+        | Effect::StopUnit { .. }
+        | Effect::EndPods { .. }
+        | Effect::SaveDatastore { .. }
+        | Effect::PowerOff { .. }
+        | Effect::Wake { .. }
+        | Effect::SuspendFlux { .. }
+        | Effect::ResumeFlux { .. }
+        | Effect::EvictPods { .. } => {}
     }
 }
 

@@ -112,6 +112,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             },
             observation: Observation {
                 hosts: BTreeMap::new(),
+                upses: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
                     endpoints: BTreeMap::new(),

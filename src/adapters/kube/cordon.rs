@@ -59,10 +59,18 @@ impl<'a> Change<'a> {
                 (node, Self::Mark { reason, since: *since, cordon: cordon.as_ref() })
             }
             Effect::ClearMark { node } => (node, Self::Unmark { owner }),
-            Effect::WriteCanary
-            | Effect::StartUnit { .. }
+            Effect::StartUnit { .. }
             | Effect::RestartUnit { .. }
-            | Effect::ResetFailedUnit { .. } => return None,
+            | Effect::ResetFailedUnit { .. }
+            | Effect::WriteCanary
+            | Effect::StopUnit { .. }
+            | Effect::EndPods { .. }
+            | Effect::SaveDatastore { .. }
+            | Effect::PowerOff { .. }
+            | Effect::Wake { .. }
+            | Effect::SuspendFlux { .. }
+            | Effect::ResumeFlux { .. }
+            | Effect::EvictPods { .. } => return None,
         })
     }
 }

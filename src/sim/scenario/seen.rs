@@ -294,7 +294,16 @@ fn act(effect: &Effect) -> Option<Act> {
         Effect::Cordon { node, .. } => (Doing::Cordon, node),
         Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
         Effect::MarkManual { node, .. } => (Doing::Mark, node),
-        Effect::ClearMark { .. } | Effect::WriteCanary => return None,
+        Effect::ClearMark { .. }
+        | Effect::WriteCanary
+        | Effect::StopUnit { .. }
+        | Effect::EndPods { .. }
+        | Effect::SaveDatastore { .. }
+        | Effect::PowerOff { .. }
+        | Effect::Wake { .. }
+        | Effect::SuspendFlux { .. }
+        | Effect::ResumeFlux { .. }
+        | Effect::EvictPods { .. } => return None,
     };
     Some(Act { doing, on: on.clone() })
 }

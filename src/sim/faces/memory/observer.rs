@@ -1,6 +1,6 @@
 //! What is seen of a world in memory, at the pace of the real observers and with their patience.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -86,7 +86,12 @@ impl Observer for MemoryObserver {
         self.eyes.step();
         let mut state = self.eyes.lock();
         state.news = false;
-        Observation { hosts: state.looks.seen().clone(), api: state.link.facts(), disk: Ok(()) }
+        Observation {
+            hosts: state.looks.seen().clone(),
+            upses: BTreeMap::new(),
+            api: state.link.facts(),
+            disk: Ok(()),
+        }
     }
 
     async fn changed(&mut self) {
