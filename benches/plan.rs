@@ -12,12 +12,12 @@ mod site;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ananke::decide::{LIBRARY, fresh_memory, tick};
+use ananke::decide::{LIBRARY, tick};
 use ananke::model::assessment::Phase;
 use ananke::model::facts::UnitActive;
 use ananke::model::ids::{BootId, MachineName};
 use ananke::model::intent::Author;
-use ananke::model::memory::{Memory, Passing};
+use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::outcome::Outcome;
 use ananke::model::policy::{Policy, Role};
 use ananke::model::tick::{Order, Request, TickInput, Verb};
@@ -100,7 +100,7 @@ impl Crank {
         let policy = site::policy(SERVERS, machines - SERVERS);
         let world = World::healthy(&policy);
         let zero = world.now - 600;
-        let durable = fresh_memory(&moment(world.now, zero));
+        let durable = Durable::fresh(&moment(world.now, zero));
         let orders = vec![Order::Startup { by: "bench".to_owned() }];
         let (verb, by) = (Verb::Daemon, Author::Ananke);
         let request = Request { verb, execute: true, by, orders };

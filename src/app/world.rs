@@ -12,7 +12,6 @@ use crate::adapters::host::timesync::{WallSync, ask_chrony};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
 use crate::adapters::ssh::Fleet;
 use crate::config::settings::Settings;
-use crate::decide::fresh_memory;
 use crate::engine::World;
 use crate::model::command::Command;
 use crate::model::facts::{Blind, BlindKind};
@@ -111,7 +110,7 @@ pub(super) fn remembered(settings: &Settings, now: &Moment) -> Result<Durable, F
     let history = history(&settings.state_dir, Some(&settings.policy.cluster))
         .map_err(|error| Failure::of(&error))?;
     let last = history.records.into_iter().next_back();
-    Ok(last.map_or_else(|| fresh_memory(now), |record| record.memory))
+    Ok(last.map_or_else(|| Durable::fresh(now), |record| record.memory))
 }
 
 /// The world of a loop that acts.
@@ -140,7 +139,7 @@ pub(super) fn ledger(
     for note in &recovered.notes {
         tracing::warn!("ledger: {note}");
     }
-    let mut memory = recovered.memory.unwrap_or_else(|| fresh_memory(now));
+    let mut memory = recovered.memory.unwrap_or_else(|| Durable::fresh(now));
     if let Some(why) = ledger.behind() {
         tracing::error!("ledger: the newest record was damaged: {why}");
         // What was acknowledged last may be missing: its numbers must not be given out again.

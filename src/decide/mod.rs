@@ -17,7 +17,6 @@ mod wake;
 use std::collections::BTreeMap;
 
 pub use holds::{HoldRule, RULES};
-pub use memory::fresh_memory;
 
 use crate::gates::{self, Gate};
 use crate::model::ids::MachineName;

@@ -16,7 +16,7 @@ use crate::model::ids::{ActionId, MachineName};
 use crate::model::memory::{Durable, Memory, Passing};
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::policy::Policy;
-use crate::model::record::{FORMAT, LedgerRecord, TickRecord};
+use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput};
 use crate::model::time::{Moment, Mono, Span};
 use crate::ports::{Clock, Hands, Ledger, Observer, Recorder, Sink, Told};
@@ -250,7 +250,7 @@ impl Run {
         }
         world.observer.attend(unproven(&input, &state.memory));
         TickRecord {
-            format: FORMAT,
+            format: TICK_FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             input,
             decision,

@@ -9,9 +9,9 @@ use super::action::Action;
 use super::cordon::CordonRecord;
 use super::episode::Episode;
 use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineName, RemedyId};
-use super::intent::Intent;
+use super::intent::{Author, Desired, Intent, Progress, Scope};
 use super::outcome::ActionResult;
-use super::time::{Mono, Span};
+use super::time::{Moment, Mono, Span};
 use super::verdict::Target;
 
 /// What ananke remembers.
@@ -59,6 +59,45 @@ pub struct Durable {
     pub alarms: BTreeSet<(GateId, Target)>,
     /// What a good day looks like.
     pub normal: Normal,
+}
+
+impl Durable {
+    /// The memory of a host that never ran ananke before.
+    pub fn fresh(now: &Moment) -> Self {
+        Self {
+            boot: now.boot.clone(),
+            life: life(now),
+            epoch: Epoch(1),
+            last_episode: EpisodeId(0),
+            last_action: 0,
+            episode: None,
+            intent: Intent {
+                desired: Desired::Up,
+                progress: Progress::Normal,
+                scope: Scope::Whole,
+                by: Author::Ananke,
+                reason: "nobody has said otherwise".to_owned(),
+                since: now.wall,
+                epoch: Epoch(1),
+            },
+            paused: None,
+            attempts: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            cordons: BTreeMap::new(),
+            manual: BTreeMap::new(),
+            acked: BTreeSet::new(),
+            alarms: BTreeSet::new(),
+            normal: Normal::default(),
+        }
+    }
+}
+
+/// A name for the life of a state directory that begins now. Two lives begin in different boots,
+/// or at different times of one.
+fn life(now: &Moment) -> String {
+    let seed = format!("{} {} {}", now.boot, now.mono.0, now.wall);
+    format!("{:08x}", crc32fast::hash(seed.as_bytes()))
 }
 
 /// A person said stop.

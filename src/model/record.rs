@@ -1,6 +1,8 @@
 //! What is written down: the ledger's records and the flight recorder's ticks. Both are versioned.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, from_value, to_value};
 
 use super::action::Action;
 use super::memory::Durable;
@@ -8,8 +10,12 @@ use super::outcome::Outcome;
 use super::tick::{Decision, Order, TickInput};
 use super::time::Moment;
 
-/// The version of both formats. A file of a higher one is never read as an empty one.
+/// The version of the ledger's format. A file of a higher one is never read as an empty one.
 pub const FORMAT: u32 = 1;
+
+/// The version of a recorded tick's format. Version 1 held the decision's memory whole, and is
+/// still read.
+pub const TICK_FORMAT: u32 = 2;
 
 /// One durable entry of the ledger: what was learned and what is about to be done.
 /// It is on disk before any of `begin` is done.
@@ -37,10 +43,12 @@ pub struct LedgerRecord {
     pub memory: Durable,
 }
 
-/// One recorded tick, for `replay`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One recorded tick, for `replay`. Of the decision's memory only the difference to what went in
+/// is written (RFC 6902): most of a large memory is the same before and after a tick.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written<TickInput>")]
 pub struct TickRecord {
-    /// [`FORMAT`] at the time of writing.
+    /// [`TICK_FORMAT`] at the time of writing.
     pub format: u32,
     /// The program's version.
     pub version: String,
@@ -48,4 +56,88 @@ pub struct TickRecord {
     pub input: TickInput,
     /// What came out.
     pub decision: Decision,
+}
+
+/// A tick as it is written. `I` is the input: borrowed where it is written, owned where it is read.
+#[derive(Serialize, Deserialize)]
+struct Written<I> {
+    format: u32,
+    version: String,
+    input: I,
+    decision: Value,
+}
+
+/// Where the decision has its memory.
+const MEMORY: &str = "memory";
+
+impl Serialize for TickRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shortened = || -> serde_json::Result<Value> {
+            let mut decision = to_value(&self.decision)?;
+            if let Some(memory) = decision.get_mut(MEMORY) {
+                let before = to_value(&self.input.memory)?;
+                *memory = to_value(json_patch::diff(&before, memory))?;
+            }
+            Ok(decision)
+        };
+        let decision = shortened().map_err(S::Error::custom)?;
+        let (format, version) = (TICK_FORMAT, self.version.clone());
+        Written { format, version, input: &self.input, decision }.serialize(serializer)
+    }
+}
+
+impl TryFrom<Written<TickInput>> for TickRecord {
+    type Error = String;
+
+    fn try_from(written: Written<TickInput>) -> Result<Self, String> {
+        let Written { format, version, input, mut decision } = written;
+        if let Some(memory) = decision.get_mut(MEMORY).filter(|memory| memory.is_array()) {
+            let what = |error: &dyn std::fmt::Display| format!("the decision's memory: {error}");
+            let changes: json_patch::Patch =
+                from_value(memory.take()).map_err(|error| what(&error))?;
+            *memory = to_value(&input.memory).map_err(|error| what(&error))?;
+            json_patch::patch(memory, &changes).map_err(|error| what(&error))?;
+        }
+        let decision = from_value(decision).map_err(|error| format!("the decision: {error}"))?;
+        Ok(Self { format, version, input, decision })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::replay::samples;
+
+    #[test]
+    fn what_a_tick_changed_in_memory_is_written_and_nothing_else_of_it() {
+        let mut record = samples::tick(3);
+        record.decision.memory.passing.tick = 4;
+        record.decision.memory.durable.intent.reason = "news".to_owned();
+        let written = to_value(&record).unwrap();
+        let changes = json!([
+            {"op": "replace", "path": "/durable/intent/reason", "value": "news"},
+            {"op": "replace", "path": "/passing/tick", "value": 4},
+        ]);
+        assert_eq!(written["decision"]["memory"], changes);
+        assert_eq!(from_value::<TickRecord>(written).unwrap(), record);
+    }
+
+    #[test]
+    fn a_tick_of_the_first_format_is_read_as_it_was() {
+        let record = TickRecord { format: 1, ..samples::tick(3) };
+        let mut written = to_value(&record).unwrap();
+        written["format"] = json!(1);
+        written["decision"]["memory"] = to_value(&record.decision.memory).unwrap();
+        assert_eq!(from_value::<TickRecord>(written).unwrap(), record);
+    }
+
+    #[test]
+    fn a_difference_that_does_not_fit_is_an_error() {
+        let mut written = to_value(samples::tick(3)).unwrap();
+        written["decision"]["memory"] = json!([{"op": "remove", "path": "/passing/nothing"}]);
+        let error = from_value::<TickRecord>(written).unwrap_err().to_string();
+        assert!(error.starts_with("the decision's memory: "), "{error}");
+    }
 }

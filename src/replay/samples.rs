@@ -9,16 +9,14 @@ use crate::model::assessment::{Assessment, Phase};
 use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
-use crate::model::ids::{ActionId, BootId, CordonId, EpisodeId, Epoch, MachineName, RemedyId};
-use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
-use crate::model::memory::{
-    Attempts, Durable, HeldCordon, InFlight, Memory, Normal, Passing, Pause,
-};
+use crate::model::ids::{ActionId, BootId, CordonId, EpisodeId, MachineName, RemedyId};
+use crate::model::intent::{Author, Desired};
+use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Passing, Pause};
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
 use crate::model::policy::{Limits, Policy, Timing};
-use crate::model::record::{FORMAT, LedgerRecord, TickRecord};
+use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
 use crate::model::verdict::Target;
@@ -44,32 +42,7 @@ pub(crate) fn moment(mono: u64) -> Moment {
 }
 
 pub(crate) fn durable() -> Durable {
-    Durable {
-        life: "5c1e90aa".to_owned(),
-        acked: Default::default(),
-        boot: BootId::fixed("boot-1"),
-        epoch: Epoch(1),
-        last_episode: EpisodeId(0),
-        last_action: 0,
-        episode: None,
-        intent: Intent {
-            desired: Desired::Up,
-            progress: Progress::Normal,
-            scope: Scope::Whole,
-            by: Author::Ananke,
-            reason: "a good day".into(),
-            since: Timestamp::UNIX_EPOCH,
-            epoch: Epoch(1),
-        },
-        paused: None,
-        attempts: BTreeMap::new(),
-        in_flight: BTreeMap::new(),
-        proofs: BTreeMap::new(),
-        cordons: BTreeMap::new(),
-        manual: BTreeMap::new(),
-        alarms: std::collections::BTreeSet::new(),
-        normal: Normal::default(),
-    }
+    Durable { life: "5c1e90aa".to_owned(), ..Durable::fresh(&moment(0)) }
 }
 
 /// One choice of the small loop.
@@ -269,7 +242,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
     };
     let span = Span::secs(1);
     TickRecord {
-        format: FORMAT,
+        format: TICK_FORMAT,
         version: "0.1.0".into(),
         input: TickInput {
             now: moment(number),

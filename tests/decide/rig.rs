@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ananke::decide::{LIBRARY, Library, fresh_memory, tick};
+use ananke::decide::{LIBRARY, Library, tick};
 use ananke::model::action::{Action, Effect};
 use ananke::model::assessment::{GateState, Phase};
 use ananke::model::ids::{BootId, MachineName};
@@ -11,7 +11,7 @@ use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::outcome::{ActionResult, Outcome};
 use ananke::model::plan::Held;
 use ananke::model::policy::{Machine, Policy};
-use ananke::model::record::{FORMAT, LedgerRecord, TickRecord};
+use ananke::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb};
 use ananke::model::time::{Moment, Mono};
 use ananke::model::verdict::Target;
@@ -84,7 +84,7 @@ impl Rig {
             policy,
             world,
             memory: Memory {
-                durable: fresh_memory(&moment(0, zero, 1)),
+                durable: Durable::fresh(&moment(0, zero, 1)),
                 passing: Passing::default(),
             },
             request: Request {
@@ -105,7 +105,7 @@ impl Rig {
             owed: Default::default(),
             collect: None,
         };
-        rig.memory.durable = fresh_memory(&rig.now());
+        rig.memory.durable = Durable::fresh(&rig.now());
         rig
     }
 
@@ -174,7 +174,8 @@ impl Rig {
         }
         self.taken.extend(decision.plan.steps.iter().cloned());
         let version = "test".to_owned();
-        self.last = Some(TickRecord { format: FORMAT, version, input, decision: decision.clone() });
+        let (format, decided) = (TICK_FORMAT, decision.clone());
+        self.last = Some(TickRecord { format, version, input, decision: decided });
         decision
     }
 

@@ -2,6 +2,7 @@
 
 use ananke::decide::{LIBRARY, tick};
 use ananke::model::facts::UnitActive;
+use ananke::model::record::TickRecord;
 
 use crate::bench::Starts;
 use crate::rig::Rig;
@@ -32,8 +33,10 @@ fn a_recorded_tick_of_25_nodes_in_trouble_fits() {
     let mut largest = 0;
     for _ in 0..120 {
         rig.step(5);
-        let record = serde_json::to_vec(rig.last.as_ref().unwrap()).unwrap();
+        let last = rig.last.as_ref().unwrap();
+        let record = serde_json::to_vec(last).unwrap();
         largest = largest.max(record.len());
+        assert_eq!(serde_json::from_slice::<TickRecord>(&record).unwrap(), *last);
     }
     println!("the largest of 120 records: {largest} bytes");
     assert!(largest <= RECORD_MAX, "{largest} bytes");

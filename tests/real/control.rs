@@ -16,21 +16,22 @@ use ananke::adapters::control::{
     SOCKET, Stance,
 };
 use ananke::adapters::process::{ChildSpec, End, run};
-use ananke::decide::fresh_memory;
 use ananke::model::assessment::{Assessment, Phase};
 use ananke::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen};
 use ananke::model::ids::BootId;
 use ananke::model::intent::Author;
-use ananke::model::memory::{Memory, Passing};
+use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::observation::Observation;
 use ananke::model::plan::Plan;
-use ananke::model::policy::{Limits, Policy, Timing};
-use ananke::model::record::{FORMAT, TickRecord};
+use ananke::model::record::{TICK_FORMAT, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use ananke::model::time::{Moment, Mono, Span};
 use ananke::ports::Sink;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+
+#[path = "../decide/site.rs"]
+mod site;
 
 /// Until when something that must happen has to have happened.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,15 +96,15 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
     };
     let unseen = Blind::new(BlindKind::NotYet, "x".repeat(ballast));
     let memory = Memory {
-        durable: fresh_memory(&now),
+        durable: Durable::fresh(&now),
         passing: Passing { tick: number, ..Passing::default() },
     };
     TickRecord {
-        format: FORMAT,
+        format: TICK_FORMAT,
         version: "0.1.0".to_owned(),
         input: TickInput {
             now,
-            policy: policy(),
+            policy: site::policy(0, 0),
             request: Request {
                 verb: Verb::Daemon,
                 execute: true,
@@ -134,28 +135,6 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             memory,
             wake: Wake { at: Mono(number + 1), why: "test".to_owned() },
         },
-    }
-}
-
-fn policy() -> Policy {
-    let span = Span::secs(60);
-    Policy {
-        cluster: "home".to_owned(),
-        owner: "outpost".to_owned(),
-        machines: BTreeMap::new(),
-        skip: BTreeMap::new(),
-        timing: Timing {
-            fresh_for: span,
-            boot: span,
-            server_start: span,
-            agent_start: span,
-            patience: span,
-            soak: span,
-            cordon_lease: span,
-            backoff: span,
-            tick: span,
-        },
-        limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
     }
 }
 

@@ -31,7 +31,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "adapters",
             "engine",
             "decide::LIBRARY",
-            "decide::fresh_memory",
             "decide::obeyed",
             "report::ResultWord",
         ],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::model::record::{FORMAT, TickRecord};
+use crate::model::record::{TICK_FORMAT, TickRecord};
 
 use super::dir;
 use super::recorder::{FILES, LINE_MAX, file_name};
@@ -36,7 +36,7 @@ pub enum TickReadError {
         line: u64,
     },
     /// A newer ananke wrote it.
-    #[error("line {line} is of format {found} and this ananke knows {FORMAT}")]
+    #[error("line {line} is of format {found} and this ananke knows {TICK_FORMAT}")]
     Future {
         /// Which line.
         line: u64,
@@ -123,7 +123,7 @@ fn parse(text: &[u8], line: u64) -> Result<TickRecord, TickReadError> {
     }
     let garbled = |source| TickReadError::Garbled { line, source };
     let version: Version = serde_json::from_slice(text).map_err(garbled)?;
-    if version.format > u64::from(FORMAT) {
+    if version.format > u64::from(TICK_FORMAT) {
         return Err(TickReadError::Future { line, found: version.format });
     }
     serde_json::from_slice(text).map_err(garbled)

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fuse::Fuse;
-use crate::decide::{LIBRARY, fresh_memory, obeyed};
+use crate::decide::{LIBRARY, obeyed};
 use crate::model::memory::Durable;
 use crate::model::record::{FORMAT, LedgerRecord};
 use crate::model::tick::Order;
@@ -89,7 +89,7 @@ impl Disk {
     pub fn remembered(&self, now: &Moment) -> Durable {
         let mut state = self.lock();
         let last = state.records.last().map(|(record, _)| record.memory.clone());
-        let mut memory = last.unwrap_or_else(|| fresh_memory(now));
+        let mut memory = last.unwrap_or_else(|| Durable::fresh(now));
         if std::mem::take(&mut state.behind) {
             // What was acknowledged last may be missing: its numbers are not given out again.
             memory.last_action += LOST_ACTIONS;
