@@ -18,9 +18,10 @@ pub static CHECK: Check = Check {
 };
 
 fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
+    let mut listed = sit.listed();
     sit.nodes()
         .filter_map(|name| {
-            let verdict = match sit.node(name) {
+            let verdict = match listed.at(name) {
                 Ok(Some(node)) => clear(sit, name, node),
                 Ok(None) => return None,
                 Err(blind) => Verdict::unknown(format!("the API's nodes: {blind}")),

@@ -16,10 +16,10 @@ pub static CHECK: Check = Check {
 };
 
 fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
-    let managed = sit.policy.machines.iter().filter(|(_, m)| m.managed && m.role.is_node());
+    let managed = sit.hosts().filter(|(_, m, _)| m.managed && m.role.is_node());
     managed
-        .map(|(name, _)| {
-            let verdict = match sit.host(name) {
+        .map(|(name, _, host)| {
+            let verdict = match host {
                 Ok(host) => guard(host),
                 // That it does not answer is the finding of ssh-answers, in the same gate. Said
                 // twice, and once as unknown, the gate could never open without the machine.

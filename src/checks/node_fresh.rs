@@ -1,6 +1,8 @@
 use super::{AskMissing, Check, not_only_a_person};
-use crate::model::facts::{Link, Ready, UnitActive};
+use crate::model::facts::{Blind, HostFacts, Link, NodeFacts, Ready, UnitActive};
 use crate::model::ids::{CheckId, MachineName};
+use crate::model::in_step::InStep;
+use crate::model::memory::FreshProof;
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::time::Span;
@@ -22,7 +24,14 @@ pub static CHECK: Check = Check {
 pub(crate) const MOVES_NEEDED: u32 = 2;
 
 fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
-    sit.nodes().map(|name| (Target::Machine(name.clone()), fresh(sit, name))).collect()
+    let (mut listed, mut proofs) = (sit.listed(), InStep::new(&sit.durable.proofs));
+    let nodes = sit.hosts().filter(|(_, machine, _)| machine.role.is_node());
+    nodes
+        .map(|(name, _, host)| {
+            let verdict = raw(sit, name, listed.at(name), &host, proofs.at(name));
+            (Target::Machine(name.clone()), with_time(sit, name, host.ok(), verdict))
+        })
+        .collect()
 }
 
 /// A unit that systemd restarted this often by itself is in a crash loop: it is young for ever.
@@ -31,31 +40,29 @@ const RESTARTS_OF_A_LOOP: u32 = 3;
 /// A node that had no chance yet is settling: its agent just began to run, or the API just came
 /// up, or the machine just answers again. Time in which it could not be asked is none that it had:
 /// behind a switch that was dead for an hour the first heartbeat is still ten seconds away.
-fn fresh(sit: &Situation<'_>, name: &MachineName) -> Verdict {
-    match raw(sit, name) {
-        Verdict::Fail { why } if had(sit, name) < sit.policy.timing.agent_start => {
-            let left = sit.policy.timing.agent_start.less(had(sit, name));
-            Verdict::Settling { why, until: sit.now + left }
-        }
-        verdict @ (Verdict::Pass
-        | Verdict::Fail { .. }
-        | Verdict::Settling { .. }
-        | Verdict::Unknown { .. }
-        | Verdict::Skipped { .. }) => verdict,
+fn with_time(
+    sit: &Situation<'_>,
+    name: &MachineName,
+    host: Option<&HostFacts>,
+    verdict: Verdict,
+) -> Verdict {
+    let Verdict::Fail { why } = verdict else { return verdict };
+    let (had, needs) = (had(sit, name, host), sit.policy.timing.agent_start);
+    if had < needs {
+        Verdict::Settling { why, until: sit.now + needs.less(had) }
+    } else {
+        Verdict::Fail { why }
     }
 }
 
 /// How much time the node had to get fresh, at most: since its unit runs, the API serves, and the
 /// machine answers.
-fn had(sit: &Situation<'_>, name: &MachineName) -> Span {
+fn had(sit: &Situation<'_>, name: &MachineName, host: Option<&HostFacts>) -> Span {
     let unit = sit.role(name).and_then(Role::unit);
-    let runs =
-        sit.host(name).ok().zip(unit).and_then(|(host, unit)| host.units.get(&unit)).and_then(
-            |unit| {
-                let once = unit.active == UnitActive::Active && unit.restarts < RESTARTS_OF_A_LOOP;
-                unit.for_time.filter(|_| once)
-            },
-        );
+    let runs = host.zip(unit).and_then(|(host, unit)| host.units.get(&unit)).and_then(|unit| {
+        let once = unit.active == UnitActive::Active && unit.restarts < RESTARTS_OF_A_LOOP;
+        unit.for_time.filter(|_| once)
+    });
     let served = match &sit.seen.api.link {
         Link::Up { since, .. } => sit.now.since(*since),
         Link::Down { .. } | Link::Probing => Span::ZERO,
@@ -64,13 +71,19 @@ fn had(sit: &Situation<'_>, name: &MachineName) -> Span {
     runs.unwrap_or(served).min(served).min(answers)
 }
 
-fn raw(sit: &Situation<'_>, name: &MachineName) -> Verdict {
-    let node = match sit.node(name) {
+fn raw(
+    sit: &Situation<'_>,
+    name: &MachineName,
+    node: Result<Option<&NodeFacts>, &Blind>,
+    host: &Result<&HostFacts, Blind>,
+    proof: Option<&FreshProof>,
+) -> Verdict {
+    let node = match node {
         Ok(Some(node)) => node,
         Ok(None) => return Verdict::fail("the API knows no such node"),
         Err(blind) => return Verdict::unknown(format!("the API's nodes: {blind}")),
     };
-    let host = match sit.host(name) {
+    let host = match host {
         Ok(host) => host,
         Err(blind) => return Verdict::unknown(format!("its boot can't be asked: {blind}")),
     };
@@ -82,7 +95,7 @@ fn raw(sit: &Situation<'_>, name: &MachineName) -> Verdict {
         Ready::False => return Verdict::fail(format!("not Ready: {}", node.ready_why)),
         Ready::Unknown => return Verdict::fail(format!("Ready unknown: {}", node.ready_why)),
     }
-    if sit.proven(name) {
+    if proof.is_some_and(|proof| proof.boot_id == host.boot_id) {
         return Verdict::Pass;
     }
     let moves = sit

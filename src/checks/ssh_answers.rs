@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::{AskMissing, Check};
-use crate::model::facts::BlindKind;
-use crate::model::ids::{CheckId, MachineId, MachineName};
+use crate::model::facts::{BlindKind, HostFacts};
+use crate::model::ids::{CheckId, MachineName};
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
 
@@ -18,29 +18,38 @@ pub static CHECK: Check = Check {
 };
 
 fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
-    let mut twins: Twins<'_> = BTreeMap::new();
-    for name in sit.policy.machines.keys() {
-        if let Ok(host) = sit.host(name) {
-            twins.entry(&host.machine_id).or_default().push(name);
-        }
-    }
-    let names = sit.policy.machines.keys();
-    names.map(|name| (Target::Machine(name.clone()), answers(sit, name, &twins))).collect()
+    let hosts: Vec<_> = sit.hosts().collect();
+    let answering = |(name, _, host): &(_, _, Result<_, _>)| Some((*name, *host.as_ref().ok()?));
+    let twins = twins(hosts.iter().filter_map(answering));
+    let answers = hosts.into_iter().map(|(name, _, host)| {
+        let verdict = match host {
+            Ok(host) => match twins.get(name) {
+                Some(twin) => {
+                    Verdict::fail(format!("{twin} is the same machine ({})", host.machine_id))
+                }
+                None => Verdict::Pass,
+            },
+            Err(blind) => silence(blind.kind, blind.detail),
+        };
+        (Target::Machine(name.clone()), verdict)
+    });
+    answers.collect()
 }
 
-/// Which machines answer with which id.
-type Twins<'a> = BTreeMap<&'a MachineId, Vec<&'a MachineName>>;
-
-fn answers(sit: &Situation<'_>, name: &MachineName, twins: &Twins<'_>) -> Verdict {
-    let host = match sit.host(name) {
-        Ok(host) => host,
-        Err(blind) => return silence(blind.kind, blind.detail),
-    };
-    let same = twins.get(&host.machine_id);
-    match same.and_then(|same| same.iter().find(|other| **other != name)) {
-        Some(twin) => Verdict::fail(format!("{twin} is the same machine ({})", host.machine_id)),
-        None => Verdict::Pass,
+/// Of machines that answer with the same id, for each the first of the others.
+fn twins<'a>(
+    hosts: impl Iterator<Item = (&'a MachineName, &'a HostFacts)>,
+) -> BTreeMap<&'a MachineName, &'a MachineName> {
+    let mut ids: Vec<_> = hosts.map(|(name, host)| (&host.machine_id, name)).collect();
+    ids.sort();
+    let mut twins = BTreeMap::new();
+    for same in ids.chunk_by(|one, two| one.0 == two.0).filter(|same| same.len() > 1) {
+        let first_two = [same[1].1, same[0].1];
+        for (at, (_, name)) in same.iter().enumerate() {
+            twins.insert(*name, first_two[at.min(1)]);
+        }
     }
+    twins
 }
 
 /// That a machine does not answer is a failure of this check; that nobody has looked is not.

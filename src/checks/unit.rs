@@ -1,6 +1,6 @@
 //! What a unit's state means. Shared by the checks of servers and agents.
 
-use crate::model::facts::{HostFacts, Unit, UnitActive, UnitLoad};
+use crate::model::facts::{Blind, HostFacts, Unit, UnitActive, UnitLoad};
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::time::{Mono, Span};
@@ -13,12 +13,12 @@ pub(super) fn judge(
     unit: Unit,
     start: Span,
 ) -> Vec<(Target, Verdict)> {
-    let verdict = |name| match sit.host(name) {
+    let verdict = |host| match host {
         Ok(host) => running(host, unit, sit.now, start),
-        Err(blind) => Verdict::unknown(blind.detail),
+        Err(Blind { detail, .. }) => Verdict::unknown(detail),
     };
-    let machines = sit.policy.with_role(role);
-    machines.map(|name| (Target::Machine(name.clone()), verdict(name))).collect()
+    let machines = sit.hosts().filter(|(_, machine, _)| machine.role == role);
+    machines.map(|(name, _, host)| (Target::Machine(name.clone()), verdict(host))).collect()
 }
 
 /// What a person can do about it.

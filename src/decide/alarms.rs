@@ -5,7 +5,7 @@ use super::{Library, situation};
 use crate::gates::Gate;
 use crate::model::alarm::{Alarm, Tried};
 use crate::model::assessment::Finding;
-use crate::model::memory::{Attempts, Durable, Memory};
+use crate::model::memory::{Attempts, Durable};
 use crate::model::outcome::ActionResult;
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
@@ -17,17 +17,13 @@ pub(super) fn raise(
     judged: &Judged,
     durable: &mut Durable,
 ) -> Vec<Alarm> {
-    if judged.given_up.is_empty() {
-        return Vec::new();
-    }
-    let memory = Memory { durable: durable.clone(), passing: input.memory.passing.clone() };
-    let sit = situation(input, &memory, &judged.missing);
+    let sit = situation(input, durable, &input.memory.passing, &judged.missing);
     let mut raised = Vec::new();
-    for (gate_id, finding) in &judged.given_up {
-        let key = (gate_id.clone(), finding.target.clone());
-        let Some(gate) = library.gates.iter().find(|gate| gate.id == *gate_id) else { continue };
-        let alarm = alarm(gate, finding, &sit);
-        raised.push(Alarm { new: durable.alarms.insert(key), ..alarm });
+    for (gate, (view, lost)) in library.gates.iter().zip(judged.lost()) {
+        raised.extend(lost.iter().map(|at| alarm(gate, &view.findings[*at], &sit)));
+    }
+    for alarm in &mut raised {
+        alarm.new = durable.alarms.insert((alarm.gate.clone(), alarm.target.clone()));
     }
     raised
 }

@@ -10,9 +10,10 @@ use crate::gates::{Gate, Opens, Waits};
 use crate::model::assessment::{Assessment, Finding, GateState, GateView};
 use crate::model::episode::EndKind;
 use crate::model::ids::{CheckId, GateId, MachineName};
+use crate::model::in_step::MostlyInStep;
 use crate::model::memory::{GateMemory, Memory};
 use crate::model::plan::Missing;
-use crate::model::policy::Role;
+use crate::model::policy::{self, Role};
 use crate::model::situation::Situation;
 use crate::model::tick::{TickInput, Verb};
 use crate::model::time::{Mono, Span};
@@ -25,21 +26,25 @@ pub(super) struct Judged {
     pub(super) assessment: Assessment,
     /// The machines that were given up, by name.
     pub(super) missing: BTreeMap<MachineName, Missing>,
-    /// Findings that ananke can do nothing more about.
-    pub(super) given_up: Vec<(GateId, Finding)>,
+    /// For each gate, which of its findings ananke can do nothing more about, in their order.
+    lost: Vec<Vec<usize>>,
+}
+
+impl Judged {
+    /// Each gate, with which of its findings ananke can do nothing more about.
+    pub(super) fn lost(&self) -> impl Iterator<Item = (&GateView, &[usize])> {
+        self.assessment.gates.iter().zip(self.lost.iter().map(Vec::as_slice))
+    }
 }
 
 /// Judges every gate. Gate by gate, because a machine that one gave up is not asked for again.
 pub(super) fn assess(library: &Library, input: &TickInput, memory: &mut Memory) -> Judged {
-    let mut judged = Judged {
-        assessment: Assessment::default(),
-        missing: BTreeMap::new(),
-        given_up: Vec::new(),
-    };
+    let mut judged =
+        Judged { assessment: Assessment::default(), missing: BTreeMap::new(), lost: Vec::new() };
     let mut failing: BTreeMap<CheckId, BTreeMap<Target, Mono>> = BTreeMap::new();
     let mut gates = BTreeMap::new();
     for gate in library.gates {
-        let sit = situation(input, memory, &judged.missing);
+        let sit = situation(input, &memory.durable, &memory.passing, &judged.missing);
         let asked = ask(gate, &sit, &mut failing);
         let waiting = waiting_on(gate, &judged.assessment);
         let most = waiting.is_none() && good_for_most(gate, &sit, &asked.findings);
@@ -50,11 +55,11 @@ pub(super) fn assess(library: &Library, input: &TickInput, memory: &mut Memory) 
         gates.insert(gate.id.clone(), GateMemory { word, since, good_since });
         let now = sit.now;
         if state == GateState::Degraded {
-            give_up(gate, now, &lost, &mut judged.missing);
+            let lost = lost.iter().map(|at| &asked.findings[*at]);
+            give_up(gate, now, lost, &mut judged.missing);
         }
-        if !matches!(state, GateState::Waiting { .. } | GateState::Skipped { .. }) {
-            judged.given_up.extend(lost.into_iter().map(|finding| (gate.id.clone(), finding)));
-        }
+        let asked_about = !matches!(state, GateState::Waiting { .. } | GateState::Skipped { .. });
+        judged.lost.push(if asked_about { lost } else { Vec::new() });
         judged.assessment.gates.push(GateView {
             id: gate.id.clone(),
             most: most || state.is_open(),
@@ -83,16 +88,23 @@ fn ask(
 ) -> Asked {
     let mut asked = Asked { findings: Vec::new(), passing: 0 };
     for check in gate.checks {
+        let mut known = sit.passing.failing.get(&check.id).map(MostlyInStep::new);
+        let mut missing = MostlyInStep::new(sit.missing);
+        let mut now = Vec::new();
         for (target, raw) in (check.judge)(sit) {
             if raw == Verdict::Pass {
                 asked.passing += 1;
                 continue;
             }
-            let known = sit.passing.failing.get(&check.id).and_then(|since| since.get(&target));
+            let known = known.as_mut().and_then(|since| since.at(&target));
             let since = known.copied().unwrap_or(sit.now);
-            failing.entry(check.id.clone()).or_default().insert(target.clone(), since);
-            let verdict = settled(check, sit, &target, raw, since);
+            now.push((target.clone(), since));
+            let missing = target.machine().and_then(|name| missing.at(name));
+            let verdict = settled(check, sit, &target, missing, raw, since);
             asked.findings.push(Finding { check: check.id.clone(), target, verdict, since });
+        }
+        if !now.is_empty() {
+            failing.entry(check.id.clone()).or_default().append(&mut now.into_iter().collect());
         }
     }
     asked
@@ -103,12 +115,11 @@ fn settled(
     check: &Check,
     sit: &Situation<'_>,
     target: &Target,
+    missing: Option<&Missing>,
     raw: Verdict,
     since: Mono,
 ) -> Verdict {
-    if check.missing == AskMissing::Skip
-        && let Some(missing) = target.machine().and_then(|name| sit.missing.get(name))
-    {
+    if let (AskMissing::Skip, Some(missing)) = (check.missing, missing) {
         return Verdict::skipped(format!("given up at {}: {}", missing.gate, missing.why));
     }
     // One look has no patience. For what an earlier run waited for in vain it needs none.
@@ -154,41 +165,39 @@ fn waiting_on(gate: &Gate, so_far: &Assessment) -> Option<GateId> {
         .map(|before| before.id.clone())
 }
 
-/// The findings that ananke can do nothing more about.
+/// Which findings ananke can do nothing more about.
 fn given_up(
     library: &Library,
     gate: &Gate,
     sit: &Situation<'_>,
     findings: &[Finding],
-) -> Vec<Finding> {
+) -> Vec<usize> {
     if findings.iter().all(|finding| finding.verdict.lets_open()) {
         return Vec::new();
     }
     let timing = &sit.policy.timing;
     let tally = Tally::of(sit);
     let had = |finding: &Finding, time: Span| sit.now.since(finding.since) >= time;
-    findings
-        .iter()
-        .filter(|finding| match &finding.verdict {
-            Verdict::Fail { .. } if remembered(sit, &finding.target) => true,
-            Verdict::Fail { .. } => match ladder::prospect(library, gate, finding, sit, &tally) {
-                Prospect::Working => false,
-                Prospect::NeedsPerson => had(finding, timing.fresh_for),
-                Prospect::Spent => true,
-                Prospect::Nothing => had(finding, timing.patience),
-            },
-            Verdict::Unknown { .. } => had(finding, timing.patience),
-            Verdict::Pass | Verdict::Settling { .. } | Verdict::Skipped { .. } => false,
-        })
-        .cloned()
-        .collect()
+    let is_lost = |finding: &Finding| match &finding.verdict {
+        Verdict::Fail { .. } if remembered(sit, &finding.target) => true,
+        Verdict::Fail { .. } => match ladder::prospect(library, gate, finding, sit, &tally) {
+            Prospect::Working => false,
+            Prospect::NeedsPerson => had(finding, timing.fresh_for),
+            Prospect::Spent => true,
+            Prospect::Nothing => had(finding, timing.patience),
+        },
+        Verdict::Unknown { .. } => had(finding, timing.patience),
+        Verdict::Pass | Verdict::Settling { .. } | Verdict::Skipped { .. } => false,
+    };
+    let lost = findings.iter().enumerate().filter(|(_, finding)| is_lost(finding));
+    lost.map(|(at, _)| at).collect()
 }
 
 fn state(
     gate: &Gate,
     sit: &Situation<'_>,
     findings: &[Finding],
-    lost: &[Finding],
+    lost: &[usize],
     waiting: Option<GateId>,
 ) -> (GateState, Option<Mono>) {
     if let Some(why) = sit.policy.skip.get(&gate.id) {
@@ -197,11 +206,10 @@ fn state(
     if let Some(on) = waiting {
         return (GateState::Waiting { on }, None);
     }
-    let bad: Vec<&Finding> = findings.iter().filter(|f| !f.verdict.lets_open()).collect();
-    let good = if bad.is_empty() {
+    let good = if findings.iter().all(|finding| finding.verdict.lets_open()) {
         // What an earlier gate gave up shows as degraded where it was given up, not everywhere.
         GateState::Open
-    } else if gate.opens == Opens::Degraded && may_do_without(sit, &bad, lost) {
+    } else if gate.opens == Opens::Degraded && may_do_without(sit, findings, lost) {
         GateState::Degraded
     } else {
         return (GateState::Closed, None);
@@ -229,38 +237,50 @@ fn state(
 
 /// Whether the gate may open without what fails: machines only, each had its time, none of them
 /// critical, and the servers that are left make a majority.
-fn may_do_without(sit: &Situation<'_>, bad: &[&Finding], lost: &[Finding]) -> bool {
-    let given_up: BTreeSet<_> = lost.iter().map(|lost| (&lost.check, &lost.target)).collect();
-    let dispensable = |finding: &&&Finding| {
-        let machine = finding.target.machine().and_then(|name| sit.policy.machines.get(name));
-        machine.is_some_and(|machine| !machine.critical)
-            && matches!(finding.verdict, Verdict::Fail { .. })
-            && given_up.contains(&(&finding.check, &finding.target))
+fn may_do_without(sit: &Situation<'_>, findings: &[Finding], lost: &[usize]) -> bool {
+    let mut lost = lost.iter().copied().peekable();
+    let mut machines = MostlyInStep::new(&sit.policy.machines);
+    let dispensable = |(at, finding): (usize, &Finding)| {
+        let given_up = lost.next_if_eq(&at).is_some();
+        finding.verdict.lets_open()
+            || (given_up
+                && matches!(finding.verdict, Verdict::Fail { .. })
+                && finding
+                    .target
+                    .machine()
+                    .and_then(|name| machines.at(name))
+                    .is_some_and(|machine| !machine.critical))
     };
-    if !bad.iter().all(|finding| dispensable(&finding)) {
-        return false;
-    }
-    leaves_quorum(sit, bad)
+    findings.iter().enumerate().all(dispensable) && leaves_quorum(sit, findings)
 }
 
 /// Whether what fails is machines only, and not too many servers among them. Whether they had
 /// their time does not matter here: others need not wait for them.
 fn good_for_most(gate: &Gate, sit: &Situation<'_>, findings: &[Finding]) -> bool {
-    let bad: Vec<&Finding> = findings.iter().filter(|f| !f.verdict.lets_open()).collect();
     gate.opens == Opens::Degraded
-        && bad.iter().all(|finding| finding.target.machine().is_some())
-        && leaves_quorum(sit, &bad)
+        && findings.iter().all(|f| f.verdict.lets_open() || f.target.machine().is_some())
+        && leaves_quorum(sit, findings)
 }
 
 /// Whether the servers that do not fail make a majority.
-fn leaves_quorum(sit: &Situation<'_>, bad: &[&Finding]) -> bool {
-    let failing: BTreeSet<_> = bad.iter().filter_map(|bad| bad.target.machine()).collect();
-    let out = |name: &&MachineName| failing.contains(*name) || sit.missing.contains_key(*name);
-    let left = sit.policy.with_role(Role::Server).filter(|name| !out(name)).count();
-    left >= sit.policy.quorum()
+fn leaves_quorum(sit: &Situation<'_>, findings: &[Finding]) -> bool {
+    let mut left: BTreeSet<_> = sit.policy.with_role(Role::Server).collect();
+    let quorum = policy::quorum(left.len());
+    left.retain(|name| !sit.missing.contains_key(*name));
+    for bad in findings.iter().filter(|finding| !finding.verdict.lets_open()) {
+        if let Some(name) = bad.target.machine() {
+            left.remove(name);
+        }
+    }
+    left.len() >= quorum
 }
 
-fn give_up(gate: &Gate, now: Mono, lost: &[Finding], missing: &mut BTreeMap<MachineName, Missing>) {
+fn give_up<'a>(
+    gate: &Gate,
+    now: Mono,
+    lost: impl Iterator<Item = &'a Finding>,
+    missing: &mut BTreeMap<MachineName, Missing>,
+) {
     for finding in lost {
         let Some(machine) = finding.target.machine() else { continue };
         missing.entry(machine.clone()).or_insert_with(|| Missing {

@@ -7,9 +7,10 @@ use crate::gates;
 use crate::model::assessment::Phase;
 use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
 use crate::model::facts::Link;
-use crate::model::ids::EpisodeId;
+use crate::model::ids::{BootId, EpisodeId, MachineName};
+use crate::model::in_step::InStep;
 use crate::model::intent::Progress;
-use crate::model::memory::{Durable, Memory};
+use crate::model::memory::{Durable, FreshProof, Memory};
 use crate::model::tick::TickInput;
 use crate::model::time::Moment;
 
@@ -59,16 +60,13 @@ pub(super) fn open_on_trouble(input: &TickInput, memory: &mut Memory) {
 
 /// How many machines are in another boot than on the last good day.
 fn rebooted(input: &TickInput, durable: &Durable) -> usize {
-    let boots = &durable.normal.boots;
-    let changed = |(name, boot): &(&_, &_)| {
-        input
-            .observation
-            .hosts
-            .get(*name)
-            .and_then(|seen| seen.fresh(input.now.mono, input.policy.timing.fresh_for).ok())
-            .is_some_and(|host| host.boot_id != **boot)
+    let (now, fresh_for) = (input.now.mono, input.policy.timing.fresh_for);
+    let mut hosts = InStep::new(&input.observation.hosts);
+    let changed = |(name, boot): &(&MachineName, &BootId)| {
+        let host = hosts.at(*name).and_then(|seen| seen.if_fresh(now, fresh_for));
+        host.is_some_and(|host| host.boot_id != **boot)
     };
-    boots.iter().filter(changed).count()
+    durable.normal.boots.iter().filter(changed).count()
 }
 
 /// Ends the episode when everything is good, and remembers what good looks like.
@@ -96,9 +94,11 @@ pub(super) fn close_when_good(
         // Nothing stands: what fails from now on is news, also without a new episode.
         durable.alarms.clear();
     }
-    for (name, proof) in &durable.proofs {
-        durable.normal.boots.insert(name.clone(), proof.boot_id.clone());
-    }
+    let mut boots = InStep::new(&durable.normal.boots);
+    let unknown = |(name, proof): &(&_, &FreshProof)| boots.at(*name) != Some(&proof.boot_id);
+    let news: Vec<_> = durable.proofs.iter().filter(unknown).collect();
+    let news = news.into_iter().map(|(name, proof)| (name.clone(), proof.boot_id.clone()));
+    durable.normal.boots.extend(news);
     let actions = proofs_not_counted(durable);
     if let Some(episode) = &mut durable.episode
         && episode.end.is_none()

@@ -53,8 +53,8 @@ pub(super) fn climb(
     let mut held = None;
     for remedy in gate.ladder.iter().filter(|r| r.cures.iter().any(|c| c.id == finding.check)) {
         let target = &finding.target;
-        if let Some(until) = attempts(sit, &remedy.id, target).and_then(|tried| tried.verify_until)
-        {
+        let tried = attempts(sit, &remedy.id, target);
+        if let Some(until) = tried.and_then(|tried| tried.verify_until) {
             return Rung::Held(remedy, Hold::Verifying { until });
         }
         let effect = match (remedy.applies)(sit, target) {
@@ -63,7 +63,7 @@ pub(super) fn climb(
             Applies::Forbidden(what) => return Rung::Held(remedy, Hold::UnitForbidden { what }),
             Applies::Yes(effect) => effect,
         };
-        if attempts(sit, &remedy.id, target).is_some_and(|tried| tried.count >= remedy.budget) {
+        if tried.is_some_and(|tried| tried.count >= remedy.budget) {
             spent = true;
             continue;
         }

@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::{Library, situation};
 use crate::checks::{self, Check};
 use crate::model::action::{Action, Effect};
 use crate::model::cordon::{CordonKind, CordonMark};
 use crate::model::facts::{HostFacts, Link, NodeFacts, Ready, Seen, UnitActive};
-use crate::model::ids::MachineName;
+use crate::model::ids::{BootId, MachineName};
+use crate::model::in_step::InStep;
 use crate::model::memory::{
     Attempts, Durable, FreshProof, HeldCordon, LeaseWatch, ManualMark, Memory,
 };
 use crate::model::outcome::{ActionResult, Outcome};
+use crate::model::policy::{Machine, Role};
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 use crate::model::time::{Mono, Span};
@@ -97,53 +101,59 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
 
 /// Takes in what was seen.
 pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
-    let flights = memory.durable.in_flight.values();
-    let busy: BTreeSet<Target> = flights.map(|flight| flight.action.target.clone()).collect();
+    let sights = sights(input);
+    answering(input.now.mono, &sights, &mut memory.passing.answering);
+    leader(&sights, &mut memory.durable);
+    heartbeats(input.now.mono, &sights, memory);
+    cordons(input, &sights, memory);
+    marks(input.now.wall, &sights, &mut memory.durable);
+    lease_time(input, memory);
+}
+
+/// One machine, with what is fresh of it.
+struct Sight<'a> {
+    name: &'a MachineName,
+    role: Role,
+    host: Option<&'a HostFacts>,
+    node: Option<&'a NodeFacts>,
+}
+
+/// Every machine, in its order.
+fn sights(input: &TickInput) -> Vec<Sight<'_>> {
     let (now, fresh_for) = (input.now.mono, input.policy.timing.fresh_for);
-    let nodes = input.observation.api.nodes.fresh(now, fresh_for).ok();
-    for name in input.policy.machines.keys() {
-        let seen = input.observation.hosts.get(name);
-        let host = seen.and_then(|seen| seen.fresh(now, fresh_for).ok());
-        let node = nodes.and_then(|nodes| nodes.get(name));
-        match host {
-            Some(_) if memory.passing.answering.contains_key(name) => {}
-            Some(_) => drop(memory.passing.answering.insert(name.clone(), now)),
-            None => drop(memory.passing.answering.remove(name)),
-        }
-        if let Some(host) = host {
-            leader(name, host, &mut memory.durable);
-            unit_down(input, name, host, memory);
-        }
-        if let (Some(host), Some(node)) = (host, node) {
-            heartbeat(input, name, host, node, memory);
-        }
-        if let Some(node) = node {
-            cordon(input, name, node, &busy, memory);
-            mark(input, name, node, &mut memory.durable);
+    let mut hosts = InStep::new(&input.observation.hosts);
+    let mut nodes = input.observation.api.nodes.if_fresh(now, fresh_for).map(InStep::new);
+    let sight = |(name, machine): (_, &Machine)| Sight {
+        name,
+        role: machine.role,
+        host: hosts.at(name).and_then(|seen| seen.if_fresh(now, fresh_for)),
+        node: nodes.as_mut().and_then(|nodes| nodes.at(name)),
+    };
+    input.policy.machines.iter().map(sight).collect()
+}
+
+/// Since when each machine answers.
+fn answering(now: Mono, sights: &[Sight<'_>], known: &mut BTreeMap<MachineName, Mono>) {
+    let mut before = InStep::new(&*known);
+    let changed = |sight: &&Sight<'_>| before.at(sight.name).is_some() != sight.host.is_some();
+    for sight in sights.iter().filter(changed).collect::<Vec<_>>() {
+        match sight.host {
+            Some(_) => drop(known.insert(sight.name.clone(), now)),
+            None => drop(known.remove(sight.name)),
         }
     }
-    lease_time(input, memory);
 }
 
 /// The remedies after which a node's cordon is another one.
 static CHANGE_CORDONS: &[&Remedy] =
     &[&remedies::CORDON_FOR_REPAIR, &remedies::UNCORDON_OWN, &remedies::HAND_TO_PERSON];
 
-fn leader(name: &MachineName, host: &HostFacts, durable: &mut Durable) {
-    let leads = host.etcd.is_some_and(|etcd| etcd.is_leader && etcd.healthy);
-    if leads && durable.normal.leader.as_ref() != Some(name) {
-        durable.normal.leader = Some(name.clone());
-    }
-}
-
-/// What a kubelet proved before its unit went down says nothing of the one that comes after.
-fn unit_down(input: &TickInput, name: &MachineName, host: &HostFacts, memory: &mut Memory) {
-    let unit = input.policy.machines.get(name).and_then(|machine| machine.role.unit());
-    let runs = unit
-        .and_then(|unit| host.units.get(&unit))
-        .is_some_and(|facts| facts.active == UnitActive::Active);
-    if !runs {
-        forget_proof(name, memory);
+fn leader(sights: &[Sight<'_>], durable: &mut Durable) {
+    for Sight { name, host, .. } in sights {
+        let leads = host.and_then(|host| host.etcd).is_some_and(|it| it.is_leader && it.healthy);
+        if leads && durable.normal.leader.as_ref() != Some(*name) {
+            durable.normal.leader = Some((*name).clone());
+        }
     }
 }
 
@@ -153,97 +163,126 @@ pub(super) fn forget_proof(name: &MachineName, memory: &mut Memory) {
     memory.passing.leases.remove(name);
 }
 
-/// A node's status is of its present boot once SSH and the API show the same boot id, Ready is
-/// True, and the heartbeat moved while we looked.
-fn heartbeat(
-    input: &TickInput,
-    name: &MachineName,
-    host: &HostFacts,
-    node: &NodeFacts,
-    memory: &mut Memory,
-) {
-    if memory.durable.proofs.get(name).is_some_and(|proof| proof.boot_id != host.boot_id) {
-        memory.durable.proofs.remove(name);
+/// What a look teaches of one node's heartbeat, when it is more than that it moved on.
+enum Learned {
+    /// The proof counts no longer.
+    Unproven,
+    /// It is not watched any longer.
+    Unwatched,
+    /// It is watched from now on.
+    Watched(LeaseWatch),
+    /// Its status is of its present boot.
+    Proven(FreshProof),
+}
+
+/// Follows the heartbeat of every node. The memory of each is changed in place or, when an entry
+/// comes or goes, after the walk.
+fn heartbeats(now: Mono, sights: &[Sight<'_>], memory: &mut Memory) {
+    let (proofs, leases) = (&mut memory.durable.proofs, &mut memory.passing.leases);
+    let (mut proven, mut watched) = (InStep::new(&*proofs), InStep::new(&mut *leases));
+    let mut learned = Vec::new();
+    for sight in sights {
+        let (proof, watch) = (proven.at(sight.name), watched.at(sight.name));
+        heartbeat(now, sight, proof, watch, &mut |what| learned.push((sight.name, what)));
     }
-    if node.boot_id != host.boot_id {
-        memory.passing.leases.remove(name);
-        return;
-    }
-    let Some(lease) = &node.lease else { return };
-    let watch = memory.passing.leases.entry(name.clone()).or_insert_with(|| LeaseWatch {
-        boot_id: host.boot_id.clone(),
-        renew_time: lease.renew_time.clone(),
-        moves: 0,
-    });
-    if watch.boot_id != host.boot_id {
-        *watch = LeaseWatch {
-            boot_id: host.boot_id.clone(),
-            renew_time: lease.renew_time.clone(),
-            moves: 0,
-        };
-    }
-    if watch.renew_time != lease.renew_time {
-        watch.renew_time.clone_from(&lease.renew_time);
-        watch.moves = watch.moves.saturating_add(1);
-    }
-    let moved = watch.moves >= checks::MOVES_NEEDED;
-    if moved && node.ready == Ready::True && !memory.durable.proofs.contains_key(name) {
-        let proof = FreshProof { boot_id: host.boot_id.clone(), at: input.now.mono };
-        memory.durable.proofs.insert(name.clone(), proof);
+    for (name, what) in learned {
+        match what {
+            Learned::Unproven => drop(proofs.remove(name)),
+            Learned::Unwatched => drop(leases.remove(name)),
+            Learned::Watched(watch) => drop(leases.insert(name.clone(), watch)),
+            Learned::Proven(proof) => drop(proofs.insert(name.clone(), proof)),
+        }
     }
 }
 
-/// What the node shows corrects what we remember of our cordon on it.
-fn cordon(
-    input: &TickInput,
-    name: &MachineName,
-    node: &NodeFacts,
-    busy: &BTreeSet<Target>,
-    memory: &mut Memory,
+/// A node's status is of its present boot once SSH and the API show the same boot id, Ready is
+/// True, and the heartbeat moved while we looked. What a kubelet proved before its unit went down
+/// says nothing of the one that comes after.
+fn heartbeat(
+    now: Mono,
+    sight: &Sight<'_>,
+    proof: Option<&FreshProof>,
+    watch: Option<&mut LeaseWatch>,
+    learned: &mut dyn FnMut(Learned),
 ) {
-    let durable = &mut memory.durable;
-    let target = Target::Machine(name.clone());
-    // What was seen may be older than what was done.
-    let verifying = |remedy: &&Remedy| {
-        let targets = durable.attempts.get(&remedy.id);
-        let attempts = targets.and_then(|targets| targets.get(&target));
-        attempts.is_some_and(|attempts| attempts.verify_until.is_some())
-    };
-    if busy.contains(&target) || CHANGE_CORDONS.iter().any(verifying) {
-        return;
+    let Some(host) = sight.host else { return };
+    let unit = sight.role.unit().and_then(|unit| host.units.get(&unit));
+    let runs = unit.is_some_and(|facts| facts.active == UnitActive::Active);
+    let same = |boot_id: &BootId| *boot_id == host.boot_id;
+    let stands = proof.is_some_and(|it| runs && (sight.node.is_none() || same(&it.boot_id)));
+    if proof.is_some() && !stands {
+        learned(Learned::Unproven);
     }
-    match &node.cordon {
-        CordonMark::Record(record)
-            if record.kind == CordonKind::Recovery && record.owner == input.policy.owner =>
-        {
-            // A record of ours that we do not remember: the state was lost, the lease starts anew.
-            durable
-                .cordons
-                .entry(name.clone())
-                .or_insert_with(|| HeldCordon { record: record.clone(), used: Span::ZERO });
-        }
-        CordonMark::Record(_) | CordonMark::None | CordonMark::Garbled => {
-            durable.cordons.remove(name);
-            memory.passing.cordon_extra.remove(name);
+    let of_another_boot = sight.node.is_some_and(|node| !same(&node.boot_id));
+    let keep = runs && !of_another_boot;
+    if watch.is_some() && !keep {
+        learned(Learned::Unwatched);
+    }
+    let watch = watch.filter(|_| keep);
+    let Some(node) = sight.node.filter(|_| !of_another_boot) else { return };
+    let Some(lease) = &node.lease else { return };
+    let renew_time = &lease.renew_time;
+    let anew =
+        || LeaseWatch { boot_id: host.boot_id.clone(), renew_time: renew_time.clone(), moves: 0 };
+    let Some(watch) = watch else { return learned(Learned::Watched(anew())) };
+    if !same(&watch.boot_id) {
+        *watch = anew();
+    } else if watch.renew_time != *renew_time {
+        watch.renew_time.clone_from(renew_time);
+        watch.moves = watch.moves.saturating_add(1);
+    }
+    if watch.moves >= checks::MOVES_NEEDED && node.ready == Ready::True && !stands {
+        learned(Learned::Proven(FreshProof { boot_id: host.boot_id.clone(), at: now }));
+    }
+}
+
+/// What the nodes show corrects what we remember of our cordons on them.
+fn cordons(input: &TickInput, sights: &[Sight<'_>], memory: &mut Memory) {
+    let Durable { attempts, in_flight, cordons, .. } = &mut memory.durable;
+    // What was seen may be older than what was done.
+    let verifying = CHANGE_CORDONS.iter().filter_map(|remedy| attempts.get(&remedy.id)).flatten();
+    let verifying = verifying.filter(|(_, tried)| tried.verify_until.is_some());
+    let targets = in_flight.values().map(|flight| &flight.action.target);
+    let targets = targets.chain(verifying.map(|(target, _)| target));
+    let busy: BTreeSet<_> = targets.filter_map(Target::machine).collect();
+    for Sight { name, node, .. } in sights {
+        let Some(node) = node.filter(|_| !busy.contains(name)) else { continue };
+        match &node.cordon {
+            CordonMark::Record(record)
+                if record.kind == CordonKind::Recovery && record.owner == input.policy.owner =>
+            {
+                // A record of ours that we do not remember: the state was lost, the lease starts
+                // anew.
+                cordons
+                    .entry((*name).clone())
+                    .or_insert_with(|| HeldCordon { record: record.clone(), used: Span::ZERO });
+            }
+            CordonMark::Record(_) | CordonMark::None | CordonMark::Garbled => {
+                cordons.remove(*name);
+                memory.passing.cordon_extra.remove(*name);
+            }
         }
     }
 }
 
 /// A mark on a node that nobody remembers was made by an earlier life of this host: it stands
 /// until a person ends it. One that a person ended is forgotten when the node no longer shows it.
-fn mark(input: &TickInput, name: &MachineName, node: &NodeFacts, durable: &mut Durable) {
-    let target = Target::Machine(name.clone());
-    match &node.manual {
-        None => {
-            durable.acked.remove(&target);
-        }
-        Some(_) if durable.acked.contains(&target) => {}
-        Some(reason) => {
-            let since = input.now.wall;
-            let mark = || ManualMark { reason: reason.clone(), since };
-            durable.manual.entry(target).or_insert_with(mark);
+fn marks(since: Timestamp, sights: &[Sight<'_>], durable: &mut Durable) {
+    let mut known = InStep::new(&durable.manual);
+    let mut found = Vec::new();
+    for Sight { name, node, .. } in sights {
+        let Some(node) = node else { continue };
+        let target = Target::Machine((*name).clone());
+        match &node.manual {
+            None => {
+                durable.acked.remove(&target);
+            }
+            Some(_) if durable.acked.contains(&target) => {}
+            Some(_) if known.at(&target).is_some() => {}
+            Some(reason) => found.push((target, ManualMark { reason: reason.clone(), since })),
         }
     }
+    durable.manual.extend(found);
 }
 
 /// A lease counts time in which the cluster was up, so that a long outage expires none.
@@ -273,7 +312,7 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
     let none = BTreeMap::new();
     let mut ended = Vec::new();
     {
-        let sit = situation(input, memory, &none);
+        let sit = situation(input, &memory.durable, &memory.passing, &none);
         let flights = memory.durable.in_flight.values().map(|flight| &flight.action);
         let busy: BTreeSet<_> = flights.map(|action| (&action.remedy, &action.target)).collect();
         for remedy in library.gates.iter().flat_map(|gate| gate.ladder) {
@@ -343,10 +382,13 @@ fn seen_since(input: &TickInput, target: &Target, attempt: Mono) -> bool {
 
 /// Machines that were given up wait for a person, in the ledger as well as on the node.
 pub(super) fn given_up(input: &TickInput, judged: &Judged, durable: &mut Durable) {
+    let mut known = InStep::new(&durable.manual);
+    let mut news = Vec::new();
     for missing in &judged.assessment.missing {
-        durable
-            .manual
-            .entry(Target::Machine(missing.machine.clone()))
-            .or_insert_with(|| ManualMark { reason: missing.why.clone(), since: input.now.wall });
+        let target = Target::Machine(missing.machine.clone());
+        if known.at(&target).is_none() {
+            news.push((target, ManualMark { reason: missing.why.clone(), since: input.now.wall }));
+        }
     }
+    durable.manual.extend(news);
 }

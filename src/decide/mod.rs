@@ -76,7 +76,8 @@ pub fn obeyed(library: &Library, order: &Order, now: &Moment, memory: &Durable) 
 /// The situation as a check or a remedy sees it.
 fn situation<'a>(
     input: &'a TickInput,
-    memory: &'a Memory,
+    durable: &'a Durable,
+    passing: &'a Passing,
     missing: &'a BTreeMap<MachineName, Missing>,
 ) -> Situation<'a> {
     Situation {
@@ -85,8 +86,8 @@ fn situation<'a>(
         policy: &input.policy,
         request: &input.request,
         seen: &input.observation,
-        durable: &memory.durable,
-        passing: &memory.passing,
+        durable,
+        passing,
         missing,
     }
 }

@@ -1,15 +1,12 @@
 //! Where the cluster stands as a whole.
 
-use std::collections::BTreeSet;
-
 use super::assess::Judged;
 use super::{Library, episode};
-use crate::model::assessment::{Finding, GateState, GateView, Phase};
-use crate::model::ids::{CheckId, GateId};
+use crate::model::assessment::{GateState, GateView, Phase};
 use crate::model::intent::Desired;
 use crate::model::memory::Durable;
 use crate::model::tick::TickInput;
-use crate::model::verdict::{Target, Verdict};
+use crate::model::verdict::Verdict;
 
 /// The phase, from the gates and from what is under way.
 pub(super) fn phase(
@@ -35,9 +32,7 @@ pub(super) fn phase(
             .values()
             .flat_map(std::collections::BTreeMap::values)
             .any(|tried| tried.verify_until.is_some());
-    let lost: BTreeSet<Named<'_>> =
-        judged.given_up.iter().map(|(gate, finding)| named(gate, finding)).collect();
-    if !working && gates.iter().any(|gate| stuck(gate, &lost)) {
+    if !working && judged.lost().any(|(gate, lost)| stuck(gate, lost)) {
         return Phase::Blocked;
     }
     let soaking = |gate: &GateView| {
@@ -64,19 +59,8 @@ fn only_unproven(gates: &[GateView]) -> bool {
     })
 }
 
-/// What makes a finding the one that it is, within one tick.
-type Named<'a> = (&'a GateId, &'a CheckId, &'a Target);
-
-const fn named<'a>(gate: &'a GateId, finding: &'a Finding) -> Named<'a> {
-    (gate, &finding.check, &finding.target)
-}
-
 /// Whether a gate is closed by nothing but what was given up.
-fn stuck(gate: &GateView, lost: &BTreeSet<Named<'_>>) -> bool {
-    let mut bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open()).peekable();
-    gate.state == GateState::Closed
-        && bad.peek().is_some()
-        && bad.all(|f| {
-            lost.contains(&named(&gate.id, f)) && !matches!(f.verdict, Verdict::Settling { .. })
-        })
+fn stuck(gate: &GateView, lost: &[usize]) -> bool {
+    let bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open());
+    gate.state == GateState::Closed && !lost.is_empty() && bad.count() == lost.len()
 }

@@ -12,11 +12,13 @@ use crate::gates::Gate;
 use crate::model::action::{Action, Channel, Effect, Expect};
 use crate::model::assessment::{Finding, GateState, GateView};
 use crate::model::ids::ActionId;
+use crate::model::in_step::MostlyInStep;
 use crate::model::memory::{Attempts, HeldCordon, HeldSince, InFlight, Memory};
 use crate::model::plan::{Held, Hold, Plan};
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 use crate::model::time::Span;
+use crate::model::verdict::Target;
 use crate::remedies::Remedy;
 
 /// The steps that were chosen, before they are numbered, each with its remedy.
@@ -34,7 +36,7 @@ pub(super) fn plan(
 ) -> Plan {
     let mut held = Vec::new();
     let chosen = {
-        let sit = situation(input, memory, &judged.missing);
+        let sit = situation(input, &memory.durable, &memory.passing, &judged.missing);
         let mut chosen = Chosen { steps: Vec::new(), tally: Tally::of(&sit) };
         for (gate, view) in library.gates.iter().zip(&judged.assessment.gates) {
             for finding in ordered(view, &sit) {
@@ -157,14 +159,17 @@ fn begin(remedy: &Remedy, mut action: Action, input: &TickInput, memory: &mut Me
 /// Since when each repair has been held for a reason of the same kind.
 fn keep_since(input: &TickInput, memory: &mut Memory, held: &mut [Held]) {
     let before = std::mem::take(&mut memory.passing.held);
-    let mut now: BTreeMap<_, BTreeMap<_, HeldSince>> = BTreeMap::new();
+    let walk = |(remedy, targets)| (remedy, MostlyInStep::new(targets));
+    let mut before: BTreeMap<_, _> = before.iter().map(walk).collect();
+    let mut now: BTreeMap<_, Vec<(Target, HeldSince)>> = BTreeMap::new();
     for item in held {
-        let known = before.get(&item.remedy).and_then(|targets| targets.get(&item.target));
+        let known = before.get_mut(&item.remedy).and_then(|targets| targets.at(&item.target));
         item.since = known
             .filter(|known| known.name == item.hold.name())
             .map_or(input.now.mono, |known| known.since);
         let entry = HeldSince { name: item.hold.name().to_owned(), since: item.since };
-        now.entry(item.remedy.clone()).or_default().insert(item.target.clone(), entry);
+        now.entry(item.remedy.clone()).or_default().push((item.target.clone(), entry));
     }
-    memory.passing.held = now;
+    let now = now.into_iter().map(|(remedy, targets)| (remedy, targets.into_iter().collect()));
+    memory.passing.held = now.collect();
 }

@@ -36,12 +36,19 @@ impl<T> Seen<T> {
     /// # Errors
     /// [`Blind`] with the reason, which is [`BlindKind::Stale`] for a fact that is too old.
     pub fn fresh(&self, now: Mono, fresh_for: Span) -> Result<&T, Blind> {
-        match self {
-            Self::Known { value, at } if now.since(*at) <= fresh_for => Ok(value),
+        self.if_fresh(now, fresh_for).ok_or_else(|| match self {
             Self::Known { at, .. } => {
-                Err(Blind::new(BlindKind::Stale, format!("last seen {} ago", now.since(*at))))
+                Blind::new(BlindKind::Stale, format!("last seen {} ago", now.since(*at)))
             }
-            Self::Unknown { why, .. } => Err(why.clone()),
+            Self::Unknown { why, .. } => why.clone(),
+        })
+    }
+
+    /// The same for who does not ask why.
+    pub fn if_fresh(&self, now: Mono, fresh_for: Span) -> Option<&T> {
+        match self {
+            Self::Known { value, at } if now.since(*at) <= fresh_for => Some(value),
+            Self::Known { .. } | Self::Unknown { .. } => None,
         }
     }
 

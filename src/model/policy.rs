@@ -106,6 +106,11 @@ impl Policy {
 
     /// How many servers make a majority.
     pub fn quorum(&self) -> usize {
-        self.with_role(Role::Server).count() / 2 + 1
+        quorum(self.with_role(Role::Server).count())
     }
+}
+
+/// How many of so many servers make a majority.
+pub const fn quorum(servers: usize) -> usize {
+    servers / 2 + 1
 }

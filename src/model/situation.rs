@@ -1,16 +1,17 @@
 //! What a check or a remedy may look at: the input of the tick and what it found so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use jiff::Timestamp;
 
 use super::cordon::{CordonKind, CordonMark, CordonRecord};
-use super::facts::{Blind, BlindKind, HostFacts, Link, NodeFacts};
+use super::facts::{Blind, BlindKind, HostFacts, Link, NodeFacts, Seen};
 use super::ids::MachineName;
+use super::in_step::InStep;
 use super::memory::{Durable, Passing};
 use super::observation::Observation;
 use super::plan::Missing;
-use super::policy::{Policy, Role};
+use super::policy::{Machine, Policy, Role};
 use super::tick::Request;
 use super::time::Mono;
 
@@ -35,16 +36,48 @@ pub struct Situation<'a> {
     pub missing: &'a BTreeMap<MachineName, Missing>,
 }
 
+/// The nodes that the API lists, or why it can't be asked.
+#[derive(Debug)]
+pub struct Listed<'a>(Result<InStep<btree_map::Iter<'a, MachineName, NodeFacts>>, Blind>);
+
+impl<'a> Listed<'a> {
+    /// What [`Situation::node`] says of a node that comes after all that were asked for before.
+    ///
+    /// # Errors
+    /// [`Blind`]: why nothing fresh is known.
+    pub fn at(&mut self, name: &MachineName) -> Result<Option<&'a NodeFacts>, &Blind> {
+        match &mut self.0 {
+            Ok(nodes) => Ok(nodes.at(name)),
+            Err(blind) => Err(&*blind),
+        }
+    }
+}
+
 impl<'a> Situation<'a> {
     /// What a machine said over SSH, if it is fresh.
     ///
     /// # Errors
     /// [`Blind`]: why nothing fresh is known.
     pub fn host(&self, name: &MachineName) -> Result<&'a HostFacts, Blind> {
-        match self.seen.hosts.get(name) {
+        self.fresh(self.seen.hosts.get(name))
+    }
+
+    fn fresh(&self, host: Option<&'a Seen<HostFacts>>) -> Result<&'a HostFacts, Blind> {
+        match host {
             Some(seen) => seen.fresh(self.now, self.policy.timing.fresh_for),
             None => Err(Blind::new(BlindKind::NotYet, "nobody has looked yet")),
         }
+    }
+
+    /// Every machine of the inventory in its order, with what [`host`](Self::host) says of it.
+    pub fn hosts(
+        &self,
+    ) -> impl Iterator<Item = (&'a MachineName, &'a Machine, Result<&'a HostFacts, Blind>)> + use<'a>
+    {
+        let sit = *self;
+        let mut hosts = InStep::new(&sit.seen.hosts);
+        let machines = sit.policy.machines.iter();
+        machines.map(move |(name, machine)| (name, machine, sit.fresh(hosts.at(name))))
     }
 
     /// What the API says of a node, if it is fresh. `None`: there is no such node.
@@ -54,6 +87,12 @@ impl<'a> Situation<'a> {
     pub fn node(&self, name: &MachineName) -> Result<Option<&'a NodeFacts>, Blind> {
         let nodes = self.seen.api.nodes.fresh(self.now, self.policy.timing.fresh_for)?;
         Ok(nodes.get(name))
+    }
+
+    /// The same, to be asked for nodes in the order of the inventory.
+    pub fn listed(&self) -> Listed<'a> {
+        let nodes = self.seen.api.nodes.fresh(self.now, self.policy.timing.fresh_for);
+        Listed(nodes.map(InStep::new))
     }
 
     /// Whether the API answers.
