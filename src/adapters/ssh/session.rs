@@ -52,6 +52,9 @@ pub(super) struct Session {
     handle: client::Handle<Verifier>,
     key: PublicKey,
     host: HostName,
+    /// What last said that the key is this host's. To ask again costs a pass over every line, with
+    /// a hash for each of those that are hashed.
+    vouched: Mutex<Arc<KnownHosts>>,
     retired: AtomicBool,
     said: Arc<OnceLock<String>>,
     /// The connection through which this one goes. It must live as long.
@@ -108,7 +111,7 @@ impl Session {
         let seen = Arc::new(Mutex::new(None));
         let said = Arc::new(OnceLock::new());
         let verifier = Verifier {
-            known,
+            known: Arc::clone(&known),
             file: trust.file().to_owned(),
             name: end.name.clone(),
             host: end.host.clone(),
@@ -128,8 +131,8 @@ impl Session {
             return Err(SshError::Garbled { stage: Stage::Handshake, why });
         };
         let host = end.host.clone();
-        let retired = AtomicBool::new(false);
-        Ok(Self { handle, key, host, retired, said, _via: via, _cut: cut })
+        let (vouched, retired) = (Mutex::new(known), AtomicBool::new(false));
+        Ok(Self { handle, key, host, vouched, retired, said, _via: via, _cut: cut })
     }
 
     /// Whether a new command may use it: alive, not given up, and still trusted.
@@ -137,7 +140,16 @@ impl Session {
         if self.handle.is_closed() || self.retired.load(Ordering::Acquire) {
             return false;
         }
-        matches!(trust.current().await.judge(&self.host, &self.key), Verdict::Known { .. })
+        let known = trust.current().await;
+        let mut vouched = self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&known, &vouched) {
+            return true;
+        }
+        let trusted = matches!(known.judge(&self.host, &self.key), Verdict::Known { .. });
+        if trusted {
+            *vouched = known;
+        }
+        trusted
     }
 
     /// No new command uses it from now on. Those that use it now may end.
