@@ -15,7 +15,19 @@ RIG_CORE=(day_one startup scenarios::tiny::killed disk scenarios::tiny::blackout
 
 stage_rig() { rig "${RIG_CORE[@]}"; }
 # Those for larger sites are run by name on such a site.
-stage_rig_all() { rig --skip scenarios::small --skip scenarios::big; }
+stage_rig_all() { rig --skip scenarios::small --skip scenarios::big --skip figures; }
+
+# What the daemon and its status cost: the program as it is released, beside kubectl on the same machines.
+stage_figures() {
+	"$CARGO" build --locked --release
+	ANANKE_PROGRAM=$(release_program)
+	export ANANKE_PROGRAM
+	rig figures
+}
+release_program() {
+	"$CARGO" metadata --locked --offline --no-deps --format-version 1 |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"] + "/release/ananke")'
+}
 
 # rig [NAME...]: the scenarios whose names contain one of these, on a site of the gate's own.
 rig() {

@@ -13,7 +13,8 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// How long a quiet daemon is watched.
 const QUIET: Duration = Duration::from_secs(30);
 
-fn daemon(scene: &Scene) -> Process {
+/// The daemon, when it takes connections.
+pub(crate) fn daemon(scene: &Scene) -> Process {
     let mut daemon = scene.begin(&["daemon", "--execute"]);
     // A daemon that was killed leaves its socket file: only one that takes connections counts.
     until(LIMIT, "the daemon takes connections", || {

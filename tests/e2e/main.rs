@@ -14,6 +14,7 @@ mod bed;
 mod daemon;
 mod day_one;
 mod disk;
+mod figures;
 mod process;
 mod refused;
 mod scenarios;

@@ -125,6 +125,11 @@ impl Scene {
         self.dir.path().join(name)
     }
 
+    /// The program, for who starts it in another way.
+    pub(crate) fn program(&self) -> &str {
+        &self.program
+    }
+
     /// One command of ananke's, to its end.
     pub(crate) fn ananke(&self, arguments: &[&str]) -> Answer {
         self.begin(arguments).wait(COMMAND)
