@@ -36,6 +36,9 @@ pub struct Situation<'a> {
     pub missing: &'a BTreeMap<MachineName, Missing>,
 }
 
+/// A machine of the inventory, and what it said over SSH if that is fresh.
+pub type Asked<'a> = (&'a MachineName, &'a Machine, Result<&'a HostFacts, Blind>);
+
 /// The nodes that the API lists, or why it can't be asked.
 #[derive(Debug)]
 pub struct Listed<'a>(Result<InStep<btree_map::Iter<'a, MachineName, NodeFacts>>, Blind>);
@@ -70,10 +73,7 @@ impl<'a> Situation<'a> {
     }
 
     /// Every machine of the inventory in its order, with what [`host`](Self::host) says of it.
-    pub fn hosts(
-        &self,
-    ) -> impl Iterator<Item = (&'a MachineName, &'a Machine, Result<&'a HostFacts, Blind>)> + use<'a>
-    {
+    pub fn hosts(&self) -> impl Iterator<Item = Asked<'a>> + use<'a> {
         let sit = *self;
         let mut hosts = InStep::new(&sit.seen.hosts);
         let machines = sit.policy.machines.iter();

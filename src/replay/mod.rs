@@ -23,6 +23,8 @@ pub fn replay(record: &TickRecord, tick: impl Fn(&TickInput) -> Decision) -> Opt
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{from_value, json, to_value};
+
     use super::*;
     use crate::model::assessment::Phase;
 
@@ -37,5 +39,36 @@ mod tests {
         let difference = replay(&record, other).map(|difference| difference.to_string());
         let expected = ".phase: recorded \"looking\", now \"blocked\"";
         assert_eq!(difference.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_a_tick_changed_in_memory_is_written_and_nothing_else_of_it() {
+        let mut record = samples::tick(3);
+        record.decision.memory.passing.tick = 4;
+        record.decision.memory.durable.intent.reason = "news".to_owned();
+        let written = to_value(&record).unwrap();
+        let changes = json!([
+            {"op": "replace", "path": "/durable/intent/reason", "value": "news"},
+            {"op": "replace", "path": "/passing/tick", "value": 4},
+        ]);
+        assert_eq!(written["decision"]["memory"], changes);
+        assert_eq!(from_value::<TickRecord>(written).unwrap(), record);
+    }
+
+    #[test]
+    fn a_tick_of_the_first_format_is_read_as_it_was() {
+        let record = TickRecord { format: 1, ..samples::tick(3) };
+        let mut written = to_value(&record).unwrap();
+        written["format"] = json!(1);
+        written["decision"]["memory"] = to_value(&record.decision.memory).unwrap();
+        assert_eq!(from_value::<TickRecord>(written).unwrap(), record);
+    }
+
+    #[test]
+    fn a_difference_that_does_not_fit_is_an_error() {
+        let mut written = to_value(samples::tick(3)).unwrap();
+        written["decision"]["memory"] = json!([{"op": "remove", "path": "/passing/nothing"}]);
+        let error = from_value::<TickRecord>(written).unwrap_err().to_string();
+        assert!(error.starts_with("the decision's memory: "), "{error}");
     }
 }
