@@ -24,8 +24,8 @@ STAGES='
    unit            60  host     unit tests of library and program
    pure           120  host     the same of the pure half, built without the shell
    tests          240  host     every other test binary: house rules, decisions, the simulated site
-   real           300  default  tests against real parts: sshd, dash, sudo, upsd, kube-apiserver, file system
    testbed        900  default  the machines of the testbed are built
+   real           300  default  tests against real parts: sshd, dash, sudo, upsd, kube-apiserver, file system
    rig            600  default  end to end on real machines: what must never fail
    rig-all        900  full     every end-to-end scenario
    repeat         900  full     unit and real tests five times over: none passes by luck
