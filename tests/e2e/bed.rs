@@ -10,7 +10,7 @@ use ananke::model::record::{LedgerRecord, TickRecord};
 use ananke::model::tick::Verb;
 use ananke::model::time::Span;
 use ananke::sim::deed::{Deed, Which};
-use ananke::sim::scenario::ast::{Ahead, Boundary, Event, Life};
+use ananke::sim::scenario::ast::{Boundary, Event, Life};
 use ananke::sim::scenario::look::{Body, Look, Node, Process as State, Truth};
 use ananke::sim::scenario::{Driver, Roster};
 use jiff::Timestamp;
@@ -164,6 +164,7 @@ impl Bed {
             | Deed::Uncordon(_)
             | Deed::UpsMains { .. }
             | Deed::UpsCharge { .. }
+            | Deed::UpsDriver { .. }
             | Deed::UpsSilent { .. }
             | Deed::BootTakes(..)
             | Deed::BootLoop(..)
@@ -172,7 +173,8 @@ impl Bed {
             | Deed::UnitFails(..)
             | Deed::UnitSlow(..)
             | Deed::KubeletHangsThrough(..)
-            | Deed::ApiFlaps { .. } => return self.other(deed),
+            | Deed::ApiFlaps { .. }
+            | Deed::Inside(_) => return self.other(deed),
         }
         Ok(())
     }
@@ -319,7 +321,8 @@ impl Bed {
             let changes = lines.next().and_then(|count| count.trim().parse().ok());
             body.changes = changes.unwrap_or(body.changes);
         }
-        Truth { api: nodes.is_some(), machines: self.bodies.clone() }
+        let machines = self.bodies.clone();
+        Truth { api: nodes.is_some(), machines, ..Truth::default() }
     }
 }
 
@@ -349,12 +352,6 @@ impl Driver for Bed {
                 self.life(life);
                 Ok(())
             }
-            Event::Ahead(
-                Ahead::FluxBranch(_)
-                | Ahead::FluxSuspended(_)
-                | Ahead::KustomizationFails(_)
-                | Ahead::GitDown(_),
-            ) => Err(Unable(format!("`{event}` is not built yet"))),
         }
     }
 

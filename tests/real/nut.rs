@@ -7,5 +7,5 @@
 
 mod liar;
 mod lies;
-mod rig;
+pub(crate) mod rig;
 mod upsd;

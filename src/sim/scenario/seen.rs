@@ -139,6 +139,17 @@ impl Seen {
             }
             State::Ready { nodes, is } => self.are_ready(&roster.select(nodes), *is),
             State::Running { unit: _, on, is } => self.run(&roster.select(on), *is),
+            State::Works { workload, is } => {
+                let works = self.truth.works.get(workload);
+                let works = works.ok_or_else(|| format!("nobody can say of {workload}"))?;
+                let no = self.idle(workload);
+                agree(*is, *works, &format!("{workload} works"), &no)
+            }
+            State::Applied { name, is } => {
+                let ready = self.truth.applied.get(name);
+                let ready = ready.ok_or_else(|| format!("the API has no Kustomization {name}"))?;
+                agree(*is, *ready, "it is Ready", "it is not Ready")
+            }
             State::Well => self.is_well(roster),
             State::Broken => match self.is_well(roster) {
                 Ok(()) => Err("the site is well".to_owned()),
@@ -249,6 +260,16 @@ impl Seen {
             names.iter().filter(|name| !fresh(name)).map(MachineName::as_str).collect();
         let instead = format!("not Ready in the boot that runs: {}", bad.join(", "));
         agree(wanted, bad.is_empty(), "all of them are Ready", &instead)
+    }
+
+    /// That something does not work, and what else does not.
+    fn idle(&self, workload: &str) -> String {
+        let idle = self.truth.works.iter().filter(|(name, works)| !**works && *name != workload);
+        let idle: Vec<&str> = idle.map(|(name, _)| name.as_str()).collect();
+        match idle.as_slice() {
+            [] => format!("{workload} does not work, everything else does"),
+            idle => format!("{workload} does not work, nor do {}", idle.join(", ")),
+        }
     }
 
     fn run(&self, names: &[MachineName], wanted: bool) -> Result<(), String> {

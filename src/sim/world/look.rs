@@ -22,7 +22,7 @@ impl World {
             Some(it) if it.frozen.is_some() || it.island != MAINLAND => Door::Silent,
             Some(it) => match it.life {
                 Life::Off | Life::Firmware { .. } => Door::Silent,
-                Life::Kernel { .. } => Door::Refused,
+                Life::Kernel { .. } | Life::Stopping { .. } => Door::Refused,
                 Life::Up => Door::Open,
             },
             None => Door::Silent,
@@ -147,8 +147,11 @@ impl World {
             mains: ups.mains,
             charge: ups.percent(self.now),
             runtime: left.as_secs(),
+            load: ups.load(),
             output: ups.output,
-            silent: ups.silent,
+            // A UPS whose battery is empty says nothing either.
+            silent: ups.silent || !ups.output,
+            driverless: ups.driverless,
         })
     }
 }

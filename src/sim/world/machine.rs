@@ -28,6 +28,8 @@ pub(super) struct Machine {
     pub(super) boot_takes: Span,
     pub(super) never_boots: bool,
     pub(super) loops_left: u32,
+    /// It starts by itself when power comes back.
+    pub(super) restores: bool,
     /// What would have happened on it if it did not hang, with what was left until then.
     pub(super) frozen: Option<Vec<(Span, Here)>>,
     /// The part of the network in which it is.
@@ -44,6 +46,11 @@ impl Machine {
     /// Its programs run: up, and not hung.
     pub(super) fn runs(&self) -> bool {
         self.life == Life::Up && self.frozen.is_none()
+    }
+
+    /// It takes power: anything but off.
+    pub(super) fn draws(&self) -> bool {
+        self.powered && self.life != Life::Off
     }
 
     pub(super) fn phase(&self) -> Phase {

@@ -6,8 +6,10 @@ use super::World;
 use super::agenda::{Event, Here};
 use super::doors::Life;
 use super::look::later;
-use super::machine::{Kubelet, MAINLAND, Phase};
-use super::rates::{BOOT_JITTER, FIRMWARE_SHARE, LOOP_STAYS_UP, NETWORK_TIME};
+use super::machine::{Kubelet, MAINLAND, Machine, Phase};
+use super::rates::{
+    BOOT_JITTER, FIRMWARE_SHARE, LOOP_STAYS_UP, NETWORK_TIME, POWER_OFF_BARE, POWER_OFF_WITH_PODS,
+};
 use crate::model::ids::{BootId, MachineName};
 use crate::model::time::{Mono, Span};
 
@@ -24,7 +26,41 @@ impl World {
     pub(super) fn power_on(&mut self, name: &MachineName) {
         let Some(it) = self.machines.get_mut(name).filter(|it| !it.powered) else { return };
         it.powered = true;
-        if !it.never_boots {
+        if !it.never_boots && it.restores {
+            self.boot(name);
+        }
+    }
+
+    /// Somebody tells a running machine to power itself off, as `systemctl poweroff` does: its
+    /// units end at once, and it is off when what runs in containers has had its time.
+    pub fn shut_down(&mut self, name: &MachineName) {
+        if !self.machines.get(name).is_some_and(Machine::runs) {
+            return;
+        }
+        self.stop_unit(name);
+        let pods = self.pods.values().any(|pod| pod.node == *name && self.works(pod));
+        let takes = if pods { POWER_OFF_WITH_PODS } else { POWER_OFF_BARE };
+        let until = self.now + takes;
+        self.agenda.add(until, Event::On(name.clone(), Here::PoweredOff));
+        if let Some(it) = self.machines.get_mut(name) {
+            it.life = Life::Stopping { until };
+        }
+        self.settle();
+    }
+
+    /// It is off, though power is there: nothing answers until somebody wakes it, or until power
+    /// goes and comes back and its firmware starts it.
+    pub(super) fn is_powered_off(&mut self, name: &MachineName) {
+        self.lose_itself(name);
+    }
+
+    /// A magic packet for it arrives (Wake-on-LAN), or somebody presses its button. One that is on,
+    /// or has no power, does not notice. Its network card listens while power is there.
+    pub fn wake(&mut self, name: &MachineName) {
+        let hears = |it: &&mut Machine| {
+            it.powered && it.life == Life::Off && it.island == MAINLAND && !it.never_boots
+        };
+        if self.machines.get_mut(name).filter(hears).is_some() {
             self.boot(name);
         }
     }
@@ -34,7 +70,7 @@ impl World {
         let wall = self.wall();
         let Some(it) = self.machines.get_mut(name) else { return };
         self.agenda.take(name);
-        if it.life == Life::Up && it.clock.began.is_none() {
+        if matches!(it.life, Life::Up | Life::Stopping { .. }) && it.clock.began.is_none() {
             it.clock.stamp = wall;
         }
         it.life = Life::Off;
@@ -51,6 +87,7 @@ impl World {
         if let Some(memory) = &mut it.guard {
             memory.done.clear();
         }
+        self.load_changes(name);
         self.settle();
     }
 
@@ -64,6 +101,7 @@ impl World {
             self.agenda.add(until, Event::On(name.clone(), Here::Kernel));
             self.agenda.add(self.now + takes, Event::On(name.clone(), Here::Sshd));
         }
+        self.load_changes(name);
     }
 
     pub(super) fn kernel_starts(&mut self, name: &MachineName) {

@@ -469,7 +469,7 @@ fn a_deed_on_what_is_not_there_changes_nothing() {
 }
 
 fn working(world: &World) -> Vec<usize> {
-    let names = ["coredns", "node-agent", "backend", "web"];
+    let names = ["coredns", "longhorn-csi-plugin", "backend", "web"];
     names.iter().map(|name| world.working_pods(name)).collect()
 }
 
