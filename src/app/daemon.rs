@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::failure::{Ended, Failure};
 use super::load::Loaded;
+use super::publish::Publisher;
 use super::sink::RealSink;
 use super::world::{self, NoLedger, NoRecorder};
 use super::{Environment, load, signals, words};
@@ -37,7 +38,7 @@ pub(super) async fn daemon(
         .map_err(|error| Failure::of(&error))?;
     let control = Arc::new(control);
     let (told, orders) = mpsc::channel(ORDERS);
-    let relay = tokio::spawn(relay(asked, told));
+    let relay = tokio::spawn(relay(asked, told.clone()));
     let sink = RealSink::silent().with_service(Arc::clone(&control), manager.clone());
     let run = |memory| Run {
         library: &LIBRARY,
@@ -52,7 +53,9 @@ pub(super) async fn daemon(
         let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
         let (ledger, recorder, memory) = opened;
         load::keep_last_good(&loaded);
-        let sink = sink.with_effects(settings);
+        let kube = Arc::clone(&outside.kube);
+        let publisher = Publisher::start(outside.clock.clone(), kube, told);
+        let sink = sink.with_effects(settings).with_cluster(publisher);
         let world = world::world(settings, outside, ledger, recorder, sink);
         let (end, sink) = run(memory).run(world, stop(&manager)).await;
         unwritten = end.unwritten;

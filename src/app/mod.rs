@@ -11,6 +11,7 @@ mod observer;
 mod orders;
 mod prepare;
 mod progress;
+mod publish;
 mod rehearse;
 mod replay;
 mod rise;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use crate::adapters::host::logging;
+use crate::adapters::kube::rbac_yaml;
 use crate::cli::{Args, ConfigVerb, ExplainTopic, Format, IntentVerb, Verb, print_text};
 use crate::{config, report};
 
@@ -73,6 +75,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
     match &args.verb {
         Verb::Config { verb: ConfigVerb::Schema } => text(&config::schema()),
         Verb::Config { verb: ConfigVerb::Example } => text(&config::example()),
+        Verb::Crd { rbac } => text(&if *rbac { rbac_yaml() } else { report::crd_yaml() }),
         Verb::Explain { topic, name } => explain(*topic, name.as_deref()),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
@@ -150,7 +153,8 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
                 intent::show(settings?, format).await
             }
-            Verb::Explain { .. }
+            Verb::Crd { .. }
+            | Verb::Explain { .. }
             | Verb::Completions { .. }
             | Verb::Shutdown
             | Verb::Rehearse(_) => Err(Failure::NotBuilt),

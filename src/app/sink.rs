@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::progress::{self, Progress};
+use super::publish::Publisher;
 use crate::adapters::control::ControlServer;
 use crate::adapters::disk::{JsonFiles, PeopleFile};
 use crate::adapters::host::systemd::{self, ServiceManager};
@@ -30,6 +31,7 @@ pub(super) struct RealSink {
     manager: ServiceManager,
     beat: systemd::Progress,
     control: Option<Arc<ControlServer>>,
+    publisher: Option<Publisher>,
     last: String,
     ready: bool,
     phase: Option<Phase>,
@@ -46,6 +48,7 @@ impl RealSink {
             beat: manager.progress(),
             manager,
             control: None,
+            publisher: None,
             last: String::new(),
             ready: false,
             phase: None,
@@ -78,8 +81,18 @@ impl RealSink {
         self
     }
 
-    /// Waits until people were told, for as long as that may take.
+    /// Publishes in the cluster how ananke sees it.
+    pub(super) fn with_cluster(mut self, publisher: Publisher) -> Self {
+        self.publisher = Some(publisher);
+        self
+    }
+
+    /// Waits until people were told and the cluster has the last word, for as long as that may
+    /// take.
     pub(super) async fn finish(self) {
+        if let Some(publisher) = self.publisher {
+            publisher.finish().await;
+        }
         if let Some(notifier) = self.notifier
             && !notifier.finish(NOTIFY_LIMIT).await
         {
@@ -131,8 +144,14 @@ impl Sink for RealSink {
         if let Some(terminal) = &mut self.terminal {
             progress::print(&terminal.lines(record));
         }
-        if let Some(control) = &self.control {
-            control.show(Arc::new(record.clone()));
+        if self.control.is_some() || self.publisher.is_some() {
+            let shared = Arc::new(record.clone());
+            if let Some(publisher) = &mut self.publisher {
+                publisher.show(&shared);
+            }
+            if let Some(control) = &self.control {
+                control.show(shared);
+            }
         }
         let line = report::headline(record);
         if self.phase != Some(record.decision.phase) {

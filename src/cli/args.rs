@@ -149,6 +149,12 @@ pub enum Verb {
         /// Which one; without it all of them
         name: Option<String>,
     },
+    /// The kind under which ananke publishes how it sees the cluster, for kubectl apply
+    Crd {
+        /// ananke's own account and its rights instead
+        #[arg(long)]
+        rbac: bool,
+    },
     /// Completions for a shell
     Completions {
         /// Which shell

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod policy;
 pub mod power;
 pub mod record;
+pub mod recovery_status;
 pub mod situation;
 pub mod tick;
 pub mod time;

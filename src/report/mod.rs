@@ -2,8 +2,10 @@
 //! recorded tick, so that the terminal, the journal, the files and the socket say the same.
 
 mod alarm;
+mod event;
 mod explain;
 mod plan;
+mod recovery_status;
 mod rehearsal;
 mod status;
 mod summary;
@@ -11,8 +13,10 @@ mod text;
 mod why;
 
 pub use alarm::{alarm_text, at_the_end};
+pub use event::{Event, event_object, events};
 pub use explain::{Topic, explain};
 pub use plan::plan_text;
+pub use recovery_status::{Anchor, Context, crd, crd_yaml, pace, recovery_status};
 pub use rehearsal::{Actor, Picture, happening, picture};
 pub use status::{acting_line, headline, status_text};
 pub use summary::{

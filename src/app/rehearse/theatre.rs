@@ -62,10 +62,11 @@ impl Theatre {
     pub(super) fn programme(&self) -> String {
         let (config, kubeconfig) = (self.files.config(), self.files.kubeconfig());
         format!(
-            "A simulated site of {} machines behind real sockets on 127.0.0.1. To look on:\n  \
-             kubectl --kubeconfig {} get nodes -w\n  {}\n  ananke -c {} config show\n",
-            self.site.machines.len(),
+            "A simulated site of {1} machines behind real sockets on 127.0.0.1. To look on:\n  \
+             kubectl --kubeconfig {0} get nodes -w\n  \
+             kubectl --kubeconfig {0} get recoverystatus -w\n  {2}\n  ananke -c {3} config show\n",
             kubeconfig.display(),
+            self.site.machines.len(),
             self.files.ssh_line(),
             config.display(),
         )
