@@ -17,6 +17,7 @@ mod replay;
 mod rise;
 mod signals;
 mod sink;
+mod web;
 mod words;
 mod worker;
 mod world;
@@ -90,6 +91,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
         | Verb::Daemon { .. }
         | Verb::Plan
         | Verb::Why { .. }
+        | Verb::History { .. }
         | Verb::Replay { .. }
         | Verb::Prepare { .. }
         | Verb::Hosts { .. }
@@ -137,6 +139,7 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
                 let order = crate::model::tick::Order::Converge { by: caller.clone() };
                 rise::rise(settings?, order, execute, timeout, format).await
             }
+            Verb::History { last } => look::history(&settings?, last, format),
             Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,
             Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
             Verb::Prepare { machines, execute, user, identity } => {
@@ -185,12 +188,23 @@ fn explain(topic: ExplainTopic, name: Option<&str>) -> Result<Ended, Failure> {
         ExplainTopic::Remedy => report::Topic::Remedy,
         ExplainTopic::Hold => report::Topic::Hold,
         ExplainTopic::Commands => return text(&words::commands()),
+        ExplainTopic::Files => return files(name),
         ExplainTopic::Scenario => return text(&crate::sim::scenario::help()),
     };
     match report::explain(topic, name) {
         Some(answer) => text(&answer),
         None => Err(Failure::Usage(format!(
             "there is none called {}; without a name all are listed",
+            name.unwrap_or_default()
+        ))),
+    }
+}
+
+fn files(name: Option<&str>) -> Result<Ended, Failure> {
+    match report::files(name) {
+        Some(answer) => text(&answer),
+        None => Err(Failure::Usage(format!(
+            "there is no schema for {}; without a name all files are listed",
             name.unwrap_or_default()
         ))),
     }

@@ -23,6 +23,7 @@ pub mod policy;
 pub mod power;
 pub mod record;
 pub mod recovery_status;
+pub mod runs;
 pub mod situation;
 pub mod tick;
 pub mod time;

@@ -4,9 +4,14 @@
 mod alarm;
 mod event;
 mod explain;
+mod files;
+mod history;
+mod metrics;
+mod page;
 mod plan;
 mod recovery_status;
 mod rehearsal;
+mod runs;
 mod status;
 mod summary;
 mod text;
@@ -15,9 +20,14 @@ mod why;
 pub use alarm::{alarm_text, at_the_end};
 pub use event::{Event, event_object, events};
 pub use explain::{Topic, explain};
+pub use files::files;
+pub use history::{History, history, history_text};
+pub use metrics::{METRICS, METRICS_TYPE, Metric, Tally, metrics};
+pub use page::page;
 pub use plan::plan_text;
 pub use recovery_status::{Anchor, Context, crd, crd_yaml, pace, recovery_status};
 pub use rehearsal::{Actor, Picture, happening, picture};
+pub use runs::fold_run;
 pub use status::{acting_line, headline, status_text};
 pub use summary::{
     ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, action_line, summary,

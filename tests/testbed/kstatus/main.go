@@ -5,7 +5,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -19,7 +18,7 @@ func main() {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var object unstructured.Unstructured
-		if err := json.Unmarshal(lines.Bytes(), &object.Object); err != nil {
+		if err := object.UnmarshalJSON(lines.Bytes()); err != nil {
 			fail(err)
 		}
 		result, err := status.Compute(&object)
