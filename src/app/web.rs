@@ -21,7 +21,8 @@ struct Latest {
 #[derive(Debug)]
 pub(super) struct Web {
     latest: Arc<Mutex<Latest>>,
-    server: WebServer,
+    /// Kept open for as long as this is there.
+    _server: WebServer,
 }
 
 impl Web {
@@ -32,7 +33,7 @@ impl Web {
         let pages: Pages = Arc::new(move |path| page(path, &shared));
         let server = WebServer::bind(address, pages).await?;
         tracing::info!("the page is at http://{}/", server.address());
-        Ok(Self { latest, server })
+        Ok(Self { latest, _server: server })
     }
 
     /// Takes a tick. Never waits for a reader.
@@ -45,7 +46,7 @@ impl Web {
 
     #[cfg(test)]
     fn address(&self) -> SocketAddr {
-        self.server.address()
+        self._server.address()
     }
 }
 

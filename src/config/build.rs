@@ -231,7 +231,7 @@ fn heartbeat(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<(String, Sp
 
 fn web(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<SocketAddr> {
     let given = keys::WEB_LISTEN.given(values)?;
-    let address = given.value.parse();
+    let address: Result<SocketAddr, _> = given.value.parse();
     if address.is_err() {
         let message = format!("{} is no address to listen on", quoted(&given.value));
         let fault = Fault::error(Code::BadValue, message).at(given.at);

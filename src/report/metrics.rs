@@ -207,10 +207,9 @@ fn seen(page: &mut Page, record: &TickRecord) {
     let now = record.input.now.mono;
     let observation = &record.input.observation;
     let hosts = &observation.hosts;
-    let answers = |seen: bool| flag(seen);
     let machines = hosts
         .iter()
-        .map(|(name, seen)| (vec![name.to_string()], answers(matches!(seen, Seen::Known { .. }))));
+        .map(|(name, seen)| (vec![name.to_string()], flag(matches!(seen, Seen::Known { .. }))));
     page.gauge("ananke_machine_seen", machines);
     let ages = hosts.iter().filter_map(|(name, seen)| match seen {
         Seen::Known { at, .. } => Some((vec![name.to_string()], age(now, *at))),

@@ -7,9 +7,13 @@ use ananke::model::assessment::Phase;
 use ananke::model::facts::UnitActive;
 use ananke::model::intent::{Author, Desired};
 use ananke::model::recovery_status::{Condition, Status};
+use ananke::model::runs::Runs;
 use ananke::model::tick::Order;
 use ananke::model::time::Span;
-use ananke::report::{Anchor, Context, Event, event_object, events, pace, recovery_status};
+use ananke::report::{
+    Anchor, Context, Event, event_object, events, fold_run, history, history_text, pace,
+    recovery_status,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::bench::Starts;
@@ -294,4 +298,43 @@ fn the_statuses_that_real_readers_are_asked_about_are_ours() {
     let made = serde_json::to_string_pretty(&all).expect("JSON") + "\n";
     let kept = include_str!("statuses.json");
     assert!(made == kept, "tests/decide/statuses.json is not up to date; it is now:\n{made}");
+}
+
+#[test]
+fn a_recovery_leaves_its_history_and_its_times() {
+    let mut rig = Rig::startup(3, 4);
+    rig.world.stop("a-02", UnitActive::Inactive, "success");
+    let (mut runs, mut writes) = (Runs::default(), 0);
+    for _ in 0..120 {
+        rig.step(5);
+        writes += u32::from(fold_run(&mut runs, rig.last.as_ref().expect("a tick")));
+        if rig.last.as_ref().is_some_and(|it| it.decision.phase == Phase::Converged) {
+            break;
+        }
+    }
+    let run = runs.last().expect("an episode");
+    assert_eq!((run.episode, run.end.as_deref(), run.actions), (1, Some("converged"), Some(1)));
+    assert_eq!(run.gates.len(), rig.library.gates.len(), "{run:#?}");
+    let last = run.gates.iter().map(|gate| gate.opened_after_ms).max();
+    assert_eq!(last, Some(run.took_ms), "{run:#?}");
+    assert!((2..30).contains(&writes), "{writes} writes for one episode");
+    let text = serde_json::to_string(&runs).expect("JSON");
+    assert_eq!(serde_json::from_str::<Runs>(&text).expect("reads back"), runs);
+    // A quiet day adds nothing, and neither does the same episode seen again.
+    for _ in 0..20 {
+        rig.step(5);
+        assert!(!fold_run(&mut runs, rig.last.as_ref().expect("a tick")));
+    }
+
+    let told = history(&rig.ledger);
+    let chapter = told.chapters.last().expect("an episode");
+    assert_eq!((chapter.episode, chapter.end.as_deref()), (Some(1), Some("converged")));
+    let text = history_text(&told, 10);
+    for line in ["episode 1 (startup by brad), converged", "startup, by brad", "k3s-agent on a-02"]
+    {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("Lease"), "proofs are left out:\n{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(history_text(&history(&[]), 10).contains("empty"));
 }
