@@ -11,7 +11,7 @@ use super::sink::RealSink;
 use super::words;
 use super::world::{self, NoLedger, NoRecorder};
 use crate::adapters::control::ControlClient;
-use crate::adapters::disk::{TickReader, tick_files};
+use crate::adapters::disk::{self, TickReader, tick_files};
 use crate::cli::{Format, print_data, print_text};
 use crate::config::settings::Settings;
 use crate::decide::LIBRARY;
@@ -41,6 +41,19 @@ pub(super) async fn plan_for(
 ) -> Result<Ended, Failure> {
     let record = dry_look(settings, request(order, false)).await?;
     print(format, &record, &report::plan_text(&record))
+}
+
+/// `ananke history`: read without the lock, so that it works beside a daemon and without one.
+pub(super) fn history(loaded: &Loaded, last: usize, format: Format) -> Result<Ended, Failure> {
+    let settings = &loaded.settings;
+    let kept = disk::history(&settings.state_dir, Some(&settings.policy.cluster));
+    let history = report::history(&kept.map_err(|error| Failure::of(&error))?.records);
+    let printed = match format {
+        Format::Text => print_text(&report::history_text(&history, last)),
+        Format::Json | Format::Yaml => print_data(format, &history),
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended::GOOD)
 }
 
 /// `ananke why`: also when the configuration is broken, then from the last recorded tick.

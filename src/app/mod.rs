@@ -11,11 +11,13 @@ mod observer;
 mod orders;
 mod prepare;
 mod progress;
+mod publish;
 mod rehearse;
 mod replay;
 mod rise;
 mod signals;
 mod sink;
+mod web;
 mod words;
 mod worker;
 mod world;
@@ -27,6 +29,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use crate::adapters::host::logging;
+use crate::adapters::kube::rbac_yaml;
 use crate::cli::{Args, ConfigVerb, ExplainTopic, Format, IntentVerb, Verb, print_text};
 use crate::{config, report};
 
@@ -73,6 +76,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
     match &args.verb {
         Verb::Config { verb: ConfigVerb::Schema } => text(&config::schema()),
         Verb::Config { verb: ConfigVerb::Example } => text(&config::example()),
+        Verb::Crd { rbac } => text(&if *rbac { rbac_yaml() } else { report::crd_yaml() }),
         Verb::Explain { topic, name } => explain(*topic, name.as_deref()),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
@@ -87,6 +91,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
         | Verb::Daemon { .. }
         | Verb::Plan
         | Verb::Why { .. }
+        | Verb::History { .. }
         | Verb::Replay { .. }
         | Verb::Prepare { .. }
         | Verb::Hosts { .. }
@@ -134,6 +139,7 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
                 let order = crate::model::tick::Order::Converge { by: caller.clone() };
                 rise::rise(settings?, order, execute, timeout, format).await
             }
+            Verb::History { last } => look::history(&settings?, last, format),
             Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,
             Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
             Verb::Prepare { machines, execute, user, identity } => {
@@ -150,7 +156,8 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
                 intent::show(settings?, format).await
             }
-            Verb::Explain { .. }
+            Verb::Crd { .. }
+            | Verb::Explain { .. }
             | Verb::Completions { .. }
             | Verb::Shutdown
             | Verb::Rehearse(_) => Err(Failure::NotBuilt),
@@ -181,12 +188,23 @@ fn explain(topic: ExplainTopic, name: Option<&str>) -> Result<Ended, Failure> {
         ExplainTopic::Remedy => report::Topic::Remedy,
         ExplainTopic::Hold => report::Topic::Hold,
         ExplainTopic::Commands => return text(&words::commands()),
+        ExplainTopic::Files => return files(name),
         ExplainTopic::Scenario => return text(&crate::sim::scenario::help()),
     };
     match report::explain(topic, name) {
         Some(answer) => text(&answer),
         None => Err(Failure::Usage(format!(
             "there is none called {}; without a name all are listed",
+            name.unwrap_or_default()
+        ))),
+    }
+}
+
+fn files(name: Option<&str>) -> Result<Ended, Failure> {
+    match report::files(name) {
+        Some(answer) => text(&answer),
+        None => Err(Failure::Usage(format!(
+            "there is no schema for {}; without a name all files are listed",
             name.unwrap_or_default()
         ))),
     }

@@ -1,6 +1,7 @@
 //! `startup` and `converge`: hand the wish to the daemon if one runs, else run the loop here.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -8,6 +9,7 @@ use super::failure::{Ended, Failure};
 use super::load::{self, Loaded};
 use super::look;
 use super::progress::{self, Progress};
+use super::publish::Publisher;
 use super::signals::interrupt;
 use super::sink::RealSink;
 use super::worker::{self, Worker};
@@ -55,12 +57,14 @@ async fn run_here(
     let outside = world::outside(settings)?;
     let now = outside.clock.now();
     load::keep_last_good(loaded);
-    let mut sink = RealSink::silent().with_effects(settings);
+    let (told, orders) = mpsc::channel(1);
+    let kube = Arc::clone(&outside.kube);
+    let publisher = Publisher::start(outside.clock.clone(), kube, told);
+    let mut sink = RealSink::silent().with_effects(settings).with_cluster(publisher);
     if format == Format::Text {
         sink = sink.with_terminal();
     }
     let by = timeout.map(|seconds| now.mono + Span::secs(seconds));
-    let (_nobody, orders) = mpsc::channel(1);
     let run = Run {
         library: &LIBRARY,
         policy: settings.policy.clone(),

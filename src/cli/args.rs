@@ -88,6 +88,12 @@ pub enum Verb {
         /// A gate or a machine; without it the first gate that is closed
         name: Option<String>,
     },
+    /// What was ordered and done, episode by episode
+    History {
+        /// How many of the newest
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        last: usize,
+    },
     /// Decide recorded ticks again and show any difference
     Replay {
         /// A file of recorded ticks; without it those of the state directory
@@ -148,6 +154,12 @@ pub enum Verb {
         topic: ExplainTopic,
         /// Which one; without it all of them
         name: Option<String>,
+    },
+    /// The kind under which ananke publishes how it sees the cluster, for kubectl apply
+    Crd {
+        /// ananke's own account and its rights instead
+        #[arg(long)]
+        rbac: bool,
     },
     /// Completions for a shell
     Completions {
@@ -228,6 +240,8 @@ pub enum ExplainTopic {
     Hold,
     /// What is sent to the machines, and the sudoers line for it
     Commands,
+    /// What lies in the state directory; with a name the JSON schema of that file
+    Files,
     /// The sentences of which a scenario for `rehearse` is made
     Scenario,
 }

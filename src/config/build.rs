@@ -1,5 +1,6 @@
 //! Known values become settings; contradictions between them become errors.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::context::Context;
@@ -32,6 +33,8 @@ pub(super) fn build(
     let kube = kube(values);
     peers(values, faults);
     let notify_command = notify(values, faults);
+    let heartbeat = heartbeat(values, faults);
+    let web = web(values, faults);
     files::check(values, context, faults);
     Some(Settings {
         policy,
@@ -41,6 +44,8 @@ pub(super) fn build(
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
         notify_command,
         notify_wall: keys::WALL.get(values),
+        heartbeat,
+        web,
     })
 }
 
@@ -212,4 +217,25 @@ fn notify(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<Vec<String>> {
         }
     }
     Some(given.value.into_iter().map(|word| word.value).collect())
+}
+
+fn heartbeat(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<(String, Span)> {
+    let given = keys::HEARTBEAT_URL.given(values)?;
+    if !["http://", "https://"].iter().any(|scheme| given.value.starts_with(scheme)) {
+        let message = format!("{} can't be called", quoted(&given.value));
+        let fault = Fault::error(Code::BadValue, message).at(given.at);
+        faults.push(fault.help("write it as `https://...`"));
+    }
+    Some((given.value, keys::HEARTBEAT_EVERY.get(values)))
+}
+
+fn web(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<SocketAddr> {
+    let given = keys::WEB_LISTEN.given(values)?;
+    let address: Result<SocketAddr, _> = given.value.parse();
+    if address.is_err() {
+        let message = format!("{} is no address to listen on", quoted(&given.value));
+        let fault = Fault::error(Code::BadValue, message).at(given.at);
+        faults.push(fault.help("write it as `127.0.0.1:9560`, or `0.0.0.0:9560` for everybody"));
+    }
+    address.ok()
 }

@@ -49,6 +49,7 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
     ("notify", "How a person is called."),
+    ("web", "The status page and the metrics of the daemon. Read-only, without a password."),
     ("coordination", "Several ananke hosts. Not built yet: this host is the only one."),
 ];
 
@@ -367,6 +368,31 @@ pub(super) static WALL: Key<Or<Flag, bool>> = key(
     Used,
 );
 
+pub(super) static HEARTBEAT_URL: Key<Text> = key(
+    "notify.heartbeat_url",
+    Text::Url,
+    "Called for as long as the daemon's loop goes on: a dead man's switch. Whoever watches it \
+     calls you when it stays out.",
+    "https://hc.example.org/ping/1234",
+    Used,
+);
+pub(super) static HEARTBEAT_EVERY: Key<Time> = key(
+    "notify.heartbeat_every",
+    time(Span::mins(1), Span::secs(10), DAY),
+    "How often.",
+    "1m",
+    Used,
+);
+
+pub(super) static WEB_LISTEN: Key<Text> = key(
+    "web.listen",
+    Text::HostPort,
+    "Address and port of the page (`/`) and of the metrics (`/metrics`). Without it none is \
+     served. Whoever reaches the port can read it.",
+    "127.0.0.1:9560",
+    Used,
+);
+
 pub(super) static ROLE: Key<Or<Text, &str>> = key(
     "coordination.role",
     Or(Text::OneOf(&["coordinator", "peer"]), "coordinator"),
@@ -437,6 +463,9 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &SKIP,
     &NOTIFY_COMMAND,
     &WALL,
+    &HEARTBEAT_URL,
+    &HEARTBEAT_EVERY,
+    &WEB_LISTEN,
     &ROLE,
     &PEERS,
     &later::ALLOW_ON_BATTERY,
@@ -450,5 +479,4 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &later::INGRESS_GROUP,
     &later::SERVICES_GROUP,
     &later::SHUTDOWN_GROUP,
-    &later::WEB_GROUP,
 ];

@@ -117,5 +117,3 @@ pub(super) static SERVICES_GROUP: Key<Anything> = key(
 );
 pub(super) static SHUTDOWN_GROUP: Key<Anything> =
     key("shutdown", Anything, "The way down.", "{}", Later("ananke can't shut a cluster down"));
-pub(super) static WEB_GROUP: Key<Anything> =
-    key("web", Anything, "The status page and metrics.", "{}", Later("no page is served"));

@@ -151,7 +151,14 @@ fn groups(out: &mut String, settings: &Settings) {
     if let Some(command) = &settings.notify_command {
         lines.push(("command", list(command.iter().cloned())));
     }
+    if let Some((url, every)) = &settings.heartbeat {
+        lines.push(("heartbeat_url", text(url)));
+        lines.push(("heartbeat_every", exact(*every)));
+    }
     group(out, "notify", &lines);
+    if let Some(address) = settings.web {
+        group(out, "web", &[("listen", text(&address.to_string()))]);
+    }
 }
 
 fn group(out: &mut String, name: &str, lines: &[(&str, String)]) {

@@ -1,6 +1,7 @@
 //! The checked settings, as the program uses them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::ids::MachineName;
@@ -24,6 +25,10 @@ pub struct Settings {
     pub notify_command: Option<Vec<String>>,
     /// Whether logged-in people are told with wall(1).
     pub notify_wall: bool,
+    /// A URL that is called for as long as the daemon's loop goes on, and how often.
+    pub heartbeat: Option<(String, Span)>,
+    /// Where the daemon serves its page and its metrics.
+    pub web: Option<SocketAddr>,
 }
 
 /// How machines are reached.

@@ -78,3 +78,13 @@ pub enum EndKind {
         by: String,
     },
 }
+
+impl fmt::Display for EndKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Converged => f.pad("converged"),
+            Self::Degraded => f.pad("converged, degraded"),
+            Self::Person { by } => write!(f, "ended by {by}"),
+        }
+    }
+}

@@ -22,6 +22,8 @@ pub mod plan;
 pub mod policy;
 pub mod power;
 pub mod record;
+pub mod recovery_status;
+pub mod runs;
 pub mod situation;
 pub mod tick;
 pub mod time;

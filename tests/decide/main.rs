@@ -2,6 +2,7 @@
 
 mod bench;
 mod invariants;
+mod published;
 mod quiet;
 mod random;
 mod rig;

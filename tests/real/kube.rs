@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod rig;
+mod status;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -62,6 +63,11 @@ async fn the_adapter_holds_against_a_real_api_server() {
     of_two_hosts_one_gets_the_cordon(&site, &link).await;
     the_canary_proves_writes(&site, &link).await;
     heartbeats_are_seen_to_move(&site, &link).await;
+    status::the_kind_is_made_by_who_may_and_missed_by_name(&site, &link).await;
+    status::every_status_is_read_as_it_is_meant(&site, &link).await;
+    status::one_look_tells_where_the_cluster_stands(&site, &link).await;
+    status::each_host_keeps_its_own_entry_and_a_wish_is_read(&site, &link).await;
+    status::an_event_is_written_once_and_described(&site, &link).await;
     a_frozen_server_is_down_and_its_facts_grow_old(&site, &link).await;
     a_killed_server_comes_back_with_a_new_client(&mut site, &link).await;
     link.stop().await;

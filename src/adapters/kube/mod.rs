@@ -14,6 +14,7 @@ mod link;
 mod nodes;
 mod probe;
 mod rbac;
+mod recovery_status;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]
@@ -46,7 +47,8 @@ pub use cordon::{Change, Judgement, judge};
 pub use discovery::KINDS;
 pub use nodes::node as node_facts;
 pub use probe::{Probe, Probes, Step, step as link_step, verdict as link_verdict};
-pub use rbac::{Need, RBAC_NEEDS, Scope};
+pub use rbac::{Need, RBAC_NEEDS, Scope, rbac_yaml};
+pub use recovery_status::{Applied, Unpublished};
 pub use write::LEASE_NAME;
 
 /// How long `stop` waits for the supervisor, which only has to drop its connections.

@@ -76,13 +76,14 @@ impl Theatre {
     /// What a second terminal can do meanwhile.
     pub(super) fn programme(&self) -> String {
         let (config, kubeconfig) = (self.files.config(), self.files.kubeconfig());
+        let kubeconfig = kubeconfig.display();
         format!(
             "A simulated site of {} machines behind real sockets on 127.0.0.1. To look on:\n  \
-             kubectl --kubeconfig {} get nodes,kustomizations -A\n  {}\n  upsc {}@{}\n  \
+             kubectl --kubeconfig {kubeconfig} get nodes,kustomizations -A\n  \
+             kubectl --kubeconfig {kubeconfig} get recoverystatus -w\n  {}\n  upsc {}@{}\n  \
              curl -H 'Host: git.{}.example' http://{}/api/healthz\n  \
              ananke -c {} config show\n",
             self.site.machines.len(),
-            kubeconfig.display(),
             self.files.ssh_line(),
             self.site.upses.keys().next().map_or("ups", String::as_str),
             self.upsd.address(),

@@ -163,10 +163,14 @@ pub static HELM_RELEASES: Kind = Kind::custom("helmreleases", "HelmRelease")
 /// What ananke publishes.
 pub static RECOVERY_STATUSES: Kind = Kind::custom("recoverystatuses", "RecoveryStatus")
     .of_group("ananke.bstein.dev", "v1alpha1")
+    .short(&["recovery"])
+    .in_category(&["ananke"])
     .global();
+/// Events of the newer group. A real API server keeps both in one place; here they are two.
+pub static EVENTS_BY_NOTE: Kind = Kind::core("events", "Event").of_group("events.k8s.io", "v1");
 
 /// Every kind that is served; a group's kinds stand together.
-pub static ALL: [&Kind; 24] = [
+pub static ALL: [&Kind; 25] = [
     &NODES,
     &NAMESPACES,
     &PODS,
@@ -191,6 +195,7 @@ pub static ALL: [&Kind; 24] = [
     &GIT_REPOSITORIES,
     &HELM_RELEASES,
     &RECOVERY_STATUSES,
+    &EVENTS_BY_NOTE,
 ];
 
 /// The kind behind a path of the API.
