@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assess::Judged;
+use super::normal;
 use crate::gates;
 use crate::model::assessment::Phase;
 use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
@@ -93,6 +94,7 @@ pub(super) fn close_when_good(
     if phase == Phase::Converged {
         // Nothing stands: what fails from now on is news, also without a new episode.
         durable.alarms.clear();
+        normal::learn(input, &mut durable.normal);
     }
     let mut boots = InStep::new(&durable.normal.boots);
     let unknown = |(name, proof): &(&_, &FreshProof)| boots.at(*name) != Some(&proof.boot_id);

@@ -95,6 +95,7 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
         | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. }
         | Effect::EvictPods { .. } => {}
     }
 }
@@ -178,6 +179,7 @@ enum Learned {
 /// Follows the heartbeat of every node. The memory of each is changed in place or, when an entry
 /// comes or goes, after the walk.
 fn heartbeats(now: Mono, sights: &[Sight<'_>], memory: &mut Memory) {
+    let action = memory.durable.last_action;
     let (proofs, leases) = (&mut memory.durable.proofs, &mut memory.passing.leases);
     let (mut proven, mut watched) = (InStep::new(&*proofs), InStep::new(&mut *leases));
     let mut learned = Vec::new();
@@ -190,7 +192,9 @@ fn heartbeats(now: Mono, sights: &[Sight<'_>], memory: &mut Memory) {
             Learned::Unproven => drop(proofs.remove(name)),
             Learned::Unwatched => drop(leases.remove(name)),
             Learned::Watched(watch) => drop(leases.insert(name.clone(), watch)),
-            Learned::Proven(proof) => drop(proofs.insert(name.clone(), proof)),
+            Learned::Proven(proof) => {
+                proofs.insert(name.clone(), FreshProof { action, ..proof });
+            }
         }
     }
 }
@@ -232,7 +236,7 @@ fn heartbeat(
         watch.moves = watch.moves.saturating_add(1);
     }
     if watch.moves >= checks::MOVES_NEEDED && node.ready == Ready::True && !stands {
-        learned(Learned::Proven(FreshProof { boot_id: host.boot_id.clone(), at: now }));
+        learned(Learned::Proven(FreshProof { boot_id: host.boot_id.clone(), at: now, action: 0 }));
     }
 }
 
@@ -373,11 +377,13 @@ fn seen_since(input: &TickInput, target: &Target, attempt: Mono) -> bool {
         Seen::Known { at, .. } => later(Some(*at)),
         Seen::Unknown { .. } => true,
     };
+    let object =
+        target.object().is_none_or(|name| later(input.observation.cluster.seen_at(&name.kind)));
     let host = target.machine().is_none_or(|name| match input.observation.hosts.get(name) {
         Some(Seen::Known { at, .. }) => later(Some(*at)),
         Some(Seen::Unknown { .. }) | None => false,
     });
-    nodes && host
+    nodes && host && object
 }
 
 /// Machines that were given up wait for a person, in the ledger as well as on the node.

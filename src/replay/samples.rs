@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::action::{Action, Channel, Effect, Expect};
 use crate::model::assessment::{Assessment, Phase};
+use crate::model::cluster::ClusterFacts;
 use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
@@ -15,7 +16,7 @@ use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Pass
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
-use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::policy::{FluxPolicy, Limits, Policy, Timing};
 use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
@@ -105,6 +106,7 @@ impl SmallLoop {
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => true,
         });
         let up = self.memory.intent.desired == Desired::Up;
@@ -263,6 +265,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     tick: span,
                 },
                 limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
+                flux: FluxPolicy::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
@@ -281,6 +284,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     canary: Seen::Unknown { why: blind(), since: unseen },
                     serves: Vec::new(),
                 },
+                cluster: ClusterFacts::bare(unseen),
                 disk: Ok(()),
             },
             outcomes: Vec::new(),

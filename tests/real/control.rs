@@ -17,6 +17,7 @@ use ananke::adapters::control::{
 };
 use ananke::adapters::process::{ChildSpec, End, run};
 use ananke::model::assessment::{Assessment, Phase};
+use ananke::model::cluster::ClusterFacts;
 use ananke::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen};
 use ananke::model::ids::BootId;
 use ananke::model::intent::Author;
@@ -122,6 +123,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                     canary: Seen::Unknown { why: unseen, since: Mono(0) },
                     serves: Vec::new(),
                 },
+                cluster: ClusterFacts::bare(Mono(0)),
                 disk: Ok(()),
             },
             outcomes: Vec::new(),
