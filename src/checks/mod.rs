@@ -4,6 +4,7 @@
 
 mod agent_unit;
 mod api_ready;
+mod clock_right;
 mod cordon_clear;
 mod etcd_quorum;
 mod guard_works;
@@ -14,12 +15,14 @@ mod node_fresh;
 mod nothing_left;
 mod server_unit;
 mod ssh_answers;
+mod started_in_time;
 mod steady;
 mod unit;
 mod write_canary;
 
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
+pub use clock_right::CHECK as CLOCK_RIGHT;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
@@ -32,6 +35,7 @@ pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
 pub use server_unit::CHECK as SERVER_UNIT;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
+pub use started_in_time::CHECK as STARTED_IN_TIME;
 pub use steady::CHECK as STEADY;
 pub use write_canary::CHECK as WRITE_CANARY;
 
@@ -46,6 +50,8 @@ pub static ALL: &[&Check] = &[
     &INVENTORY_SANE,
     &SSH_ANSWERS,
     &GUARD_WORKS,
+    &CLOCK_RIGHT,
+    &STARTED_IN_TIME,
     &SERVER_UNIT,
     &ETCD_QUORUM,
     &API_READY,

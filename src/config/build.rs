@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::files;
+use super::hosts;
 use super::inventory::Inventory;
 use super::jump;
 use super::key::Key;
@@ -70,6 +71,8 @@ fn policy(
             cordons: size(keys::CORDONS.get(values)),
             storm_percent: u8::try_from(keys::STORM_PERCENT.get(values)).unwrap_or(100),
         },
+        time: hosts::time(values, inventory, faults),
+        hosts: hosts::needs(values),
     }
 }
 

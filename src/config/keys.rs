@@ -328,6 +328,23 @@ pub(super) static TICK: Key<Time> = key(
     Used,
 );
 
+pub(super) static TIME_SYNC_MODE: Key<Text> = key(
+    "startup.time_sync_mode",
+    Text::OneOf(&["strict", "quorum"]),
+    "Whose clocks must be right before k3s is started: those of all nodes, or of enough servers. \
+     Without it clocks are not judged.",
+    "strict",
+    Used,
+);
+pub(super) static TIME_SYNC_QUORUM: Key<Count> = key(
+    "startup.time_sync_quorum",
+    Count { min: 1, max: 1_000 },
+    "How many servers with a right clock are enough; never fewer than a majority. Needed with \
+     the mode `quorum`.",
+    "1",
+    Used,
+);
+
 pub(super) static LEASE: Key<Time> = key(
     "cordon.lease",
     time(Span::mins(60), Span::mins(1), DAY),
@@ -425,8 +442,8 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &AGENT_START,
     &BACKOFF,
     &TICK,
-    &later::TIME_SYNC_MODE,
-    &later::TIME_SYNC_QUORUM,
+    &TIME_SYNC_MODE,
+    &TIME_SYNC_QUORUM,
     &later::REQUIRE_STORAGE,
     &later::REQUIRE_PROBES,
     &later::POST_START_PROBES,

@@ -10,6 +10,7 @@ mod fresh_ready;
 mod inventory;
 mod nodes;
 mod soak;
+mod time;
 mod undo;
 mod workers;
 
@@ -19,6 +20,7 @@ pub use fresh_ready::GATE as FRESH_READY;
 pub use inventory::GATE as INVENTORY;
 pub use nodes::GATE as NODES;
 pub use soak::GATE as SOAK;
+pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
 
@@ -30,7 +32,7 @@ use crate::remedies::Remedy;
 
 /// The way up, from top to bottom.
 pub static ALL: &[&Gate] =
-    &[&INVENTORY, &NODES, &CONTROL_PLANE, &WORKERS, &FRESH_READY, &CORDONS, &SOAK, &UNDO];
+    &[&INVENTORY, &NODES, &TIME, &CONTROL_PLANE, &WORKERS, &FRESH_READY, &CORDONS, &SOAK, &UNDO];
 
 /// A declared gate. No field has a default: a missing one does not compile.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! What is sent to a machine over SSH: one closed enum, rendered and quoted here and nowhere else.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, Channel, Effect};
 use super::facts::Unit;
 use super::ids::{ActionId, BootId, Epoch, MachineId};
+use super::policy::Needs;
 use super::time::Span;
 
 /// What the wire and a slow `sudo` may add to the limit that the guard itself keeps.
@@ -21,6 +23,9 @@ pub const SUDOERS_PATH: &str = "/etc/sudoers.d/ananke";
 /// The guard as it is installed, byte for byte.
 pub const GUARD_SCRIPT: &str = include_str!("../../configs/guard/ananke-guard");
 
+/// The closer look. It is sent, never installed.
+pub const HYGIENE_SCRIPT: &str = include_str!("../../configs/guard/hygiene");
+
 /// Above this line of the script is what only looks: it is also sent to machines without a guard.
 const LOOKING_ENDS: &str = "\n# === Above this line";
 
@@ -33,6 +38,13 @@ const LONGEST_VALUE: usize = 256;
 pub enum Command {
     /// Look, without root: everything in `HostFacts`. Runs with and without a guard.
     Facts,
+    /// Look closer, without root and without the guard: everything in `HygieneFacts`.
+    Hygiene {
+        /// What the machine needs.
+        needs: Needs,
+        /// The folders whose file systems are asked about.
+        disks: BTreeSet<String>,
+    },
     /// The admin kubeconfig of a server, through the guard.
     Kubeconfig,
     /// A change through the guard.
@@ -202,6 +214,7 @@ impl Command {
     pub fn render(&self) -> Result<String, Unsendable> {
         Ok(match self {
             Self::Facts => format!("exec sh -c {}", quote(&looking())),
+            Self::Hygiene { needs, disks } => closer(needs, disks),
             Self::Kubeconfig => format!("sudo -n {GUARD_PATH} kubeconfig"),
             Self::Guarded { verb, envelope } => envelope.render(*verb)?,
             // Exactly the words of the usual sudoers line: with --no-block it would not match.
@@ -250,15 +263,38 @@ pub fn quote(text: &str) -> String {
 /// travels with every look.
 fn looking() -> String {
     let part = GUARD_SCRIPT.split_once(LOOKING_ENDS).map_or(GUARD_SCRIPT, |(part, _)| part);
-    let mut text = String::with_capacity(part.len());
-    for line in part.lines().map(str::trim_start) {
+    bare(part) + "look"
+}
+
+/// A script without its comments and indentation.
+fn bare(script: &str) -> String {
+    let mut text = String::with_capacity(script.len());
+    for line in script.lines().map(str::trim_start) {
         if !line.is_empty() && !line.starts_with('#') {
             text.push_str(line);
             text.push('\n');
         }
     }
-    text.push_str("look");
     text
+}
+
+/// The closer look, with its questions. A name with a blank in it would be two: it is left out,
+/// and what was not asked is missing.
+fn closer(needs: &Needs, disks: &BTreeSet<String>) -> String {
+    let mut line = format!("exec sh -c {} hygiene", quote(&bare(HYGIENE_SCRIPT)));
+    let kinds = [
+        ("disk", disks),
+        ("package", &needs.packages),
+        ("program", &needs.programs),
+        ("module", &needs.modules),
+        ("service", &needs.services),
+    ];
+    for (kind, names) in kinds {
+        for name in names.iter().filter(|name| !name.contains(char::is_whitespace)) {
+            line.push_str(&format!(" {}", quote(&format!("{kind}={name}"))));
+        }
+    }
+    line
 }
 
 /// One verb of the guard, for `ananke explain commands`.

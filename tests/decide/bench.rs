@@ -9,11 +9,12 @@ use ananke::model::facts::{
     ApiFacts, Blind, BlindKind, Canary, Datastore, EtcdFacts, GuardState, HostFacts, LeaseFacts,
     Link, NodeFacts, Ready, Seen, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
 };
+use ananke::model::hygiene::{ClockFacts, DiskFacts, HygieneFacts};
 use ananke::model::ids::{BootId, CordonId, MachineId, MachineName};
 use ananke::model::observation::Observation;
 use ananke::model::outcome::ActionResult;
 use ananke::model::policy::{Policy, Role};
-use ananke::model::time::{Mono, Span};
+use ananke::model::time::{Mono, Skew, Span};
 use jiff::Timestamp;
 
 /// Seconds of the bench's own, never-resetting time.
@@ -60,6 +61,11 @@ pub(crate) struct Host {
     pub(crate) hung: bool,
     pub(crate) guard: GuardState,
     pub(crate) sudo: Sudo,
+    /// Its clock against ananke's own, and how far it was set since the unit began.
+    pub(crate) clock: Option<ClockFacts>,
+    pub(crate) clock_set: Option<Skew>,
+    /// What a closer look tells; without one nobody has looked.
+    pub(crate) hygiene: Option<HygieneFacts>,
     /// Since when the kubelet has really worked without a break.
     pub(crate) alive_since: Option<Secs>,
     /// The last stretch in which it did not, with its end.
@@ -97,6 +103,21 @@ pub(crate) struct World {
     pub(crate) proofs_of_write: u64,
 }
 
+/// Nothing is amiss.
+pub(crate) fn good_hygiene() -> HygieneFacts {
+    let disk = DiskFacts { read_only: false, free: 60, free_inodes: Some(90) };
+    HygieneFacts {
+        boot_id: BootId::fixed("filled in by the look"),
+        synchronised: Some(true),
+        default_route: true,
+        disks: BTreeMap::from([("/".to_owned(), Some(disk))]),
+        missing_packages: Some(Default::default()),
+        missing_programs: Default::default(),
+        missing_modules: Default::default(),
+        idle_services: Some(BTreeMap::new()),
+    }
+}
+
 impl World {
     /// Everything runs and has for an hour.
     pub(crate) fn healthy(policy: &Policy) -> Self {
@@ -120,6 +141,9 @@ impl World {
                 hung: false,
                 guard: GuardState::Current,
                 sudo: Sudo::Works,
+                clock: Some(ClockFacts { ahead: Skew::millis(40), within: Span::millis(520) }),
+                clock_set: Some(Skew::default()),
+                hygiene: Some(good_hygiene()),
                 alive_since: Some(start - 3_500),
                 dead: None,
             };
@@ -293,6 +317,17 @@ impl World {
             (name.clone(), seen)
         });
         let hosts = hosts.collect();
+        let hygiene = self.hosts.iter().map(|(name, host)| {
+            let seen = match &host.hygiene {
+                Some(facts) if host.power == Power::On && !host.deaf => {
+                    let boot_id = boot_id(name, host);
+                    Seen::Known { value: HygieneFacts { boot_id, ..facts.clone() }, at: at(self.now) }
+                }
+                Some(_) | None => unknown("connect: no route to host", at(host.deaf_since)),
+            };
+            (name.clone(), seen)
+        });
+        let hygiene = hygiene.collect();
         if self.link_up {
             let nodes =
                 self.nodes.iter().map(|(name, node)| (name.clone(), node_facts(name, node)));
@@ -328,7 +363,7 @@ impl World {
             canary,
             serves: vec!["v1/Node".to_owned(), "coordination.k8s.io/v1/Lease".to_owned()],
         };
-        Observation { hosts, upses: BTreeMap::new(), api, disk: self.disk.clone() }
+        Observation { hosts, hygiene, upses: BTreeMap::new(), api, disk: self.disk.clone() }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {
@@ -339,6 +374,7 @@ impl World {
             result: host.result.to_owned(),
             restarts: 0,
             for_time: Some(Span::secs(self.now - host.active_since)),
+            clock_set: host.clock_set,
         };
         let server = host.role == Role::Server;
         let member = server && host.active == UnitActive::Active;
@@ -347,6 +383,7 @@ impl World {
             machine_id: MachineId::new(format!("machine-{name}-0123456789abcdef")),
             up_for: Span::secs(self.now - host.on_since),
             wall: wall(self.now),
+            clock: host.clock,
             guard: host.guard.clone(),
             sudo: host.sudo.clone(),
             units: BTreeMap::from([(unit, facts)]),

@@ -1,6 +1,7 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
 mod bench;
+mod clocks;
 mod invariants;
 mod quiet;
 mod random;

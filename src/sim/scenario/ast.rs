@@ -224,6 +224,13 @@ pub enum State {
         /// Any case.
         about: String,
     },
+    /// A gate says that something is not good on a machine.
+    Named {
+        /// Which gate.
+        gate: String,
+        /// Which machine.
+        machine: MachineName,
+    },
     /// A node takes no new pods, by whose hand.
     Cordoned {
         /// Which.
@@ -268,6 +275,7 @@ impl State {
             Self::Phase(_)
             | Self::Held { .. }
             | Self::Alarm { .. }
+            | Self::Named { .. }
             | Self::Acted(_)
             | Self::Exits(_)
             | Self::IsKilled

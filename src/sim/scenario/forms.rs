@@ -304,6 +304,12 @@ pub(super) static STATES: &[Form<State>] = &[
         |it| Some(State::Alarm { machine: it.machine()?, about: it.word()? }),
     ),
     form(
+        "gate <word> names <machine>",
+        "This gate says that something is not good there.",
+        "gate time names titan-09",
+        |it| Some(State::Named { gate: it.word()?, machine: it.machine()? }),
+    ),
+    form(
         "cordoned <machine> by <word>",
         "It takes no new pods: `ananke` did it, or some person.",
         "cordoned titan-05 by brad",

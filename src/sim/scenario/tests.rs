@@ -334,6 +334,7 @@ fn state() -> impl Strategy<Value = State> {
         (0..=1_000_u32, which()).prop_map(|(count, on)| State::Changes { count, on }),
         (machine(), is).prop_map(|(machine, is)| State::Manual { machine, is }),
         (machine(), word()).prop_map(|(machine, about)| State::Alarm { machine, about }),
+        (machine(), word()).prop_map(|(machine, gate)| State::Named { machine, gate }),
         (machine(), whose).prop_map(|(node, by)| State::Cordoned { node, by }),
         machine().prop_map(State::Uncordoned),
         (which(), is).prop_map(|(nodes, is)| State::Ready { nodes, is }),

@@ -1,6 +1,6 @@
 //! What can be seen of the machines: from ananke's host, and by an onlooker who knows the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -10,9 +10,10 @@ use super::guard::PASSWORD;
 use super::machine::{MAINLAND, Machine, Phase};
 use super::rates::LEASE_SECONDS;
 use crate::model::facts::{Datastore, EtcdFacts, GuardState, HostFacts, Sudo, UnitFacts, UnitLoad};
+use crate::model::hygiene::{DiskFacts, HygieneFacts};
 use crate::model::ids::{BootId, MachineName};
 use crate::model::policy::Role;
-use crate::model::time::{Mono, Span};
+use crate::model::time::{Mono, Skew, Span};
 
 impl World {
     /// What connecting to port 22 finds, from ananke's host. Silent for a machine that is not of
@@ -38,6 +39,7 @@ impl World {
             machine_id: it.id.clone(),
             up_for: it.up_before + self.now.since(it.kernel_since),
             wall: self.wall_of(it),
+            clock: None,
             guard: match (&it.guard, it.sudo) {
                 (Some(_), true) => GuardState::Current,
                 // There, and of no use to anybody whom sudo does not let through.
@@ -54,6 +56,22 @@ impl World {
         })
     }
 
+    /// What a closer look at the machine tells. `None` if it is not up, or hangs.
+    pub fn hygiene(&self, machine: &MachineName) -> Option<HygieneFacts> {
+        let it = self.machines.get(machine).filter(|it| it.runs())?;
+        let disk = DiskFacts { read_only: false, free: 60, free_inodes: Some(90) };
+        Some(HygieneFacts {
+            boot_id: it.boot_id.clone()?,
+            synchronised: Some(it.clock.told),
+            default_route: true,
+            disks: BTreeMap::from([("/".to_owned(), Some(disk))]),
+            missing_packages: Some(BTreeSet::new()),
+            missing_programs: BTreeSet::new(),
+            missing_modules: BTreeSet::new(),
+            idle_services: Some(BTreeMap::new()),
+        })
+    }
+
     fn unit_facts(&self, it: &Machine) -> UnitFacts {
         let service = it.service.as_ref();
         UnitFacts {
@@ -65,6 +83,10 @@ impl World {
                 // What was so when the world began was so for as long as the machine was up.
                 let before = if since == Mono(0) { it.up_before } else { Span::ZERO };
                 before + self.now.since(since)
+            }),
+            clock_set: service.and_then(|service| service.began).map(|(began, face)| {
+                let by_wall = self.wall_of(it).as_millisecond() - face.as_millisecond();
+                Skew::millis(by_wall - self.now.since(began).as_millis().cast_signed())
             }),
         }
     }

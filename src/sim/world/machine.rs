@@ -55,6 +55,8 @@ impl Machine {
 pub(super) struct Clock {
     /// What it showed when the kernel started, if that was wrong and still is.
     pub(super) began: Option<Timestamp>,
+    /// Its time daemon has heard of the right time since the boot.
+    pub(super) told: bool,
     /// It begins in 1970 at each boot, and no network tells it better.
     pub(super) lost: bool,
     /// It has a battery.
@@ -71,6 +73,8 @@ pub(super) struct Service {
     pub(super) phase: Phase,
     /// When systemd last saw it change; nothing where it did not in this boot.
     pub(super) since: Option<Mono>,
+    /// When its process began, with what the machine's own clock showed.
+    pub(super) began: Option<(Mono, Timestamp)>,
     pub(super) restarts: u32,
     pub(super) result: &'static str,
     /// The times of the last starts, for the start limit.
@@ -87,6 +91,7 @@ impl Service {
             at_boot: true,
             phase: Phase::Inactive,
             since: None,
+            began: None,
             restarts: 0,
             result: "success",
             starts: VecDeque::new(),

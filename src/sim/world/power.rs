@@ -46,6 +46,7 @@ impl World {
             service.result = "success";
             service.restarts = 0;
             service.since = None;
+            service.began = None;
             service.starts.clear();
         }
         if let Some(memory) = &mut it.guard {
@@ -83,6 +84,7 @@ impl World {
             (false, true) => None,
             (false, false) => Some(it.clock.stamp),
         };
+        it.clock.told = false;
     }
 
     fn due(&self, name: &MachineName, here: Here) -> Option<Mono> {
@@ -97,7 +99,7 @@ impl World {
             it.loops_left -= 1;
             self.agenda.add(self.now + LOOP_STAYS_UP, on(Here::LosesItself));
         }
-        if it.clock.began.is_some() && !it.clock.lost {
+        if !it.clock.lost {
             self.agenda.add(self.now + NETWORK_TIME, on(Here::NetworkTime));
         }
         if it.service.as_ref().is_some_and(|service| service.at_boot) {
@@ -115,6 +117,7 @@ impl World {
         let Some(it) = self.machines.get_mut(name) else { return };
         if it.island == MAINLAND {
             it.clock.began = None;
+            it.clock.told = true;
             it.clock.stamp = wall;
         } else {
             self.agenda.add(now + NETWORK_TIME, Event::On(name.clone(), Here::NetworkTime));

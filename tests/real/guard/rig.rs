@@ -35,7 +35,8 @@ exec dash "$DIR/script" "$@"
 const LOGGER: &str = "#!/bin/sh\necho \"$*\" >>\"$DIR/journal\"\n";
 
 pub(crate) const UNITS: &str = "Id=k3s.service\nLoadState=loaded\nActiveState=activating\n\
-    Result=exit-code\nNRestarts=4\nStateChangeTimestampMonotonic=1000000\n\n\
+    Result=exit-code\nNRestarts=4\nStateChangeTimestampMonotonic=1000000\n\
+    ExecMainStartTimestamp=Mon 2026-11-30 10:19:04 UTC\nExecMainStartTimestampMonotonic=900000\n\n\
     NRestarts=0\nResult=success\nId=k3s-agent.service\nLoadState=not-found\n\
     ActiveState=inactive\nStateChangeTimestampMonotonic=0\n";
 
