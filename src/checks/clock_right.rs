@@ -44,17 +44,27 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
     std::iter::once((Target::Cluster, whole)).chain(machines).collect()
 }
 
-/// The verdict on one machine's clock.
-pub(crate) fn verdict(sit: &Situation<'_>, name: &MachineName) -> Verdict {
-    Clocks::of(sit).judge(sit, name)
+/// Whether one machine's clock is proven right.
+pub(crate) fn is_right(sit: &Situation<'_>, name: &MachineName) -> bool {
+    Clocks::of(sit).judge(sit, name) == Verdict::Pass
+}
+
+/// Whether one machine's clock is certainly behind, so that setting it is a step forward.
+pub(crate) fn behind(sit: &Situation<'_>, name: &MachineName) -> bool {
+    let clocks = Clocks::of(sit);
+    let fails = matches!(clocks.judge(sit, name), Verdict::Fail { .. });
+    fails && clocks.skew(sit, name).is_some_and(Skew::is_behind)
+}
+
+/// Whether there are two references for a machine's clock, and they agree: this host's own,
+/// synchronised, and the median of other machines.
+pub(crate) fn agreed(sit: &Situation<'_>, name: &MachineName) -> bool {
+    let median = Clocks::of(sit).median(name);
+    sit.wall_trusted && median.is_some_and(|median| median.apart() <= APART)
 }
 
 /// Whether enough clocks are right for k3s to be started anywhere.
-fn enough(
-    sit: &Situation<'_>,
-    mode: TimeSync,
-    each: &BTreeMap<&MachineName, Verdict>,
-) -> Verdict {
+fn enough(sit: &Situation<'_>, mode: TimeSync, each: &BTreeMap<&MachineName, Verdict>) -> Verdict {
     let counts = |name: &&MachineName| match mode {
         TimeSync::Strict => !sit.missing.contains_key(*name),
         TimeSync::Quorum(_) => sit.role(name) == Some(Role::Server),
@@ -126,6 +136,12 @@ impl<'a> Clocks<'a> {
         }
     }
 
+    /// How far the machine's clock is ahead of what it is compared with.
+    fn skew(&self, sit: &Situation<'_>, name: &MachineName) -> Option<Skew> {
+        let clock = sit.host(name).ok()?.clock?;
+        self.reference(sit, name).ok().map(|reference| clock.ahead.from(reference))
+    }
+
     fn judge(&self, sit: &Situation<'_>, name: &MachineName) -> Verdict {
         let host = match sit.host(name) {
             Ok(host) => host,
@@ -155,15 +171,14 @@ impl<'a> Clocks<'a> {
 /// Whether the clock is ahead. Time that steps back under etcd or storage does harm, so a person
 /// says when.
 fn ahead(sit: &Situation<'_>, name: &MachineName) -> bool {
-    let clock = sit.host(name).ok().and_then(|host| host.clock);
-    let reference = Clocks::of(sit).reference(sit, name);
-    let skew = clock.zip(reference.ok()).map(|(clock, reference)| clock.ahead.from(reference));
-    skew.is_some_and(|skew| !skew.is_behind())
+    Clocks::of(sit).skew(sit, name).is_some_and(|skew| !skew.is_behind())
 }
 
 fn by_hand(sit: &Situation<'_>, target: &Target) -> Vec<String> {
     let Some(name) = target.machine() else {
-        return vec!["timedatectl timesync-status, or chronyc tracking   on each machine".to_owned()];
+        return vec![
+            "timedatectl timesync-status, or chronyc tracking   on each machine".to_owned(),
+        ];
     };
     let unit = sit.role(name).and_then(Role::unit).filter(|_| ahead(sit, name));
     let stop = unit

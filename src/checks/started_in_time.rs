@@ -52,6 +52,11 @@ fn started(sit: &Situation<'_>, name: &MachineName) -> Verdict {
     }
 }
 
+/// Whether what runs there was started under a right clock.
+pub(crate) fn began_in_time(sit: &Situation<'_>, name: &MachineName) -> bool {
+    started(sit, name) == Verdict::Pass
+}
+
 fn judged(unit: Unit, set: Skew) -> Verdict {
     let limit = if set.is_behind() { AHEAD } else { BEHIND };
     if set.apart() <= limit {

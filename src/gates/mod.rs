@@ -7,6 +7,7 @@
 mod control_plane;
 mod cordons;
 mod fresh_ready;
+mod host_hygiene;
 mod inventory;
 mod nodes;
 mod soak;
@@ -17,6 +18,7 @@ mod workers;
 pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
 pub use fresh_ready::GATE as FRESH_READY;
+pub use host_hygiene::GATE as HOST_HYGIENE;
 pub use inventory::GATE as INVENTORY;
 pub use nodes::GATE as NODES;
 pub use soak::GATE as SOAK;
@@ -31,8 +33,18 @@ use crate::model::time::Span;
 use crate::remedies::Remedy;
 
 /// The way up, from top to bottom.
-pub static ALL: &[&Gate] =
-    &[&INVENTORY, &NODES, &TIME, &CONTROL_PLANE, &WORKERS, &FRESH_READY, &CORDONS, &SOAK, &UNDO];
+pub static ALL: &[&Gate] = &[
+    &INVENTORY,
+    &NODES,
+    &TIME,
+    &HOST_HYGIENE,
+    &CONTROL_PLANE,
+    &WORKERS,
+    &FRESH_READY,
+    &CORDONS,
+    &SOAK,
+    &UNDO,
+];
 
 /// A declared gate. No field has a default: a missing one does not compile.
 #[derive(Debug)]

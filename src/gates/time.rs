@@ -1,6 +1,6 @@
 use super::{Gate, Opens, Waits, no_soak};
-use crate::checks;
 use crate::model::ids::GateId;
+use crate::{checks, remedies};
 
 pub static GATE: Gate = Gate {
     id: GateId::fixed("time"),
@@ -10,5 +10,5 @@ pub static GATE: Gate = Gate {
     checks: &[&checks::CLOCK_RIGHT, &checks::STARTED_IN_TIME],
     opens: Opens::Degraded,
     soak: no_soak,
-    ladder: &[],
+    ladder: &[&remedies::RESYNC_CLOCK, &remedies::SET_CLOCK, &remedies::RESTART_UNDER_RIGHT_CLOCK],
 };

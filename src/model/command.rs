@@ -11,6 +11,10 @@ use super::ids::{ActionId, BootId, Epoch, MachineId};
 use super::policy::Needs;
 use super::time::Span;
 
+mod verbs;
+
+pub use verbs::{ENVELOPE_FORM, GuardVerb, VERBS, VerbCard};
+
 /// What the wire and a slow `sudo` may add to the limit that the guard itself keeps.
 pub const WIRE: Span = Span::secs(5);
 
@@ -29,9 +33,9 @@ pub const HYGIENE_SCRIPT: &str = include_str!("../../configs/guard/hygiene");
 /// Above this line of the script is what only looks: it is also sent to machines without a guard.
 const LOOKING_ENDS: &str = "\n# === Above this line";
 
-/// The longest value in an envelope, in bytes. The guard allows 64; this only keeps a broken
+/// The longest value in an envelope, in bytes. The guard allows 64, and 512 for packages; this only keeps a broken
 /// caller from sending a book.
-const LONGEST_VALUE: usize = 256;
+const LONGEST_VALUE: usize = 512;
 
 /// A command for a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,42 +68,6 @@ pub enum Command {
         /// Which unit.
         unit: Unit,
     },
-}
-
-/// The guard's verbs that change something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GuardVerb {
-    /// `systemctl start --no-block`
-    Start(Unit),
-    /// `systemctl stop`
-    Stop(Unit),
-    /// `systemctl restart --no-block`
-    Restart(Unit),
-    /// `systemctl reset-failed`
-    ResetFailed(Unit),
-}
-
-impl GuardVerb {
-    /// The verb as the guard takes it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Start(_) => "start",
-            Self::Stop(_) => "stop",
-            Self::Restart(_) => "restart",
-            Self::ResetFailed(_) => "reset-failed",
-        }
-    }
-
-    /// The unit that is meant.
-    pub const fn unit(self) -> Unit {
-        match self {
-            Self::Start(unit)
-            | Self::Stop(unit)
-            | Self::Restart(unit)
-            | Self::ResetFailed(unit) => unit,
-        }
-    }
 }
 
 /// What goes with every change, so that the machine can refuse it.
@@ -137,9 +105,6 @@ pub enum Unsendable {
     /// The effect needs the guard.
     #[error("without a guard nothing but a plain start or stop is sent")]
     NeedsGuard,
-    /// The guard has no verb for the effect.
-    #[error("the guard has no verb for that yet")]
-    NoVerb,
     /// The effect does not go to a machine.
     #[error("the effect goes through the Kubernetes API, not to a machine")]
     NotForMachines,
@@ -156,9 +121,10 @@ impl Command {
             Effect::RestartUnit { unit, .. } => GuardVerb::Restart(*unit),
             Effect::ResetFailedUnit { unit, .. } => GuardVerb::ResetFailed(*unit),
             Effect::StopUnit { unit, .. } => GuardVerb::Stop(*unit),
-            Effect::EndPods { .. } | Effect::SaveDatastore { .. } | Effect::PowerOff { .. } => {
-                return Err(Unsendable::NoVerb);
-            }
+            Effect::MendHost { mending, .. } => GuardVerb::Mend(mending.clone()),
+            Effect::EndPods { .. } => GuardVerb::EndPods,
+            Effect::SaveDatastore { .. } => GuardVerb::SaveDatastore,
+            Effect::PowerOff { .. } => GuardVerb::PowerOff,
             Effect::Cordon { .. }
             | Effect::Uncordon { .. }
             | Effect::MarkManual { .. }
@@ -171,7 +137,7 @@ impl Command {
         };
         match action.channel {
             Channel::Guard => {}
-            Channel::Unguarded => return Self::plain(verb),
+            Channel::Unguarded => return Self::plain(&verb),
             Channel::Api => return Err(Unsendable::NotForMachines),
         }
         let missing = |what| Unsendable::NoPrecondition { what };
@@ -199,11 +165,16 @@ impl Command {
         Ok((command, line))
     }
 
-    fn plain(verb: GuardVerb) -> Result<Self, Unsendable> {
+    const fn plain(verb: &GuardVerb) -> Result<Self, Unsendable> {
         match verb {
-            GuardVerb::Start(unit) => Ok(Self::PlainStart { unit }),
-            GuardVerb::Stop(unit) => Ok(Self::PlainStop { unit }),
-            GuardVerb::Restart(_) | GuardVerb::ResetFailed(_) => Err(Unsendable::NeedsGuard),
+            GuardVerb::Start(unit) => Ok(Self::PlainStart { unit: *unit }),
+            GuardVerb::Stop(unit) => Ok(Self::PlainStop { unit: *unit }),
+            GuardVerb::Restart(_)
+            | GuardVerb::ResetFailed(_)
+            | GuardVerb::Mend(_)
+            | GuardVerb::EndPods
+            | GuardVerb::SaveDatastore
+            | GuardVerb::PowerOff => Err(Unsendable::NeedsGuard),
         }
     }
 
@@ -216,7 +187,7 @@ impl Command {
             Self::Facts => format!("exec sh -c {}", quote(&looking())),
             Self::Hygiene { needs, disks } => closer(needs, disks),
             Self::Kubeconfig => format!("sudo -n {GUARD_PATH} kubeconfig"),
-            Self::Guarded { verb, envelope } => envelope.render(*verb)?,
+            Self::Guarded { verb, envelope } => envelope.render(verb)?,
             // Exactly the words of the usual sudoers line: with --no-block it would not match.
             Self::PlainStart { unit } => format!("sudo -n systemctl start {unit}"),
             Self::PlainStop { unit } => format!("sudo -n systemctl stop {unit}"),
@@ -225,14 +196,15 @@ impl Command {
 }
 
 impl Envelope {
-    fn render(&self, verb: GuardVerb) -> Result<String, Unsendable> {
+    fn render(&self, verb: &GuardVerb) -> Result<String, Unsendable> {
         // Rounded up: a limit of 300 ms is not none at all.
         let limit = self.limit.as_millis().div_ceil(1_000);
+        let mut line = format!("sudo -n {GUARD_PATH} {}", verb.word());
+        for (key, text) in verb.own(&self.action) {
+            line.push_str(&format!(" {key}={}", value(key, &text)?));
+        }
         Ok(format!(
-            "sudo -n {GUARD_PATH} {} unit={} epoch={} owner={} boot={} machine={} action={} \
-             limit={limit}",
-            verb.word(),
-            verb.unit(),
+            "{line} epoch={} owner={} boot={} machine={} action={} limit={limit}",
             self.epoch,
             value("owner", &self.owner)?,
             value("boot id", self.boot_id.as_str())?,
@@ -297,31 +269,11 @@ fn closer(needs: &Needs, disks: &BTreeSet<String>) -> String {
     line
 }
 
-/// One verb of the guard, for `ananke explain commands`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct VerbCard {
-    /// The verb.
-    pub verb: &'static str,
-    /// What it runs or prints.
-    pub does: &'static str,
-    /// Whether it changes the machine, and so wants an envelope.
-    pub changes: bool,
-}
+/// Where `prepare` writes which modules, services and packages the guard may touch.
+pub const ALLOW_PATH: &str = "/etc/ananke-guard.allow";
 
-/// Everything that the guard does. It refuses all else by name.
-pub const VERBS: [VerbCard; 7] = [
-    VerbCard { verb: "version", does: "prints protocol and SHA-256 of the script", changes: false },
-    VerbCard { verb: "facts", does: "prints what ananke knows of the machine", changes: false },
-    VerbCard { verb: "kubeconfig", does: "prints /etc/rancher/k3s/k3s.yaml", changes: false },
-    VerbCard { verb: "start", does: "systemctl start --no-block UNIT", changes: true },
-    VerbCard { verb: "stop", does: "systemctl stop UNIT", changes: true },
-    VerbCard { verb: "restart", does: "systemctl restart --no-block UNIT", changes: true },
-    VerbCard { verb: "reset-failed", does: "systemctl reset-failed UNIT", changes: true },
-];
-
-/// The arguments of every verb that changes something.
-pub const ENVELOPE_FORM: &str =
-    "unit=k3s|k3s-agent epoch=N owner=HOST boot=ID machine=ID action=ID limit=SECONDS";
+/// Where `prepare` puts the packages that the guard may install.
+pub const PACKAGES_PATH: &str = "/var/cache/ananke-guard/packages";
 
 /// A user name that may stand in a sudoers file.
 #[derive(Debug, Clone, PartialEq, Eq)]

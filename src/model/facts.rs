@@ -161,6 +161,18 @@ pub struct HostFacts {
     pub datastore: Option<Datastore>,
     /// The etcd member's own word, if there is a member on this machine.
     pub etcd: Option<EtcdFacts>,
+    /// What there is of pods.
+    #[serde(default)]
+    pub leftovers: Leftovers,
+}
+
+/// What there is of pods on a machine, whoever looks after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Leftovers {
+    /// Tasks below kubepods. `None` where the kernel does not count them.
+    pub tasks: Option<u32>,
+    /// File systems below kubelet's folder.
+    pub mounts: u32,
 }
 
 /// Whether ananke's script is on the machine, and which one.

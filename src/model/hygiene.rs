@@ -79,7 +79,6 @@ impl HygieneFacts {
             && self.missing_modules.is_empty()
             && self.idle_services.as_ref().is_some_and(BTreeMap::is_empty)
     }
-
 }
 
 /// Whether it is time for a closer look at a machine that answers in this boot.
@@ -131,7 +130,8 @@ mod tests {
         assert_eq!(clock, ClockFacts { ahead, within });
         assert_eq!(clock.apart_from(Skew::default()), Span::ZERO);
         assert_eq!(clock.apart_from(Skew::millis(-60_000)), Span::millis(59_000));
-        let born = ClockFacts::read(Timestamp::UNIX_EPOCH, &moment(0, 1 << 40), &moment(0, 1 << 40));
+        let born =
+            ClockFacts::read(Timestamp::UNIX_EPOCH, &moment(0, 1 << 40), &moment(0, 1 << 40));
         assert_eq!(born.ahead, Skew::millis(500 - (1 << 40)));
         assert!(born.ahead.to_string().ends_with("behind"));
     }

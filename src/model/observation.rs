@@ -94,6 +94,9 @@ impl Steady for HostFacts {
         facts.up_for = Span::ZERO;
         facts.wall = jiff::Timestamp::UNIX_EPOCH;
         facts.clock = None;
+        // Pods come and go; that there are none any more is news.
+        facts.leftovers.tasks = facts.leftovers.tasks.map(|tasks| tasks.min(1));
+        facts.leftovers.mounts = facts.leftovers.mounts.min(1);
         for unit in facts.units.values_mut() {
             (unit.for_time, unit.clock_set) = (None, None);
         }

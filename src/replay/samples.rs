@@ -100,6 +100,7 @@ impl SmallLoop {
             | Effect::WriteCanary
             | Effect::StopUnit { .. }
             | Effect::EndPods { .. }
+            | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use ananke::model::action::{Action, Effect};
+use ananke::model::action::{Action, Effect, Mending};
 use ananke::model::cordon::{CordonKind, CordonMark};
 use ananke::model::facts::{
     ApiFacts, Blind, BlindKind, Canary, Datastore, EtcdFacts, GuardState, HostFacts, LeaseFacts,
-    Link, NodeFacts, Ready, Seen, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
+    Leftovers, Link, NodeFacts, Ready, Seen, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
 };
 use ananke::model::hygiene::{ClockFacts, DiskFacts, HygieneFacts};
 use ananke::model::ids::{BootId, CordonId, MachineId, MachineName};
@@ -321,7 +321,10 @@ impl World {
             let seen = match &host.hygiene {
                 Some(facts) if host.power == Power::On && !host.deaf => {
                     let boot_id = boot_id(name, host);
-                    Seen::Known { value: HygieneFacts { boot_id, ..facts.clone() }, at: at(self.now) }
+                    Seen::Known {
+                        value: HygieneFacts { boot_id, ..facts.clone() },
+                        at: at(self.now),
+                    }
                 }
                 Some(_) | None => unknown("connect: no route to host", at(host.deaf_since)),
             };
@@ -393,6 +396,7 @@ impl World {
                 has_leader: member && self.leader.is_some(),
                 is_leader: self.leader.as_ref() == Some(name),
             }),
+            leftovers: Leftovers { tasks: Some(40), mounts: 12 },
         }
     }
 
@@ -424,6 +428,7 @@ impl World {
             Effect::StartUnit { host, .. } | Effect::RestartUnit { host, .. } => {
                 let host = self.hosts.get_mut(host).expect("a machine of the bench");
                 (host.active, host.active_since) = (UnitActive::Activating, now);
+                host.clock_set = Some(Skew::default());
                 host.alive_since = None;
                 host.hung = host.starts == Starts::Hangs;
             }
@@ -458,6 +463,9 @@ impl World {
                 self.canary = Some(now);
                 self.proofs_of_write += 1;
             }
+            Effect::MendHost { host, mending } => {
+                mend(self.hosts.get_mut(host).expect("a machine of the bench"), mending);
+            }
             Effect::StopUnit { .. }
             | Effect::EndPods { .. }
             | Effect::SaveDatastore { .. }
@@ -470,6 +478,27 @@ impl World {
             }
         }
         ActionResult::Done
+    }
+}
+
+/// A time daemon that hears of nothing; everything else helps.
+fn mend(host: &mut Host, mending: &Mending) {
+    let Some(hygiene) = &mut host.hygiene else { return };
+    match mending {
+        Mending::ResyncClock => {}
+        Mending::SetClock { .. } => {
+            host.clock = Some(ClockFacts { ahead: Skew::millis(500), within: Span::millis(600) });
+        }
+        Mending::LoadModule(module) => drop(hygiene.missing_modules.remove(module)),
+        Mending::StartService(service) => {
+            if let Some(idle) = &mut hygiene.idle_services {
+                idle.remove(service);
+            }
+        }
+        Mending::InstallPackages(packages) => {
+            let missing = hygiene.missing_packages.as_mut().expect("there is a dpkg");
+            missing.retain(|name| !packages.contains(name));
+        }
     }
 }
 

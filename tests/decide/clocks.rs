@@ -29,7 +29,8 @@ fn cold(servers: usize, agents: usize, mode: TimeSync) -> Rig {
 
 fn finding(decision: &Decision, check: &str, target: &Target) -> Verdict {
     let gate = decision.assessment.gates.iter().find(|gate| gate.id.as_str() == "time").unwrap();
-    let finding = gate.findings.iter().find(|it| it.check.as_str() == check && it.target == *target);
+    let finding =
+        gate.findings.iter().find(|it| it.check.as_str() == check && it.target == *target);
     finding.map_or(Verdict::Pass, |finding| finding.verdict.clone())
 }
 
@@ -135,14 +136,8 @@ fn what_was_started_under_a_wrong_clock_is_found_by_the_two_clocks_of_its_start(
     let table = [
         (Some(10 * 60_000), Verdict::Pass),
         (Some(-30_000), Verdict::Pass),
-        (
-            Some(8 * HOUR),
-            Verdict::fail("k3s-agent was started when the clock was 8h behind"),
-        ),
-        (
-            Some(-2 * 60_000),
-            Verdict::fail("k3s-agent was started when the clock was 2m ahead"),
-        ),
+        (Some(8 * HOUR), Verdict::fail("k3s-agent was started when the clock was 8h behind")),
+        (Some(-2 * 60_000), Verdict::fail("k3s-agent was started when the clock was 2m ahead")),
         (None, Verdict::unknown("systemd does not say when k3s-agent began")),
     ];
     for (set, expected) in table {
@@ -152,4 +147,57 @@ fn what_was_started_under_a_wrong_clock_is_found_by_the_two_clocks_of_its_start(
         let decision = rig.step(5);
         assert_eq!(finding(&decision, "started-in-time", &on("a-01")), expected);
     }
+}
+
+#[test]
+fn a_clock_is_set_by_two_references_that_agree_and_only_forward() {
+    let table = [
+        (-8 * HOUR, true, vec!["synchronise the clock on a-01", "set the clock forward on a-01"]),
+        // One reference is none; ahead is a person's to mend.
+        (-8 * HOUR, false, vec!["synchronise the clock on a-01"]),
+        (8 * HOUR, true, vec![]),
+    ];
+    for (off, trusted, expected) in table {
+        let mut rig = Rig::startup(3, 2);
+        rig.policy.time = Some(TimeSync::Quorum(2));
+        rig.trusted = trusted;
+        rig.world.host("a-01").clock = off_by(off);
+        for _ in 0..120 {
+            rig.step(5);
+        }
+        let mut repairs = rig.repairs();
+        repairs.retain(|it| it.contains("clock"));
+        repairs.dedup();
+        assert_eq!(repairs, expected, "{off} {trusted}");
+    }
+}
+
+#[test]
+fn what_was_started_under_a_wrong_clock_is_restarted_once_servers_one_after_the_other() {
+    let mut rig = Rig::startup(3, 2);
+    rig.policy.time = Some(TimeSync::Strict);
+    for host in rig.world.hosts.values_mut() {
+        host.clock_set = Some(Skew::millis(8 * HOUR));
+    }
+    let mut at_once = 0;
+    for _ in 0..200 {
+        let decision = rig.step(5);
+        let restarts = decision
+            .plan
+            .steps
+            .iter()
+            .filter(|it| it.effect.to_string().starts_with("restart k3s on"));
+        at_once = at_once.max(restarts.count());
+    }
+    assert_eq!(at_once, 1, "{:?}", rig.repairs());
+    let mut repairs = rig.repairs();
+    repairs.sort();
+    let expected = [
+        "restart k3s on s-1",
+        "restart k3s on s-2",
+        "restart k3s on s-3",
+        "restart k3s-agent on a-01",
+        "restart k3s-agent on a-02",
+    ];
+    assert_eq!(repairs, expected);
 }

@@ -136,6 +136,7 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::WriteCanary
         | Effect::StopUnit { .. }
         | Effect::EndPods { .. }
+        | Effect::MendHost { .. }
         | Effect::SaveDatastore { .. }
         | Effect::PowerOff { .. }
         | Effect::Wake { .. }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod clocks;
+mod hosts;
 mod invariants;
 mod quiet;
 mod random;

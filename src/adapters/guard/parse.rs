@@ -8,8 +8,8 @@ use super::lines::{LONGEST, Lines, senseless};
 use super::{Reply, shown, version, words};
 use crate::model::command::Command;
 use crate::model::facts::{
-    Blind, BlindKind, Datastore, EtcdFacts, GuardState, HostFacts, Sudo, Unit, UnitActive,
-    UnitFacts, UnitLoad,
+    Blind, BlindKind, Datastore, EtcdFacts, GuardState, HostFacts, Leftovers, Sudo, Unit,
+    UnitActive, UnitFacts, UnitLoad,
 };
 use crate::model::ids::{BootId, MachineId};
 use crate::model::outcome::ActionResult;
@@ -44,6 +44,7 @@ pub fn host_facts(reply: &Reply) -> Result<HostFacts, Blind> {
         units: units(&lines, uptime, wall)?,
         datastore: datastore(lines.optional("datastore"))?,
         etcd: etcd(&lines),
+        leftovers: leftovers(&lines)?,
     })
 }
 
@@ -149,6 +150,17 @@ fn datastore(word: Option<&str>) -> Result<Option<Datastore>, Blind> {
     }
 }
 
+/// `TASKS MOUNTS`; the kernel may not count the tasks.
+fn leftovers(lines: &Lines<'_>) -> Result<Leftovers, Blind> {
+    let (tasks, mounts) =
+        lines.get("leftovers")?.split_once(' ').ok_or_else(|| senseless("leftovers"))?;
+    let tasks = match tasks {
+        "unknown" => None,
+        tasks => Some(tasks.parse().map_err(|_| senseless("leftovers"))?),
+    };
+    Ok(Leftovers { tasks, mounts: mounts.parse().map_err(|_| senseless("leftovers"))? })
+}
+
 /// What the member did not say within its time counts as no.
 fn etcd(lines: &Lines<'_>) -> Option<EtcdFacts> {
     let word = |key| lines.optional(key);
@@ -205,7 +217,9 @@ pub fn action_result(sent: &Command, reply: &Reply) -> ActionResult {
             (_, Some(why)) => ActionResult::Refused { why },
             (_, None) => ActionResult::Failed { why: failure(&status.to_string(), reply) },
         },
-        Command::Facts | Command::Hygiene { .. } | Command::Kubeconfig => unknown("a look changes nothing"),
+        Command::Facts | Command::Hygiene { .. } | Command::Kubeconfig => {
+            unknown("a look changes nothing")
+        }
     }
 }
 
@@ -229,17 +243,23 @@ fn guarded(status: u32, reply: &Reply, action: &str) -> Option<ActionResult> {
             Some("failed") => {
                 let code = answer.word("code").unwrap_or("?");
                 ActionResult::Failed {
-                    why: format!("tried before under this id: systemctl said {code}"),
+                    why: format!("tried before under this id: it ended with {code}"),
                 }
             }
             _ => unknown("the guard remembers it, not how it ended"),
         },
         ("refused", 11) => ActionResult::Refused { why: answer.refused() },
         ("failed", 12) => {
-            ActionResult::Failed { why: failure(answer.word("code").unwrap_or("?"), reply) }
+            let why = match (answer.word("left"), answer.word("mounts")) {
+                (Some(left), Some(mounts)) => {
+                    format!("{left} processes and {mounts} mounts of pods are left")
+                }
+                _ => failure(answer.word("code").unwrap_or("?"), reply),
+            };
+            ActionResult::Failed { why }
         }
         ("unknown", 13) => match answer.word("reason") {
-            Some("limit") => unknown("systemctl did not end within the time limit"),
+            Some("limit") => unknown("it did not end within the time limit"),
             _ => unknown("the guard was ended in the middle of it"),
         },
         _ => unknown("the guard's words and its exit status differ"),
@@ -248,7 +268,7 @@ fn guarded(status: u32, reply: &Reply, action: &str) -> Option<ActionResult> {
 
 fn failure(code: &str, reply: &Reply) -> String {
     match words(&reply.stderr) {
-        said if said.is_empty() => format!("systemctl ended with {code}"),
+        said if said.is_empty() => format!("it ended with {code}"),
         said => said,
     }
 }
@@ -272,6 +292,12 @@ impl Answer<'_> {
             "other-boot" => "the machine has booted since it was observed",
             "other-machine" => "another machine answers under this name",
             "old-epoch" => "a newer ananke has taken over",
+            "going-down" => "somebody brings the machine down",
+            "not-allowed" => "prepare has not allowed that on the machine (ananke prepare)",
+            "not-forward" => "the machine's clock is not behind",
+            "too-late" => "the time to set is too old",
+            "no-cache" => "the machine has no cache of packages (ananke prepare)",
+            "no-k3s" => "there is no k3s program on the machine",
             "other-owner" => "another ananke holds this epoch",
             "id-reused" => "the action's id was used for something else",
             "no-record" | "no-lock" => "the machine's disk and memory take no record",
@@ -279,7 +305,7 @@ impl Answer<'_> {
             "no-kubeconfig" => "the machine has no k3s kubeconfig",
             _ => "the guard refuses the request",
         };
-        let own = ["reason", "key", "have", "got", "by", "was"];
+        let own = ["reason", "key", "have", "got", "by", "was", "kind", "late"];
         let own = self.words.iter().filter(|(k, _)| own.contains(k));
         let own = own.map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
         format!("{sentence} ({own})")

@@ -320,6 +320,8 @@ pub enum Doing {
     Restart(Unit),
     /// The failed state of a unit is cleared.
     Clear(Unit),
+    /// Something below Kubernetes is put right.
+    Mend,
     /// The node is cordoned.
     Cordon,
     /// The node is given back.

@@ -264,6 +264,12 @@ pub(super) static STATES: &[Form<State>] = &[
         "action clear k3s-agent on titan-04",
         |it| it.unit().and_then(|unit| acted(Doing::Clear(unit), it)),
     ),
+    form(
+        "action mend <machine>",
+        "As above: its clock, a module, a service or a package.",
+        "action mend titan-09",
+        |it| acted(Doing::Mend, it),
+    ),
     form("action cordon <machine>", "As above.", "action cordon titan-04", |it| {
         acted(Doing::Cordon, it)
     }),

@@ -255,6 +255,7 @@ impl Display for Act {
             Doing::Start(unit) => write!(f, "start {unit} on {}", self.on),
             Doing::Restart(unit) => write!(f, "restart {unit} on {}", self.on),
             Doing::Clear(unit) => write!(f, "clear {unit} on {}", self.on),
+            Doing::Mend => write!(f, "mend {}", self.on),
             Doing::Cordon => write!(f, "cordon {}", self.on),
             Doing::Uncordon => write!(f, "uncordon {}", self.on),
             Doing::Mark => write!(f, "mark {}", self.on),

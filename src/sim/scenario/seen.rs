@@ -307,6 +307,7 @@ fn act(effect: &Effect) -> Option<Act> {
         Effect::Cordon { node, .. } => (Doing::Cordon, node),
         Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
         Effect::MarkManual { node, .. } => (Doing::Mark, node),
+        Effect::MendHost { host, .. } => (Doing::Mend, host),
         Effect::ClearMark { .. }
         | Effect::WriteCanary
         | Effect::StopUnit { .. }

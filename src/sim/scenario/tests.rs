@@ -314,6 +314,7 @@ fn doing() -> impl Strategy<Value = Doing> {
         unit().prop_map(Doing::Start),
         unit().prop_map(Doing::Restart),
         unit().prop_map(Doing::Clear),
+        Just(Doing::Mend),
         Just(Doing::Cordon),
         Just(Doing::Uncordon),
         Just(Doing::Mark),

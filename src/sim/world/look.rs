@@ -9,7 +9,9 @@ use super::doors::{Door, Life, MachineView, UpsView};
 use super::guard::PASSWORD;
 use super::machine::{MAINLAND, Machine, Phase};
 use super::rates::LEASE_SECONDS;
-use crate::model::facts::{Datastore, EtcdFacts, GuardState, HostFacts, Sudo, UnitFacts, UnitLoad};
+use crate::model::facts::{
+    Datastore, EtcdFacts, GuardState, HostFacts, Leftovers, Sudo, UnitFacts, UnitLoad,
+};
 use crate::model::hygiene::{DiskFacts, HygieneFacts};
 use crate::model::ids::{BootId, MachineName};
 use crate::model::policy::Role;
@@ -37,7 +39,7 @@ impl World {
         Some(HostFacts {
             boot_id: it.boot_id.clone()?,
             machine_id: it.id.clone(),
-            up_for: it.up_before + self.now.since(it.kernel_since),
+            up_for: self.up_for(it),
             wall: self.wall_of(it),
             clock: None,
             guard: match (&it.guard, it.sudo) {
@@ -53,7 +55,13 @@ impl World {
             units: it.service.iter().map(|service| (service.unit, self.unit_facts(it))).collect(),
             datastore: server.then_some(Datastore::Etcd),
             etcd: self.etcd_facts(machine),
+            leftovers: Leftovers { tasks: Some(0), mounts: 0 },
         })
+    }
+
+    /// How long the machine has been up.
+    pub(super) fn up_for(&self, it: &Machine) -> Span {
+        it.up_before + self.now.since(it.kernel_since)
     }
 
     /// What a closer look at the machine tells. `None` if it is not up, or hangs.

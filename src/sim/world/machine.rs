@@ -151,7 +151,9 @@ pub(super) struct Kubelet {
 pub(super) struct Memory {
     /// On the disk: the highest epoch, with its owner.
     pub(super) fence: Option<(Epoch, String)>,
-    /// In `/run`, which ends with the boot: what was done, and systemctl's exit status.
+    /// In `/run`, which ends with the boot: under which epoch somebody brings the machine down.
+    pub(super) down: Option<(Epoch, String)>,
+    /// In `/run` as well: what was done, and systemctl's exit status.
     pub(super) done: VecDeque<Remembered>,
     /// How often something was changed, ever. For onlookers; the guard itself keeps no count.
     pub(super) changes: u32,
@@ -163,6 +165,7 @@ pub(super) struct Remembered {
     pub(super) epoch: Epoch,
     pub(super) owner: String,
     pub(super) verb: &'static str,
-    pub(super) unit: Unit,
+    /// What it was about, or `-`.
+    pub(super) object: String,
     pub(super) code: u32,
 }

@@ -244,6 +244,8 @@ impl World {
             Here::Kernel => self.kernel_starts(name),
             Here::Sshd => self.sshd_answers(name),
             Here::LosesItself => self.loses_itself(name),
+            // The mains are there; it waits for somebody to press its button.
+            Here::PowersOff => self.lose_itself(name),
             Here::NetworkTime => self.network_tells_time(name),
             Here::UnitStep => self.unit_step(name),
             Here::KubeletRegisters => self.kubelet_registers(name),

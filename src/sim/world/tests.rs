@@ -375,7 +375,7 @@ fn envelope(world: &World, at: usize, epoch: u64, action: &str) -> Envelope {
 fn the_guard_refuses_what_the_script_refuses() {
     let mut world = world(41);
     let good = envelope(&world, 5, 7, "1-1");
-    let start = GuardVerb::Start(Unit::K3sAgent);
+    let start = || GuardVerb::Start(Unit::K3sAgent);
     let other = |edit: fn(&mut Envelope)| {
         let mut envelope = good.clone();
         edit(&mut envelope);
@@ -383,8 +383,8 @@ fn the_guard_refuses_what_the_script_refuses() {
     };
     let boot = good.boot_id.clone();
     let fifth = name(5);
-    assert_eq!(world.guard(&fifth, start, &good), GuardAnswer::Done);
-    assert_eq!(world.guard(&fifth, start, &good), GuardAnswer::AlreadyDone { code: 0 });
+    assert_eq!(world.guard(&fifth, start(), &good), GuardAnswer::Done);
+    assert_eq!(world.guard(&fifth, start(), &good), GuardAnswer::AlreadyDone { code: 0 });
     let table = [
         (other(|it| it.epoch = Epoch(6)), "reason=old-epoch have=7 got=6 by=atlas".to_owned()),
         (
@@ -396,7 +396,7 @@ fn the_guard_refuses_what_the_script_refuses() {
         (other(|it| it.owner = "a b".to_owned()), "reason=bad-value key=owner".to_owned()),
     ];
     for (envelope, words) in table {
-        assert_eq!(world.guard(&fifth, start, &envelope), GuardAnswer::Refused { words });
+        assert_eq!(world.guard(&fifth, start(), &envelope), GuardAnswer::Refused { words });
     }
     let words = "reason=id-reused was=start/k3s-agent".to_owned();
     let reused = world.guard(&fifth, GuardVerb::Stop(Unit::K3sAgent), &good);
@@ -406,9 +406,9 @@ fn the_guard_refuses_what_the_script_refuses() {
     suffer(&mut world, &[Deed::PowerOff(one(5)), Deed::PowerOn(one(5))]);
     world.pass(Span::mins(2));
     let again = envelope(&world, 5, 7, "1-1");
-    assert_eq!(world.guard(&fifth, start, &again), GuardAnswer::Done, "/run ends with the boot");
+    assert_eq!(world.guard(&fifth, start(), &again), GuardAnswer::Done, "/run ends with the boot");
     let old = envelope(&world, 5, 6, "1-2");
-    let refused = world.guard(&fifth, start, &old);
+    let refused = world.guard(&fifth, start(), &old);
     assert!(matches!(refused, GuardAnswer::Refused { .. }), "the epoch lies on the disk");
 }
 

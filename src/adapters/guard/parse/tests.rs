@@ -9,7 +9,7 @@ const LOOK: &str = "Welcome!\nananke-facts=1\nvia=plain\nguard=absent\nsudo=work
     boot_id=25aa4055-f836-4828-8291-af00e03d980a\n\
     machine_id=3d1219c7c4c5404aaa1f6d2a48adfda4\nwall=1970-01-01T00:02:10Z\n\
     unit.k3s=not-found inactive success 0 0 - -\n\
-    unit.k3s-agent=loaded active success 2 60000000 1970-01-01T00:00:40Z 40000000\nuptime=130.50\npid1_start=50\nend=1\n";
+    unit.k3s-agent=loaded active success 2 60000000 1970-01-01T00:00:40Z 40000000\nuptime=130.50\npid1_start=50\nleftovers=12 3\nend=1\n";
 
 fn reply(status: Option<u32>, stdout: &str, stderr: &str) -> Reply {
     Reply { status, stdout: stdout.into(), stderr: stderr.into() }
@@ -63,6 +63,8 @@ fn what_makes_no_sense_is_not_read_as_anything() {
         ("machine_id=3d12", "machine_id=XXXX", Some(Garbled)),
         ("wall=1970", "wall=soon", Some(Garbled)),
         ("loaded active", "loaded dancing", Some(Garbled)),
+        ("leftovers=12 3", "leftovers=12", Some(Garbled)),
+        ("leftovers=12 3", "leftovers=unknown 3", None),
         ("unit.k3s=", "unit.sshd=", Some(Garbled)),
         ("unit.k3s=not-found inactive success 0 0 - -", "unit.k3s=", Some(Garbled)),
         ("success 0 0 - -", "success 0 0", Some(Garbled)),

@@ -9,8 +9,8 @@ use crate::model::hygiene::{self, ClockFacts, HygieneFacts};
 use crate::model::ids::MachineName;
 use crate::model::observation::{file_look, not_looked_at};
 use crate::model::time::{Moment, Mono, Span};
-use crate::sim::faces::shell;
 use crate::sim::faces::SITE_BOOT;
+use crate::sim::faces::shell;
 use crate::sim::world::{Door, World};
 
 /// Looks begin one after the other, since one processor makes the connections.

@@ -62,6 +62,8 @@ fn body(facts: &HostFacts, root: bool) -> String {
         let _ = writeln!(out, "unit.{unit}={words}");
     }
     let _ = writeln!(out, "uptime={}.{:02}\npid1_start=0", up / 1_000, up % 1_000 / HUNDREDTH);
+    let tasks = facts.leftovers.tasks.map_or("unknown".to_owned(), |tasks| tasks.to_string());
+    let _ = writeln!(out, "leftovers={tasks} {}", facts.leftovers.mounts);
     if !facts.units.contains_key(&Unit::K3s) {
         return out + "datastore=none\nend=1\n";
     }
@@ -134,8 +136,8 @@ pub fn as_seen(facts: HostFacts) -> Result<HostFacts, Blind> {
     seen.wall = second.unwrap_or(Timestamp::UNIX_EPOCH);
     for (unit, began) in seen.units.values_mut().zip(began) {
         unit.for_time = changed(unit, up_for).map(|at| seen.up_for.less(at));
-        unit.clock_set = began
-            .map(|(face, up)| parse::clock_set(seen.wall, face, seen.up_for, up.as_millis()));
+        unit.clock_set =
+            began.map(|(face, up)| parse::clock_set(seen.wall, face, seen.up_for, up.as_millis()));
     }
     seen.units
         .retain(|_, unit| unit.load != UnitLoad::NotFound || unit.active != UnitActive::Inactive);
@@ -152,7 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::facts::EtcdFacts;
+    use crate::model::facts::{EtcdFacts, Leftovers};
     use crate::model::ids::{BootId, MachineId};
     use crate::model::time::Skew;
 
@@ -193,8 +195,15 @@ mod tests {
             |(healthy, has_leader, is_leader)| EtcdFacts { healthy, has_leader, is_leader },
         );
         let server = (any_unit(), prop::option::of(member));
-        (guard, sudo, 0..300_000_u64, 1_000_000_000_000..2_000_000_000_000_i64, any::<bool>(), server).prop_map(
-            |(guard, sudo, up, wall, is_server, (unit, member))| HostFacts {
+        (
+            guard,
+            sudo,
+            0..300_000_u64,
+            1_000_000_000_000..2_000_000_000_000_i64,
+            any::<bool>(),
+            server,
+        )
+            .prop_map(|(guard, sudo, up, wall, is_server, (unit, member))| HostFacts {
                 boot_id: BootId::fixed("25aa4055-f836-4828-8291-af00e03d980a"),
                 machine_id: MachineId::fixed("3d1219c7c4c5404aaa1f6d2a48adfda4"),
                 up_for: Span::millis(up),
@@ -205,8 +214,8 @@ mod tests {
                 units: BTreeMap::from([(if is_server { Unit::K3s } else { Unit::K3sAgent }, unit)]),
                 datastore: is_server.then_some(Datastore::Etcd),
                 etcd: if is_server { member } else { None },
-            },
-        )
+                leftovers: Leftovers { tasks: Some(7), mounts: 2 },
+            })
     }
 
     proptest! {

@@ -47,9 +47,9 @@ pub fn run(world: &mut World, name: &MachineName, line: &str, kubeconfig: Option
         return ended(0, facts::look(&facts), "");
     }
     if let Some(asked) = hygiene::asked(line) {
-        return world.hygiene(name).map_or(Said::Nobody, |facts| {
-            ended(0, hygiene::print(&facts, &asked), "")
-        });
+        return world
+            .hygiene(name)
+            .map_or(Said::Nobody, |facts| ended(0, hygiene::print(&facts, &asked), ""));
     }
     let Ok(words) = words::words(line) else { return stranger(line) };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
