@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::{Applies, Blast, Need, OnlyIf, Remedy, Verify, When};
 use crate::checks;
 use crate::model::action::{Effect, Mending};
@@ -43,5 +45,5 @@ fn applies(sit: &Situation<'_>, target: &Target) -> Applies {
 
 fn installed(sit: &Situation<'_>, target: &Target) -> bool {
     let facts = target.machine().and_then(|name| sit.hygiene(name).ok());
-    facts.is_some_and(|facts| facts.missing_packages.as_ref().is_some_and(|gone| gone.is_empty()))
+    facts.is_some_and(|facts| facts.missing_packages.as_ref().is_some_and(BTreeSet::is_empty))
 }

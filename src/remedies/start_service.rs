@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::{Applies, Blast, Need, OnlyIf, Remedy, Verify, When};
 use crate::checks;
 use crate::model::action::{Effect, Mending};
@@ -45,5 +47,5 @@ fn applies(sit: &Situation<'_>, target: &Target) -> Applies {
 
 fn runs(sit: &Situation<'_>, target: &Target) -> bool {
     let facts = target.machine().and_then(|name| sit.hygiene(name).ok());
-    facts.is_some_and(|facts| facts.idle_services.as_ref().is_some_and(|idle| idle.is_empty()))
+    facts.is_some_and(|facts| facts.idle_services.as_ref().is_some_and(BTreeMap::is_empty))
 }

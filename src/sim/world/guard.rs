@@ -32,7 +32,7 @@ impl World {
     pub fn guard(
         &mut self,
         machine: &MachineName,
-        verb: GuardVerb,
+        verb: &GuardVerb,
         envelope: &Envelope,
     ) -> GuardAnswer {
         let Some(it) = self.machines.get(machine).filter(|it| it.runs()) else {
@@ -43,22 +43,22 @@ impl World {
         }
         let refused = arguments(envelope)
             .or_else(|| identity(it, envelope))
-            .or_else(|| fence(it, &verb, envelope));
+            .or_else(|| fence(it, verb, envelope));
         if let Some(words) = refused {
             return GuardAnswer::Refused { words };
         }
-        if let Some(answer) = recall(it, &verb, envelope) {
+        if let Some(answer) = recall(it, verb, envelope) {
             return answer;
         }
-        if let Some(words) = self.unfit(machine, &verb) {
+        if let Some(words) = self.unfit(machine, verb) {
             return GuardAnswer::Refused { words };
         }
-        let (code, says) = self.carry_out(machine, &verb);
+        let (code, says) = self.carry_out(machine, verb);
         if let Some(memory) = self.machines.get_mut(machine).and_then(|it| it.guard.as_mut()) {
             memory.changes += 1;
             let newest = memory.fence.as_ref().is_none_or(|(have, _)| envelope.epoch > *have);
             let claim = (envelope.epoch, envelope.owner.clone());
-            if verb.is_down() && verb != GuardVerb::SaveDatastore {
+            if verb.is_down() && *verb != GuardVerb::SaveDatastore {
                 let at = memory.fence.as_ref().map_or(envelope.epoch, |(have, _)| *have);
                 memory.down = Some((at.max(envelope.epoch), envelope.owner.clone()));
             }
@@ -70,7 +70,7 @@ impl World {
                 epoch: envelope.epoch,
                 owner: envelope.owner.clone(),
                 verb: verb.word(),
-                object: object(&verb, envelope),
+                object: object(verb, envelope),
                 code,
             });
             while memory.done.len() > REMEMBERED {

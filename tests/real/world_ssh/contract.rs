@@ -77,10 +77,10 @@ fn shape(reply: &Reply) -> Vec<String> {
     text.lines()
         .map(|line| match line.split_once('=') {
             Some((key, _)) if own.contains(&key) => key.to_owned(),
-            // All but the time of the last change.
+            // All but the times of the last change and of the start.
             Some((key, value)) if key.starts_with("unit.") => {
                 let words: Vec<&str> = value.split(' ').collect();
-                format!("{key}={} of {}", words[..words.len() - 1].join(" "), words.len())
+                format!("{key}={} of {}", words[..4].join(" "), words.len())
             }
             _ => line.to_owned(),
         })

@@ -91,7 +91,7 @@ fn change(
         Ok(read) => read,
         Err(words) => return Said::Ended(refused(&words, subject)),
     };
-    let said = world.guard(name, verb, &envelope);
+    let said = world.guard(name, &verb, &envelope);
     answer::guarded(said, subject).map_or(Said::Nobody, Said::Ended)
 }
 
