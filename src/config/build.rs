@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::files;
+use super::hosts;
 use super::inventory::Inventory;
 use super::jump;
 use super::key::Key;
@@ -78,6 +79,8 @@ fn policy(
             storm_percent: u8::try_from(keys::STORM_PERCENT.get(values)).unwrap_or(100),
         },
         flux: flux(values),
+        time: hosts::time(values, inventory, faults),
+        hosts: hosts::needs(values),
     }
 }
 

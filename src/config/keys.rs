@@ -47,6 +47,10 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     ("ssh", "Deadlines and load of SSH. A machine that hangs costs its own deadline only."),
     ("kube", "The Kubernetes API."),
     ("startup", "The way up."),
+    (
+        "hosts",
+        "What the nodes must have below Kubernetes. What is not named here is not asked about.",
+    ),
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
     ("flux", "What Flux must reach."),
@@ -331,6 +335,79 @@ pub(super) static TICK: Key<Time> = key(
     Used,
 );
 
+pub(super) static TIME_SYNC_MODE: Key<Text> = key(
+    "startup.time_sync_mode",
+    Text::OneOf(&["strict", "quorum"]),
+    "Whose clocks must be right before k3s is started: those of all nodes, or of enough servers. \
+     Without it clocks are not judged.",
+    "strict",
+    Used,
+);
+pub(super) static TIME_SYNC_QUORUM: Key<Count> = key(
+    "startup.time_sync_quorum",
+    Count { min: 1, max: 1_000 },
+    "How many servers with a right clock are enough; never fewer than a majority. Needed with \
+     the mode `quorum`.",
+    "1",
+    Used,
+);
+
+const NAMES: Map<List<Text>> =
+    Map { names: Text::OneOf(&["nodes", "servers", "agents"]), values: List(Text::HostName) };
+
+pub(super) static PACKAGES: Key<Map<List<Text>>> = key(
+    "hosts.packages",
+    NAMES,
+    "Debian packages that all nodes, servers or agents need. Missing ones are installed from the \
+     cache on the node, which `ananke prepare` fills.",
+    "{nodes: [open-iscsi, nfs-common, cryptsetup, dmsetup]}",
+    Used,
+);
+pub(super) static PROGRAMS: Key<Map<List<Text>>> = key(
+    "hosts.programs",
+    NAMES,
+    "Programs that they need, wherever those come from.",
+    "{nodes: [iscsiadm, mount.nfs]}",
+    Used,
+);
+pub(super) static MODULES: Key<Map<List<Text>>> = key(
+    "hosts.modules",
+    NAMES,
+    "Kernel modules that they need; missing ones are loaded.",
+    "{nodes: [iscsi_tcp, dm_crypt]}",
+    Used,
+);
+pub(super) static SERVICES: Key<Map<List<Text>>> = key(
+    "hosts.services",
+    NAMES,
+    "systemd units that must be active there; those that are not are started.",
+    "{nodes: [iscsid.socket, systemd-timesyncd]}",
+    Used,
+);
+pub(super) static DISKS: Key<List<Text>> = key(
+    "hosts.disks",
+    List(Text::Path),
+    "Folders whose file systems must be writable and not full, where they exist. Without it: /, \
+     /var/lib/rancher, /var/lib/longhorn.",
+    "[/, /var/lib/rancher, /var/lib/longhorn]",
+    Used,
+);
+pub(super) static FULL_BELOW: Key<Whole> = key(
+    "hosts.full_below_percent",
+    whole(3, 1, 50),
+    "A file system with less free space, or fewer free inodes, counts as full. Kubelet itself \
+     evicts below 10.",
+    "3",
+    Used,
+);
+pub(super) static DEFAULT_ROUTE: Key<Or<Flag, bool>> = key(
+    "hosts.default_route",
+    Or(Flag, false),
+    "Whether the nodes must have a default route.",
+    "true",
+    Used,
+);
+
 pub(super) static LEASE: Key<Time> = key(
     "cordon.lease",
     time(Span::mins(60), Span::mins(1), DAY),
@@ -477,13 +554,20 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &AGENT_START,
     &BACKOFF,
     &TICK,
-    &later::TIME_SYNC_MODE,
-    &later::TIME_SYNC_QUORUM,
+    &TIME_SYNC_MODE,
+    &TIME_SYNC_QUORUM,
     &later::REQUIRE_STORAGE,
     &later::REQUIRE_PROBES,
     &later::POST_START_PROBES,
     &later::VAULT_KEY_FILE,
     &later::VAULT_BREAKGLASS,
+    &PACKAGES,
+    &PROGRAMS,
+    &MODULES,
+    &SERVICES,
+    &DISKS,
+    &FULL_BELOW,
+    &DEFAULT_ROUTE,
     &LEASE,
     &CORDONS,
     &SKIP,

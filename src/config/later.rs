@@ -21,21 +21,6 @@ pub(super) static DEFAULT_BUDGET: Key<Count> = key(
     "300",
     Later(POWER),
 );
-const CLOCKS: &str = "the clocks of the machines are not checked";
-pub(super) static TIME_SYNC_MODE: Key<Text> = key(
-    "startup.time_sync_mode",
-    Text::OneOf(&["strict", "quorum"]),
-    "Whether all machines must have the right time, or enough of them.",
-    "strict",
-    Later(CLOCKS),
-);
-pub(super) static TIME_SYNC_QUORUM: Key<Count> = key(
-    "startup.time_sync_quorum",
-    Count { min: 1, max: 1_000 },
-    "How many machines are enough.",
-    "2",
-    Later(CLOCKS),
-);
 pub(super) static REQUIRE_STORAGE: Key<Flag> = key(
     "startup.require_storage_ready",
     Flag,

@@ -10,6 +10,7 @@ mod build;
 mod context;
 mod example;
 mod files;
+mod hosts;
 mod inventory;
 mod jump;
 mod key;

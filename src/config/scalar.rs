@@ -240,6 +240,17 @@ pub(super) fn line(text: &str) -> Result<String, Bad> {
     }
 }
 
+/// The name of a package, a program, a module or a unit: one word of a command line.
+pub(super) fn host_name(text: &str) -> Result<String, Bad> {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"@._+-".contains(&b);
+    let first = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if first && text.len() <= 64 && text.bytes().all(inner) {
+        return Ok(text.to_owned());
+    }
+    let bad = Bad::new(format!("{} is no name of something on a host", quoted(text)));
+    Err(bad.help("letters, digits and @ . _ + -, at most 64"))
+}
+
 /// The name of an object of Kubernetes: an RFC 1123 label.
 pub(super) fn label(text: &str) -> Result<String, Bad> {
     match machine(text) {

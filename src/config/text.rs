@@ -15,6 +15,7 @@ pub(super) enum Text {
     Line,
     Label,
     Machine,
+    HostName,
     User,
     Address,
     HostPort,
@@ -31,6 +32,7 @@ impl Text {
             Self::Line => scalar::line(text),
             Self::Label => scalar::label(text),
             Self::Machine => scalar::machine(text),
+            Self::HostName => scalar::host_name(text),
             Self::User => scalar::user(text),
             Self::Address => scalar::address(text),
             Self::HostPort => scalar::host_and_port(text).map(|_| text.to_owned()),
@@ -65,7 +67,7 @@ impl Text {
         match self {
             Self::Line | Self::OneOf(_) => "a text",
             Self::Object => "a namespace and a name",
-            Self::Label | Self::Machine => "a name",
+            Self::Label | Self::Machine | Self::HostName => "a name",
             Self::User => "a login name",
             Self::Address | Self::HostPort => "an address",
             Self::Path => "a path",
@@ -99,6 +101,7 @@ impl Kind for Text {
             Self::Line
             | Self::Label
             | Self::Machine
+            | Self::HostName
             | Self::User
             | Self::Address
             | Self::HostPort => json!({ "type": "string", "minLength": 1 }),

@@ -236,12 +236,14 @@ fn back_off(timing: &Timing, count: u32) -> Span {
 
 static WAVE: HoldRule = HoldRule {
     name: "wave",
-    protects: "the servers, which take only so many agents at once",
+    protects: "the servers, which take only so many agents at once, and their quorum",
     judge: |candidate, sit| {
         if !candidate.remedy.only_if.contains(&OnlyIf::WaveHasRoom) {
             return None;
         }
-        let limit = sit.policy.limits.wave;
+        let server =
+            candidate.target.machine().and_then(|name| sit.role(name)) == Some(Role::Server);
+        let limit = if server { 1 } else { sit.policy.limits.wave };
         let started = candidate.tally.started(&candidate.remedy.id);
         (started >= limit).then_some(Hold::Wave { limit })
     },

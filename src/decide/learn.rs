@@ -90,6 +90,7 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
         | Effect::WriteCanary
         | Effect::StopUnit { .. }
         | Effect::EndPods { .. }
+        | Effect::MendHost { .. }
         | Effect::SaveDatastore { .. }
         | Effect::PowerOff { .. }
         | Effect::Wake { .. }

@@ -84,6 +84,7 @@ fn situation<'a>(
     Situation {
         now: input.now.mono,
         wall: input.now.wall,
+        wall_trusted: input.now.wall_trusted,
         policy: &input.policy,
         request: &input.request,
         seen: &input.observation,

@@ -8,10 +8,12 @@ mod control_plane;
 mod cordons;
 mod flux_source;
 mod fresh_ready;
+mod host_hygiene;
 mod inventory;
 mod kustomizations;
 mod nodes;
 mod soak;
+mod time;
 mod undo;
 mod workers;
 
@@ -19,10 +21,12 @@ pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
 pub use flux_source::GATE as FLUX_SOURCE;
 pub use fresh_ready::GATE as FRESH_READY;
+pub use host_hygiene::GATE as HOST_HYGIENE;
 pub use inventory::GATE as INVENTORY;
 pub use kustomizations::GATE as KUSTOMIZATIONS;
 pub use nodes::GATE as NODES;
 pub use soak::GATE as SOAK;
+pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
 
@@ -36,6 +40,8 @@ use crate::remedies::Remedy;
 pub static ALL: &[&Gate] = &[
     &INVENTORY,
     &NODES,
+    &TIME,
+    &HOST_HYGIENE,
     &CONTROL_PLANE,
     &WORKERS,
     &FRESH_READY,

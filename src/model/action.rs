@@ -1,5 +1,6 @@
 //! What ananke can do: one closed enum of typed effects. A dry run prints exactly these.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -70,6 +71,13 @@ pub enum Effect {
     },
     /// Renew our own Lease: proof that the API takes writes.
     WriteCanary,
+    /// Put something on a host right that is below Kubernetes.
+    MendHost {
+        /// On which machine.
+        host: MachineName,
+        /// What.
+        mending: Mending,
+    },
     /// `systemctl stop UNIT`. The containers go on running (`KillMode=process`).
     StopUnit {
         /// On which machine.
@@ -124,6 +132,42 @@ pub enum Effect {
     },
 }
 
+/// What is put right on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mending {
+    /// Let the time daemon ask again, and set the clock at once.
+    ResyncClock,
+    /// Set the clock, forward only.
+    SetClock {
+        /// The right time of the moment at which the machine had been up for so long.
+        to: Timestamp,
+        /// So long.
+        up: Span,
+    },
+    /// `modprobe MODULE`
+    LoadModule(String),
+    /// `systemctl reset-failed` and `systemctl start --no-block` of a host service.
+    StartService(String),
+    /// Install packages from the machine's own cache, without a network.
+    InstallPackages(BTreeSet<String>),
+}
+
+impl fmt::Display for Mending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ResyncClock => f.write_str("synchronise the clock"),
+            Self::SetClock { .. } => f.write_str("set the clock forward"),
+            Self::LoadModule(module) => write!(f, "load the module {module}"),
+            Self::StartService(service) => write!(f, "start {service}"),
+            Self::InstallPackages(packages) => {
+                let names: Vec<&str> = packages.iter().map(String::as_str).collect();
+                write!(f, "install {}", names.join(", "))
+            }
+        }
+    }
+}
+
 /// In which order pods leave a node. What depends on others goes before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -156,6 +200,7 @@ impl Effect {
             | Self::RestartUnit { host, .. }
             | Self::ResetFailedUnit { host, .. }
             | Self::StopUnit { host, .. }
+            | Self::MendHost { host, .. }
             | Self::EndPods { host }
             | Self::SaveDatastore { host }
             | Self::PowerOff { host } => Some(host),
@@ -187,6 +232,7 @@ impl fmt::Display for Effect {
             Self::MarkManual { node, .. } => write!(f, "mark {node} for a person"),
             Self::ClearMark { node } => write!(f, "take the mark for a person off {node}"),
             Self::WriteCanary => f.write_str("renew ananke's own Lease"),
+            Self::MendHost { host, mending } => write!(f, "{mending} on {host}"),
             Self::StopUnit { host, unit } => write!(f, "stop {unit} on {host}"),
             Self::EndPods { host } => write!(f, "end the pods that still run on {host}"),
             Self::SaveDatastore { host } => write!(f, "save the datastore on {host}"),

@@ -12,6 +12,7 @@ pub mod cordon;
 pub mod episode;
 pub mod error_text;
 pub mod facts;
+pub mod hygiene;
 pub mod ids;
 pub(crate) mod in_step;
 pub mod intent;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::cordon::{CordonKind, CordonMark, CordonRecord};
 use super::facts::{Blind, BlindKind, HostFacts, Link, NodeFacts, Seen};
+use super::hygiene::{self, HygieneFacts};
 use super::ids::MachineName;
 use super::in_step::InStep;
 use super::memory::{Durable, Passing};
@@ -22,6 +23,8 @@ pub struct Situation<'a> {
     pub now: Mono,
     /// The wall clock, for records that people read.
     pub wall: Timestamp,
+    /// Whether somebody vouches for that wall clock.
+    pub wall_trusted: bool,
     /// The settings.
     pub policy: &'a Policy,
     /// Who asked for what.
@@ -78,6 +81,23 @@ impl<'a> Situation<'a> {
         let mut hosts = InStep::new(&sit.seen.hosts);
         let machines = sit.policy.machines.iter();
         machines.map(move |(name, machine)| (name, machine, sit.fresh(hosts.at(name))))
+    }
+
+    /// What the closer look at a machine told, if it is fresh and of the boot that answers now.
+    ///
+    /// # Errors
+    /// [`Blind`]: why nothing fresh is known.
+    pub fn hygiene(&self, name: &MachineName) -> Result<&'a HygieneFacts, Blind> {
+        let host = self.host(name)?;
+        let Some(seen) = self.seen.hygiene.get(name) else {
+            return Err(Blind::new(BlindKind::NotYet, "nobody has looked closer yet"));
+        };
+        let facts = seen.fresh(self.now, hygiene::EVERY + self.policy.timing.fresh_for)?;
+        if facts.boot_id == host.boot_id {
+            Ok(facts)
+        } else {
+            Err(Blind::new(BlindKind::Stale, "it has booted since somebody looked closer"))
+        }
     }
 
     /// What the API says of a node, if it is fresh. `None`: there is no such node.

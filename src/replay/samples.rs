@@ -16,7 +16,7 @@ use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Pass
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
-use crate::model::policy::{FluxPolicy, Limits, Policy, Timing};
+use crate::model::policy::{FluxPolicy, HostNeeds, Limits, Policy, Timing};
 use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
@@ -101,6 +101,7 @@ impl SmallLoop {
             | Effect::WriteCanary
             | Effect::StopUnit { .. }
             | Effect::EndPods { .. }
+            | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
@@ -266,6 +267,8 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 },
                 limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
                 flux: FluxPolicy::default(),
+                time: None,
+                hosts: HostNeeds::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
@@ -275,6 +278,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             },
             observation: Observation {
                 hosts: BTreeMap::new(),
+                hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,

@@ -227,6 +227,7 @@ impl<'a> Verifier<'a> {
             | Effect::WriteCanary
             | Effect::StopUnit { .. }
             | Effect::EndPods { .. }
+            | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
@@ -313,6 +314,7 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::ResetFailedUnit { host, .. }
         | Effect::StopUnit { host, .. }
         | Effect::EndPods { host }
+        | Effect::MendHost { host, .. }
         | Effect::SaveDatastore { host }
         | Effect::PowerOff { host }
         | Effect::Wake { machine: host } => Some(host),

@@ -55,6 +55,7 @@ fn situation<'a>(
     Situation {
         now: record.input.now.mono,
         wall: record.input.now.wall,
+        wall_trusted: record.input.now.wall_trusted,
         policy: &record.input.policy,
         request: &record.input.request,
         seen: &record.input.observation,

@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use ananke::model::action::{Action, Effect};
+use ananke::model::action::{Action, Effect, Mending};
 use ananke::model::cordon::{CordonKind, CordonMark};
 use ananke::model::facts::{
     ApiFacts, Blind, BlindKind, Canary, Datastore, EtcdFacts, GuardState, HostFacts, LeaseFacts,
-    Link, NodeFacts, Ready, Seen, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
+    Leftovers, Link, NodeFacts, Ready, Seen, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
 };
+use ananke::model::hygiene::{ClockFacts, DiskFacts, HygieneFacts};
 use ananke::model::ids::{BootId, CordonId, MachineId, MachineName};
 use ananke::model::observation::Observation;
 use ananke::model::outcome::ActionResult;
 use ananke::model::policy::{Policy, Role};
-use ananke::model::time::{Mono, Span};
+use ananke::model::time::{Mono, Skew, Span};
 use jiff::Timestamp;
 
 use crate::cluster::Cluster;
@@ -62,6 +63,11 @@ pub(crate) struct Host {
     pub(crate) hung: bool,
     pub(crate) guard: GuardState,
     pub(crate) sudo: Sudo,
+    /// Its clock against ananke's own, and how far it was set since the unit began.
+    pub(crate) clock: Option<ClockFacts>,
+    pub(crate) clock_set: Option<Skew>,
+    /// What a closer look tells; without one nobody has looked.
+    pub(crate) hygiene: Option<HygieneFacts>,
     /// Since when the kubelet has really worked without a break.
     pub(crate) alive_since: Option<Secs>,
     /// The last stretch in which it did not, with its end.
@@ -100,6 +106,21 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
 }
 
+/// Nothing is amiss.
+pub(crate) fn good_hygiene() -> HygieneFacts {
+    let disk = DiskFacts { read_only: false, free: 60, free_inodes: Some(90) };
+    HygieneFacts {
+        boot_id: BootId::fixed("filled in by the look"),
+        synchronised: Some(true),
+        default_route: true,
+        disks: BTreeMap::from([("/".to_owned(), Some(disk))]),
+        missing_packages: Some(Default::default()),
+        missing_programs: Default::default(),
+        missing_modules: Default::default(),
+        idle_services: Some(BTreeMap::new()),
+    }
+}
+
 impl World {
     /// Everything runs and has for an hour.
     pub(crate) fn healthy(policy: &Policy) -> Self {
@@ -123,6 +144,9 @@ impl World {
                 hung: false,
                 guard: GuardState::Current,
                 sudo: Sudo::Works,
+                clock: Some(ClockFacts { ahead: Skew::millis(40), within: Span::millis(520) }),
+                clock_set: Some(Skew::default()),
+                hygiene: Some(good_hygiene()),
                 alive_since: Some(start - 3_500),
                 dead: None,
             };
@@ -297,6 +321,20 @@ impl World {
             (name.clone(), seen)
         });
         let hosts = hosts.collect();
+        let hygiene = self.hosts.iter().map(|(name, host)| {
+            let seen = match &host.hygiene {
+                Some(facts) if host.power == Power::On && !host.deaf => {
+                    let boot_id = boot_id(name, host);
+                    Seen::Known {
+                        value: HygieneFacts { boot_id, ..facts.clone() },
+                        at: at(self.now),
+                    }
+                }
+                Some(_) | None => unknown("connect: no route to host", at(host.deaf_since)),
+            };
+            (name.clone(), seen)
+        });
+        let hygiene = hygiene.collect();
         if self.link_up {
             let nodes =
                 self.nodes.iter().map(|(name, node)| (name.clone(), node_facts(name, node)));
@@ -333,7 +371,8 @@ impl World {
             serves: vec!["v1/Node".to_owned(), "coordination.k8s.io/v1/Lease".to_owned()],
         };
         let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
-        Observation { hosts, upses: BTreeMap::new(), api, cluster, disk: self.disk.clone() }
+        let disk = self.disk.clone();
+        Observation { hosts, hygiene, upses: BTreeMap::new(), api, cluster, disk }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {
@@ -344,6 +383,7 @@ impl World {
             result: host.result.to_owned(),
             restarts: 0,
             for_time: Some(Span::secs(self.now - host.active_since)),
+            clock_set: host.clock_set,
         };
         let server = host.role == Role::Server;
         let member = server && host.active == UnitActive::Active;
@@ -352,6 +392,7 @@ impl World {
             machine_id: MachineId::new(format!("machine-{name}-0123456789abcdef")),
             up_for: Span::secs(self.now - host.on_since),
             wall: wall(self.now),
+            clock: host.clock,
             guard: host.guard.clone(),
             sudo: host.sudo.clone(),
             units: BTreeMap::from([(unit, facts)]),
@@ -361,6 +402,7 @@ impl World {
                 has_leader: member && self.leader.is_some(),
                 is_leader: self.leader.as_ref() == Some(name),
             }),
+            leftovers: Leftovers { tasks: Some(40), mounts: 12 },
         }
     }
 
@@ -392,6 +434,7 @@ impl World {
             Effect::StartUnit { host, .. } | Effect::RestartUnit { host, .. } => {
                 let host = self.hosts.get_mut(host).expect("a machine of the bench");
                 (host.active, host.active_since) = (UnitActive::Activating, now);
+                host.clock_set = Some(Skew::default());
                 host.alive_since = None;
                 host.hung = host.starts == Starts::Hangs;
             }
@@ -429,6 +472,9 @@ impl World {
             effect @ (Effect::ResumeFlux { .. } | Effect::RequestReconcile { .. }) => {
                 self.cluster.perform(effect);
             }
+            Effect::MendHost { host, mending } => {
+                mend(self.hosts.get_mut(host).expect("a machine of the bench"), mending);
+            }
             Effect::StopUnit { .. }
             | Effect::EndPods { .. }
             | Effect::SaveDatastore { .. }
@@ -440,6 +486,27 @@ impl World {
             }
         }
         ActionResult::Done
+    }
+}
+
+/// A time daemon that hears of nothing; everything else helps.
+fn mend(host: &mut Host, mending: &Mending) {
+    let Some(hygiene) = &mut host.hygiene else { return };
+    match mending {
+        Mending::ResyncClock => {}
+        Mending::SetClock { .. } => {
+            host.clock = Some(ClockFacts { ahead: Skew::millis(500), within: Span::millis(600) });
+        }
+        Mending::LoadModule(module) => drop(hygiene.missing_modules.remove(module)),
+        Mending::StartService(service) => {
+            if let Some(idle) = &mut hygiene.idle_services {
+                idle.remove(service);
+            }
+        }
+        Mending::InstallPackages(packages) => {
+            let missing = hygiene.missing_packages.as_mut().expect("there is a dpkg");
+            missing.retain(|name| !packages.contains(name));
+        }
     }
 }
 

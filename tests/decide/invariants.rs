@@ -59,6 +59,7 @@ fn situation<'a>(
     Situation {
         now: input.now.mono,
         wall: input.now.wall,
+        wall_trusted: input.now.wall_trusted,
         policy: &input.policy,
         request: &input.request,
         seen: &input.observation,
@@ -135,6 +136,7 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::WriteCanary
         | Effect::StopUnit { .. }
         | Effect::EndPods { .. }
+        | Effect::MendHost { .. }
         | Effect::SaveDatastore { .. }
         | Effect::PowerOff { .. }
         | Effect::Wake { .. }

@@ -3,6 +3,8 @@
 mod bench;
 mod cluster;
 mod flux;
+mod clocks;
+mod hosts;
 mod invariants;
 mod published;
 mod quiet;

@@ -114,6 +114,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             },
             observation: Observation {
                 hosts: BTreeMap::new(),
+                hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,

@@ -198,6 +198,9 @@ fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
             ],
         ),
     ];
+    let servers = site.machines.values().filter(|spec| spec.role == Role::Server).count();
+    let quorum = format!("time_sync_quorum: {}", servers / 2 + 1);
+    groups.push(("startup".to_owned(), vec!["time_sync_mode: quorum".to_owned(), quorum]));
     if !reach.endpoints.is_empty() {
         let endpoints = list(reach.endpoints.iter().map(String::as_str));
         groups.push(("kube".to_owned(), vec![format!("endpoints: {endpoints}")]));

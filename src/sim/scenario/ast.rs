@@ -209,6 +209,13 @@ pub enum State {
         /// Any case.
         about: String,
     },
+    /// A gate says that something is not good on a machine.
+    Named {
+        /// Which gate.
+        gate: String,
+        /// Which machine.
+        machine: MachineName,
+    },
     /// A node takes no new pods, by whose hand.
     Cordoned {
         /// Which.
@@ -267,6 +274,7 @@ impl State {
             Self::Phase(_)
             | Self::Held { .. }
             | Self::Alarm { .. }
+            | Self::Named { .. }
             | Self::Acted(_)
             | Self::Exits(_)
             | Self::IsKilled
@@ -313,6 +321,8 @@ pub enum Doing {
     Restart(Unit),
     /// The failed state of a unit is cleared.
     Clear(Unit),
+    /// Something below Kubernetes is put right.
+    Mend,
     /// The node is cordoned.
     Cordon,
     /// The node is given back.

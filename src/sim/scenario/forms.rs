@@ -237,6 +237,12 @@ pub(super) static STATES: &[Form<State>] = &[
         "action clear k3s-agent on titan-04",
         |it| it.unit().and_then(|unit| acted(Doing::Clear(unit), it)),
     ),
+    form(
+        "action mend <machine>",
+        "As above: its clock, a module, a service or a package.",
+        "action mend titan-09",
+        |it| acted(Doing::Mend, it),
+    ),
     form("action cordon <machine>", "As above.", "action cordon titan-04", |it| {
         acted(Doing::Cordon, it)
     }),
@@ -275,6 +281,12 @@ pub(super) static STATES: &[Form<State>] = &[
         "ananke is at its end with it, and this word is in what it says.",
         "alarm on titan-04 about sudo",
         |it| Some(State::Alarm { machine: it.machine()?, about: it.word()? }),
+    ),
+    form(
+        "gate <word> names <machine>",
+        "This gate says that something is not good there.",
+        "gate time names titan-09",
+        |it| Some(State::Named { gate: it.word()?, machine: it.machine()? }),
     ),
     form(
         "cordoned <machine> by <word>",

@@ -118,6 +118,7 @@ fn names_in_state(state: &mut State, naming: &mut Naming<'_>) {
         State::Held { on: Some(machine), .. }
         | State::Manual { machine, .. }
         | State::Alarm { machine, .. }
+        | State::Named { machine, .. }
         | State::Cordoned { node: machine, .. }
         | State::Uncordoned(machine) => (naming.name)(machine),
         State::Acted(act) => (naming.name)(&mut act.on),

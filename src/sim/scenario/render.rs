@@ -248,6 +248,7 @@ impl Display for State {
             }
             Self::Manual { machine, is } => write!(f, "{}manual {machine}", not(*is)),
             Self::Alarm { machine, about } => write!(f, "alarm on {machine} about {about}"),
+            Self::Named { gate, machine } => write!(f, "gate {gate} names {machine}"),
             Self::Cordoned { node, by: Whose::Ananke } => write!(f, "cordoned {node} by ananke"),
             Self::Cordoned { node, by: Whose::Person(by) } => write!(f, "cordoned {node} by {by}"),
             Self::Uncordoned(node) => write!(f, "uncordoned {node}"),
@@ -273,6 +274,7 @@ impl Display for Act {
             Doing::Start(unit) => write!(f, "start {unit} on {}", self.on),
             Doing::Restart(unit) => write!(f, "restart {unit} on {}", self.on),
             Doing::Clear(unit) => write!(f, "clear {unit} on {}", self.on),
+            Doing::Mend => write!(f, "mend {}", self.on),
             Doing::Cordon => write!(f, "cordon {}", self.on),
             Doing::Uncordon => write!(f, "uncordon {}", self.on),
             Doing::Mark => write!(f, "mark {}", self.on),

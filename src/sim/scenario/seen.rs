@@ -52,6 +52,8 @@ pub(super) struct Tick {
     manual: BTreeSet<MachineName>,
     /// Machine, and everything that is said about it.
     alarms: Vec<(MachineName, String)>,
+    /// Gate, and a machine on which something is not good.
+    named: BTreeSet<(String, MachineName)>,
 }
 
 impl Seen {
@@ -128,6 +130,11 @@ impl Seen {
                 let node = self.node(machine);
                 let marked = node.is_ok_and(|node| node.manual);
                 agree(*is, told || marked, "it waits for a person", "it does not wait for a person")
+            }
+            State::Named { gate, machine } => {
+                let named = (gate.clone(), machine.clone());
+                let is = self.tick.as_ref().is_some_and(|tick| tick.named.contains(&named));
+                agree(true, is, "", &format!("{gate} does not name it"))
             }
             State::Cordoned { node, by } => match (self.node(node)?, by) {
                 (it, _) if !it.unschedulable => Err("it is not cordoned".to_owned()),
@@ -297,7 +304,13 @@ impl Tick {
             let text = format!("{} {}", alarm.what, alarm.by_hand.join(" "));
             alarm.target.machine().map(|machine| (machine.clone(), text))
         };
+        let named = decision.assessment.gates.iter().flat_map(|gate| {
+            let bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open());
+            let on = bad.filter_map(|finding| finding.target.machine());
+            on.map(|machine| (gate.id.to_string(), machine.clone()))
+        });
         Self {
+            named: named.collect(),
             phase: decision.phase,
             held: held.map(|it| (it.hold.name(), it.target.machine().cloned())).collect(),
             manual: manual.keys().filter_map(Target::machine).cloned().collect(),
@@ -315,6 +328,7 @@ fn act(effect: &Effect) -> Option<Act> {
         Effect::Cordon { node, .. } => (Doing::Cordon, node),
         Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
         Effect::MarkManual { node, .. } => (Doing::Mark, node),
+        Effect::MendHost { host, .. } => (Doing::Mend, host),
         Effect::ClearMark { .. }
         | Effect::WriteCanary
         | Effect::StopUnit { .. }

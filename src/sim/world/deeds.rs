@@ -44,6 +44,7 @@ impl World {
             Deed::ClockRight(which) => self.edit(which, |it| {
                 it.clock.lost = false;
                 it.clock.began = None;
+                it.clock.told = true;
             })?,
             Deed::UnitFails(which, unit, times) => {
                 self.edit_unit(which, *unit, |it| it.fails = *times)?;

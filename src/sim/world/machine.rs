@@ -62,6 +62,8 @@ impl Machine {
 pub(super) struct Clock {
     /// What it showed when the kernel started, if that was wrong and still is.
     pub(super) began: Option<Timestamp>,
+    /// Its time daemon has heard of the right time since the boot.
+    pub(super) told: bool,
     /// It begins in 1970 at each boot, and no network tells it better.
     pub(super) lost: bool,
     /// It has a battery.
@@ -78,6 +80,8 @@ pub(super) struct Service {
     pub(super) phase: Phase,
     /// When systemd last saw it change; nothing where it did not in this boot.
     pub(super) since: Option<Mono>,
+    /// When its process began, with what the machine's own clock showed.
+    pub(super) began: Option<(Mono, Timestamp)>,
     pub(super) restarts: u32,
     pub(super) result: &'static str,
     /// The times of the last starts, for the start limit.
@@ -94,6 +98,7 @@ impl Service {
             at_boot: true,
             phase: Phase::Inactive,
             since: None,
+            began: None,
             restarts: 0,
             result: "success",
             starts: VecDeque::new(),
@@ -153,7 +158,9 @@ pub(super) struct Kubelet {
 pub(super) struct Memory {
     /// On the disk: the highest epoch, with its owner.
     pub(super) fence: Option<(Epoch, String)>,
-    /// In `/run`, which ends with the boot: what was done, and systemctl's exit status.
+    /// In `/run`, which ends with the boot: under which epoch somebody brings the machine down.
+    pub(super) down: Option<(Epoch, String)>,
+    /// In `/run` as well: what was done, and systemctl's exit status.
     pub(super) done: VecDeque<Remembered>,
     /// How often something was changed, ever. For onlookers; the guard itself keeps no count.
     pub(super) changes: u32,
@@ -165,6 +172,7 @@ pub(super) struct Remembered {
     pub(super) epoch: Epoch,
     pub(super) owner: String,
     pub(super) verb: &'static str,
-    pub(super) unit: Unit,
+    /// What it was about, or `-`.
+    pub(super) object: String,
     pub(super) code: u32,
 }

@@ -128,11 +128,13 @@ impl World {
 
     /// A machine that has been up for days.
     fn settled(&mut self, spec: &Spec) -> Machine {
+        let began = self.wall();
         let machine_id = self.chance.hex();
         let boot_id = power::dashed(&self.chance.hex());
         let service = spec.role.unit().map(|unit| Service {
             phase: Phase::Active,
             since: Some(Mono(0)),
+            began: Some((Mono(0), began)),
             ..Service::new(unit)
         });
         let node = service.is_some();
@@ -153,6 +155,7 @@ impl World {
             island: MAINLAND,
             clock: Clock {
                 began: None,
+                told: true,
                 lost: false,
                 battery: spec.clock_battery,
                 stamp: self.wall(),

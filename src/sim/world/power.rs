@@ -66,7 +66,7 @@ impl World {
     }
 
     /// Everything that runs on the machine is gone, as with the power.
-    fn lose_itself(&mut self, name: &MachineName) {
+    pub(super) fn lose_itself(&mut self, name: &MachineName) {
         let wall = self.wall();
         let Some(it) = self.machines.get_mut(name) else { return };
         self.agenda.take(name);
@@ -82,10 +82,12 @@ impl World {
             service.result = "success";
             service.restarts = 0;
             service.since = None;
+            service.began = None;
             service.starts.clear();
         }
         if let Some(memory) = &mut it.guard {
             memory.done.clear();
+            memory.down = None;
         }
         self.load_changes(name);
         self.settle();
@@ -121,6 +123,7 @@ impl World {
             (false, true) => None,
             (false, false) => Some(it.clock.stamp),
         };
+        it.clock.told = false;
     }
 
     fn due(&self, name: &MachineName, here: Here) -> Option<Mono> {
@@ -135,7 +138,7 @@ impl World {
             it.loops_left -= 1;
             self.agenda.add(self.now + LOOP_STAYS_UP, on(Here::LosesItself));
         }
-        if it.clock.began.is_some() && !it.clock.lost {
+        if !it.clock.lost {
             self.agenda.add(self.now + NETWORK_TIME, on(Here::NetworkTime));
         }
         if it.service.as_ref().is_some_and(|service| service.at_boot) {
@@ -153,10 +156,33 @@ impl World {
         let Some(it) = self.machines.get_mut(name) else { return };
         if it.island == MAINLAND {
             it.clock.began = None;
+            it.clock.told = true;
             it.clock.stamp = wall;
         } else {
             self.agenda.add(now + NETWORK_TIME, Event::On(name.clone(), Here::NetworkTime));
         }
+    }
+
+    /// The machine's time daemon is told to ask at once.
+    pub(super) fn time_daemon_asks(&mut self, name: &MachineName) {
+        let hears =
+            self.machines.get(name).is_some_and(|it| !it.clock.lost && it.island == MAINLAND);
+        if hears {
+            self.network_tells_time(name);
+        }
+    }
+
+    /// Somebody sets the machine's clock to what was right when it had been up for so long.
+    pub(super) fn clock_is_set(&mut self, name: &MachineName, to: Timestamp, up: Span) {
+        let (now, wall) = (self.now, self.wall());
+        let Some(up_for) = self.machines.get(name).map(|it| self.up_for(it)) else { return };
+        let Some(it) = self.machines.get_mut(name) else { return };
+        let face = later(to, up_for.less(up));
+        // What is so near to the truth is the truth, as far as whole seconds go.
+        let near = (face.as_second() - wall.as_second()).abs() <= 1;
+        let since_kernel = now.since(it.kernel_since).as_millis().cast_signed();
+        let began = Timestamp::from_millisecond(face.as_millisecond() - since_kernel).ok();
+        it.clock.began = if near { None } else { began };
     }
 
     /// A machine hangs: what it would have done waits, and nobody hears of it.

@@ -190,7 +190,7 @@ fn a_plain_start_waits_for_the_unit_and_a_guarded_one_does_not() {
     world.pass(Span::mins(10));
     assert_eq!(world.plain_end(&first, Unit::K3s), None);
     let envelope = envelope(&world, 2, 1, "1-1");
-    let answer = world.guard(&name(2), GuardVerb::Start(Unit::K3s), &envelope);
+    let answer = world.guard(&name(2), &GuardVerb::Start(Unit::K3s), &envelope);
     assert_eq!(answer, GuardAnswer::Done);
     world.pass(Span::mins(1));
     assert_eq!(world.plain_end(&first, Unit::K3s), Some(GuardAnswer::Done));
@@ -336,7 +336,7 @@ fn a_hung_kubelet_is_mended_by_a_restart_or_not() {
             assert_eq!(said_ready(&world, 5) == "Unknown", at <= mended_by, "{at}");
             assert_eq!(unit(&world, 5), UnitActive::Active, "systemd knows nothing of it");
             let envelope = envelope(&world, 5, 1, &format!("1-{at}"));
-            world.guard(&name(5), GuardVerb::Restart(Unit::K3sAgent), &envelope);
+            world.guard(&name(5), &GuardVerb::Restart(Unit::K3sAgent), &envelope);
         }
         assert!(well_within(&mut world, 2));
     }
@@ -354,8 +354,8 @@ fn too_many_starts_by_hand_are_refused_until_the_count_is_reset() {
     assert_eq!(unit(&world, 5), UnitActive::Failed);
     assert_eq!(world.facts(&name(5)).unwrap().units[&Unit::K3sAgent].result, "start-limit-hit");
     let (reset, start) = (envelope(&world, 5, 1, "1-1"), envelope(&world, 5, 1, "1-2"));
-    world.guard(&name(5), GuardVerb::ResetFailed(Unit::K3sAgent), &reset);
-    world.guard(&name(5), GuardVerb::Start(Unit::K3sAgent), &start);
+    world.guard(&name(5), &GuardVerb::ResetFailed(Unit::K3sAgent), &reset);
+    world.guard(&name(5), &GuardVerb::Start(Unit::K3sAgent), &start);
     assert!(well_within(&mut world, 2));
 }
 
@@ -383,8 +383,8 @@ fn the_guard_refuses_what_the_script_refuses() {
     };
     let boot = good.boot_id.clone();
     let fifth = name(5);
-    assert_eq!(world.guard(&fifth, start, &good), GuardAnswer::Done);
-    assert_eq!(world.guard(&fifth, start, &good), GuardAnswer::AlreadyDone { code: 0 });
+    assert_eq!(world.guard(&fifth, &start, &good), GuardAnswer::Done);
+    assert_eq!(world.guard(&fifth, &start, &good), GuardAnswer::AlreadyDone { code: 0 });
     let table = [
         (other(|it| it.epoch = Epoch(6)), "reason=old-epoch have=7 got=6 by=atlas".to_owned()),
         (
@@ -396,19 +396,19 @@ fn the_guard_refuses_what_the_script_refuses() {
         (other(|it| it.owner = "a b".to_owned()), "reason=bad-value key=owner".to_owned()),
     ];
     for (envelope, words) in table {
-        assert_eq!(world.guard(&fifth, start, &envelope), GuardAnswer::Refused { words });
+        assert_eq!(world.guard(&fifth, &start, &envelope), GuardAnswer::Refused { words });
     }
     let words = "reason=id-reused was=start/k3s-agent".to_owned();
-    let reused = world.guard(&fifth, GuardVerb::Stop(Unit::K3sAgent), &good);
+    let reused = world.guard(&fifth, &GuardVerb::Stop(Unit::K3sAgent), &good);
     assert_eq!(reused, GuardAnswer::Refused { words });
     assert_eq!(unit(&world, 5), UnitActive::Active, "none of it touched anything");
 
     suffer(&mut world, &[Deed::PowerOff(one(5)), Deed::PowerOn(one(5))]);
     world.pass(Span::mins(2));
     let again = envelope(&world, 5, 7, "1-1");
-    assert_eq!(world.guard(&fifth, start, &again), GuardAnswer::Done, "/run ends with the boot");
+    assert_eq!(world.guard(&fifth, &start, &again), GuardAnswer::Done, "/run ends with the boot");
     let old = envelope(&world, 5, 6, "1-2");
-    let refused = world.guard(&fifth, start, &old);
+    let refused = world.guard(&fifth, &start, &old);
     assert!(matches!(refused, GuardAnswer::Refused { .. }), "the epoch lies on the disk");
 }
 

@@ -19,8 +19,9 @@ use super::site::{AGENT, SERVER, Simulated, eventually};
 fn still(mut facts: HostFacts) -> HostFacts {
     facts.up_for = Span::ZERO;
     facts.wall = jiff::Timestamp::UNIX_EPOCH;
+    facts.clock = None;
     for unit in facts.units.values_mut() {
-        unit.for_time = None;
+        (unit.for_time, unit.clock_set) = (None, None);
     }
     facts
 }

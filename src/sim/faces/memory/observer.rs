@@ -88,6 +88,7 @@ impl Observer for MemoryObserver {
         state.news = false;
         Observation {
             hosts: state.looks.seen().clone(),
+            hygiene: state.looks.hygiene().clone(),
             upses: BTreeMap::new(),
             api: state.link.facts(),
             cluster: state.link.cluster(),
