@@ -1,4 +1,5 @@
-//! What is seen: each machine over SSH at its own pace, and the Kubernetes API by its watches.
+//! What is seen: each machine over SSH at its own pace, the Kubernetes API by its watches, and the
+//! UPSes several times a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,8 +10,9 @@ use tokio::task::JoinSet;
 use super::hands::reply;
 use crate::adapters::guard::parse;
 use crate::adapters::kube::KubeLink;
+use crate::adapters::nut::NutLink;
 use crate::adapters::ssh::Fleet;
-use crate::config::settings::SshSettings;
+use crate::config::settings::Settings;
 use crate::model::command::Command;
 use crate::model::facts::{Blind, BlindKind, HostFacts, Seen};
 use crate::model::ids::MachineName;
@@ -27,17 +29,20 @@ pub(super) struct RealObserver {
     looked: watch::Receiver<u64>,
     kube: Arc<KubeLink>,
     kube_changed: watch::Receiver<u64>,
+    nut: NutLink,
+    nut_changed: watch::Receiver<u64>,
     _looks: JoinSet<()>,
 }
 
 impl RealObserver {
-    /// Starts to look at every machine.
+    /// Starts to look at every machine and every UPS.
     pub(super) fn start<C: Clock + Clone + 'static>(
         clock: &C,
-        ssh: &SshSettings,
+        settings: &Settings,
         fleet: &Fleet,
         kube: Arc<KubeLink>,
     ) -> Self {
+        let ssh = &settings.ssh;
         let hosts = not_looked_at(ssh.machines.keys(), clock.now().mono);
         let hosts: Hosts = Arc::new(Mutex::new(hosts));
         let (told, looked) = watch::channel(0);
@@ -56,14 +61,17 @@ impl RealObserver {
             looks.spawn(look.forever());
         }
         let kube_changed = kube.changed();
-        Self { hosts, looked, kube, kube_changed, _looks: looks }
+        let time = clock.clone();
+        let nut = NutLink::start(settings.nut.clone(), move || time.now().mono);
+        let nut_changed = nut.changed();
+        Self { hosts, looked, kube, kube_changed, nut, nut_changed, _looks: looks }
     }
 }
 
 impl Observer for RealObserver {
     fn snapshot(&self) -> Observation {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Observation { hosts, upses: BTreeMap::new(), api: self.kube.facts(), disk: Ok(()) }
+        Observation { hosts, upses: self.nut.facts(), api: self.kube.facts(), disk: Ok(()) }
     }
 
     async fn changed(&mut self) {
@@ -71,6 +79,7 @@ impl Observer for RealObserver {
         tokio::select! {
             Ok(()) = self.looked.changed() => {}
             Ok(()) = self.kube_changed.changed() => {}
+            Ok(()) = self.nut_changed.changed() => {}
             else => std::future::pending().await,
         }
     }

@@ -12,6 +12,7 @@ mod mark_current;
 mod missing_marked;
 mod node_fresh;
 mod nothing_left;
+mod power_suffices;
 mod server_unit;
 mod ssh_answers;
 mod steady;
@@ -30,6 +31,7 @@ pub use missing_marked::CHECK as MISSING_MARKED;
 pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
+pub use power_suffices::CHECK as POWER_SUFFICES;
 pub use server_unit::CHECK as SERVER_UNIT;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use steady::CHECK as STEADY;
@@ -43,6 +45,7 @@ use crate::model::verdict::{Target, Verdict};
 
 /// Every check, in the order of the gates that ask it.
 pub static ALL: &[&Check] = &[
+    &POWER_SUFFICES,
     &INVENTORY_SANE,
     &SSH_ANSWERS,
     &GUARD_WORKS,

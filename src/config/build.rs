@@ -11,6 +11,7 @@ use super::keys;
 use super::kinds::Kind;
 use super::logins::Logins;
 use super::nearest::{nearest, quoted};
+use super::power;
 use super::problem::{Code, Fault};
 use super::scalar::exact;
 use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
@@ -18,6 +19,7 @@ use super::tree::Place;
 use super::walk::Values;
 use crate::model::ids::GateId;
 use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::power::PowerPolicy;
 use crate::model::time::Span;
 
 /// The settings, if all that they need is there. Every error is put among the faults.
@@ -27,7 +29,9 @@ pub(super) fn build(
     faults: &mut Vec<Fault>,
 ) -> Option<Settings> {
     let inventory = Inventory::read(values, faults);
-    let policy = policy(values, context, &inventory, faults);
+    let mut policy = policy(values, context, &inventory, faults);
+    let (watched, nut) = power::read(values, &inventory, faults);
+    policy.power = watched;
     let ssh = ssh(values, context, &inventory, faults);
     let kube = kube(values);
     peers(values, faults);
@@ -37,6 +41,7 @@ pub(super) fn build(
         policy,
         ssh: ssh?,
         kube,
+        nut,
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
         notify_command,
@@ -70,6 +75,7 @@ fn policy(
             cordons: size(keys::CORDONS.get(values)),
             storm_percent: u8::try_from(keys::STORM_PERCENT.get(values)).unwrap_or(100),
         },
+        power: PowerPolicy::default(),
     }
 }
 
@@ -118,7 +124,7 @@ fn timing(values: &Values<'_>, faults: &mut Vec<Fault>) -> Timing {
     timing
 }
 
-fn at_least(value: Span, name: &str, least: Span, of: &str) -> Option<String> {
+pub(super) fn at_least(value: Span, name: &str, least: Span, of: &str) -> Option<String> {
     (value < least).then(|| {
         format!("`{name}` ({}) must not be less than {of} ({})", exact(value), exact(least))
     })

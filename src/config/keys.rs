@@ -8,15 +8,16 @@ use super::key::{Entry, Key, key};
 use super::kinds::{Count, Flag, Length, List, Map, Or};
 use super::later;
 use super::one_or_more::OneOrMore;
+use super::power::keys as power;
 use super::text::Text;
 use crate::model::time::Span;
 
-type Machines = List<Text>;
+pub(super) type Machines = List<Text>;
 type PerMachine<K> = Map<K>;
-type Time = Or<Length, Span>;
+pub(super) type Time = Or<Length, Span>;
 type Whole = Or<Count, u64>;
 
-const fn time(default: Span, min: Span, max: Span) -> Time {
+pub(super) const fn time(default: Span, min: Span, max: Span) -> Time {
     Or(Length { min, max }, default)
 }
 
@@ -28,7 +29,7 @@ const fn per_machine<K>(values: K) -> PerMachine<K> {
     Map { names: Text::Machine, values }
 }
 
-const MACHINES: Machines = List(Text::Machine);
+pub(super) const MACHINES: Machines = List(Text::Machine);
 
 /// The longest wait that can be meant: a person looks at least once a day.
 const DAY: Span = Span::mins(24 * 60);
@@ -46,6 +47,11 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     ("ssh", "Deadlines and load of SSH. A machine that hangs costs its own deadline only."),
     ("kube", "The Kubernetes API."),
     ("startup", "The way up."),
+    (
+        "power",
+        "UPSes over NUT. With `upses` alone they are watched; to let them shut something down, say \
+         what they feed and what they may ask for.",
+    ),
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
     ("notify", "How a person is called."),
@@ -432,6 +438,27 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &later::POST_START_PROBES,
     &later::VAULT_KEY_FILE,
     &later::VAULT_BREAKGLASS,
+    &power::SAFETY_FACTOR,
+    &power::DEFAULT_BUDGET,
+    &power::UPSES,
+    &power::DOMAINS,
+    &power::EXEMPT,
+    &power::ON_LOW,
+    &power::CHARGE_FLOOR,
+    &power::ON_BATTERY_MAX,
+    &power::START_CHARGE,
+    &power::LOW,
+    &power::DEBOUNCE,
+    &power::DWELL,
+    &power::LAG,
+    &power::POWER_FRESH_FOR,
+    &power::LOST_AFTER,
+    &power::BLIND_MAX,
+    &power::HOST_OFF,
+    &power::POWER_POLL,
+    &power::POWER_CONNECT,
+    &power::POWER_ANSWER,
+    &power::CERTIFICATE,
     &LEASE,
     &CORDONS,
     &SKIP,
@@ -439,13 +466,10 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &WALL,
     &ROLE,
     &PEERS,
-    &later::ALLOW_ON_BATTERY,
+    &power::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
     &later::FLUX_BRANCH,
     &later::FLUX_URL,
-    &later::SAFETY_FACTOR,
-    &later::DEFAULT_BUDGET,
-    &later::POWER_GROUP,
     &later::FLUX_GROUP,
     &later::INGRESS_GROUP,
     &later::SERVICES_GROUP,

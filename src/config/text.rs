@@ -8,6 +8,7 @@ use super::kinds::{Kind, Reading, bad_value, is_number, scalar, wrong_type};
 use super::nearest::{nearest, quoted};
 use super::scalar::{self, Bad};
 use super::tree::Node;
+use crate::model::power::UpsName;
 
 /// Text of a certain form.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(super) enum Text {
     Path,
     Url,
     Endpoint,
+    Ups,
     OneOf(&'static [&'static str]),
 }
 
@@ -35,6 +37,13 @@ impl Text {
             Self::HostPort => scalar::host_and_port(text).map(|_| text.to_owned()),
             Self::Url => scalar::url(text),
             Self::Endpoint => scalar::endpoint(text),
+            Self::Ups => match UpsName::parse(text) {
+                Ok(name) => Ok(name.to_string()),
+                Err(error) => {
+                    let bad = Bad::new(format!("{} is not a UPS", quoted(text)));
+                    Err(bad.help(error.to_string()))
+                }
+            },
             Self::Path => {
                 let path = scalar::path(&scalar::line(text)?)?;
                 match (path.strip_prefix("~/"), home) {
@@ -67,6 +76,7 @@ impl Text {
             Self::Address | Self::HostPort => "an address",
             Self::Path => "a path",
             Self::Url | Self::Endpoint => "a URL",
+            Self::Ups => "a UPS",
         }
     }
 }
@@ -91,6 +101,7 @@ impl Kind for Text {
             Self::OneOf(words) => json!({ "type": "string", "enum": words }),
             Self::Path => json!({ "type": "string", "pattern": "^~?/" }),
             Self::Url => json!({ "type": "string", "pattern": "^[^:/]+://." }),
+            Self::Ups => json!({ "type": "string", "pattern": "^[^@]+@." }),
             Self::Endpoint => json!({ "type": "string", "pattern": "^https://[^/]+/?$" }),
             Self::Line
             | Self::Label

@@ -9,6 +9,7 @@ mod cordons;
 mod fresh_ready;
 mod inventory;
 mod nodes;
+mod power;
 mod soak;
 mod undo;
 mod workers;
@@ -18,6 +19,7 @@ pub use cordons::GATE as CORDONS;
 pub use fresh_ready::GATE as FRESH_READY;
 pub use inventory::GATE as INVENTORY;
 pub use nodes::GATE as NODES;
+pub use power::GATE as POWER;
 pub use soak::GATE as SOAK;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
@@ -30,7 +32,7 @@ use crate::remedies::Remedy;
 
 /// The way up, from top to bottom.
 pub static ALL: &[&Gate] =
-    &[&INVENTORY, &NODES, &CONTROL_PLANE, &WORKERS, &FRESH_READY, &CORDONS, &SOAK, &UNDO];
+    &[&POWER, &INVENTORY, &NODES, &CONTROL_PLANE, &WORKERS, &FRESH_READY, &CORDONS, &SOAK, &UNDO];
 
 /// A declared gate. No field has a default: a missing one does not compile.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
+use super::power::PowerPolicy;
 use super::time::Span;
 
 /// Everything that `tick` may know of the configuration.
@@ -23,6 +24,9 @@ pub struct Policy {
     pub timing: Timing,
     /// Every count that a decision uses.
     pub limits: Limits,
+    /// The UPSes and what they feed.
+    #[serde(default)]
+    pub power: PowerPolicy,
 }
 
 /// One machine of the inventory.

@@ -16,6 +16,7 @@ use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
 use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::power::{PowerPolicy, PowerView};
 use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
@@ -182,6 +183,7 @@ impl SmallLoop {
             cause: Cause::Rebooted { machines: 3 },
             opened: Mono(0),
             opened_wall: Timestamp::UNIX_EPOCH,
+            on_battery: None,
             end: None,
         });
         self.memory.attempts.clear();
@@ -263,6 +265,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     tick: span,
                 },
                 limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
+                power: PowerPolicy::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
@@ -290,6 +293,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             assessment: Assessment::default(),
             phase: Phase::Looking,
             plan: Plan::default(),
+            power: PowerView::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 5_000), why: "the next look".into() },

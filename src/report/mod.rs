@@ -3,7 +3,9 @@
 
 mod alarm;
 mod explain;
+mod nut_traps;
 mod plan;
+mod power;
 mod rehearsal;
 mod status;
 mod summary;
@@ -12,6 +14,7 @@ mod why;
 
 pub use alarm::{alarm_text, at_the_end};
 pub use explain::{Topic, explain};
+pub use nut_traps::nut_traps;
 pub use plan::plan_text;
 pub use rehearsal::{Actor, Picture, happening, picture};
 pub use status::{acting_line, headline, status_text};
@@ -46,6 +49,7 @@ fn situation<'a>(
         seen: &record.input.observation,
         durable: &record.decision.memory.durable,
         passing: &record.decision.memory.passing,
+        power: &record.decision.power,
         missing,
     }
 }

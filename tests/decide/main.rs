@@ -2,6 +2,7 @@
 
 mod bench;
 mod invariants;
+mod power;
 mod quiet;
 mod random;
 mod rig;

@@ -39,6 +39,8 @@ shipped![
     "one-server-short",
     "paused",
     "second-outage",
+    "short-dip",
+    "silent-at-the-transfer",
     "stale-ready",
     "still-on-battery",
     "storm",

@@ -8,7 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ananke::adapters::nut::{Encryption, NutLink, NutSettings, Upsd};
+use ananke::adapters::nut::{NutLink, Upsd};
+use ananke::config::settings::{Encryption, NutSettings};
 use ananke::model::facts::Seen;
 use ananke::model::power::{UpsFacts, UpsName};
 use ananke::model::time::{Mono, Span};
@@ -39,7 +40,7 @@ ups.id: \"a \\\"quoted\\\" # maker \\\\ of it\"
 pub(super) struct Process(Child);
 
 impl Process {
-    fn start(program: &str, arguments: &[&str], dir: &Path) -> Self {
+    pub(super) fn start(program: &str, arguments: &[&str], dir: &Path) -> Self {
         let path = Path::new(NUT).join(program);
         assert!(path.exists(), "{} is missing; do: apt-get install nut-server", path.display());
         let log = dir.join(format!("{program}.log"));
@@ -123,7 +124,8 @@ impl Rig {
         rig.write("upsd.conf", &(listen + &more));
         rig.write(
             "upsd.users",
-            "[admin]\npassword = secret\nactions = SET\nactions = FSD\ninstcmds = ALL\n",
+            "[admin]\npassword = secret\nactions = SET\nactions = FSD\ninstcmds = ALL\n\
+             [mon]\npassword = secret\nupsmon secondary\n",
         );
         rig.write("coord.dev", ON_LINE);
         rig.write("peer.dev", "ups.status: OL\n");
