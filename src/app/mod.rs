@@ -31,9 +31,11 @@ use clap::CommandFactory;
 use crate::adapters::host::logging;
 use crate::adapters::kube::rbac_yaml;
 use crate::cli::{Args, ConfigVerb, ExplainTopic, Format, IntentVerb, Verb, print_text};
+use crate::model::tick::Order;
 use crate::{config, report};
 
 use failure::{Ended, Failure};
+use rise::Wish;
 
 /// Reads one variable of the environment. Given by `main`, the only place that has one.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -131,13 +133,17 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Why { name } => look::why(settings, &caller, name.as_deref(), format).await,
             Verb::Status => look::status(settings?, &caller, format).await,
             Verb::Plan => look::plan(settings?, &caller, format).await,
-            Verb::Startup { execute, timeout } => {
-                let order = crate::model::tick::Order::Startup { by: caller.clone() };
-                rise::rise(settings?, order, execute, timeout, format).await
+            Verb::Startup { execute, allow_on_battery, timeout } => {
+                let order = Order::Startup { by: caller.clone() };
+                let on_battery = allow_on_battery.then(|| caller.clone());
+                let wish = Wish { order, on_battery, execute, timeout };
+                rise::rise(settings?, wish, format).await
             }
-            Verb::Converge { execute, timeout } => {
-                let order = crate::model::tick::Order::Converge { by: caller.clone() };
-                rise::rise(settings?, order, execute, timeout, format).await
+            Verb::Converge { execute, allow_on_battery, timeout } => {
+                let order = Order::Converge { by: caller.clone() };
+                let on_battery = allow_on_battery.then(|| caller.clone());
+                let wish = Wish { order, on_battery, execute, timeout };
+                rise::rise(settings?, wish, format).await
             }
             Verb::History { last } => look::history(&settings?, last, format),
             Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,

@@ -1,4 +1,5 @@
-//! What is seen: each machine over SSH at its own pace, and the Kubernetes API by its watches.
+//! What is seen: each machine over SSH at its own pace, the Kubernetes API by its watches, and the
+//! UPSes several times a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use super::hands::reply;
 use crate::adapters::guard::hygiene::hygiene_facts;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::kube::KubeLink;
+use crate::adapters::nut::NutLink;
 use crate::adapters::ssh::Fleet;
 use crate::config::settings::Settings;
 use crate::model::command::Command;
@@ -37,11 +39,13 @@ pub(super) struct RealObserver {
     looked: watch::Receiver<u64>,
     kube: Arc<KubeLink>,
     kube_changed: watch::Receiver<u64>,
+    nut: NutLink,
+    nut_changed: watch::Receiver<u64>,
     _looks: JoinSet<()>,
 }
 
 impl RealObserver {
-    /// Starts to look at every machine.
+    /// Starts to look at every machine and every UPS.
     pub(super) fn start<C: Clock + Clone + 'static>(
         clock: &C,
         settings: &Settings,
@@ -71,7 +75,10 @@ impl RealObserver {
             looks.spawn(look.forever());
         }
         let kube_changed = kube.changed();
-        Self { machines, looked, kube, kube_changed, _looks: looks }
+        let time = clock.clone();
+        let nut = NutLink::start(settings.nut.clone(), move || time.now().mono);
+        let nut_changed = nut.changed();
+        Self { machines, looked, kube, kube_changed, nut, nut_changed, _looks: looks }
     }
 }
 
@@ -83,7 +90,7 @@ impl Observer for RealObserver {
         Observation {
             hosts,
             hygiene,
-            upses: BTreeMap::new(),
+            upses: self.nut.facts(),
             api: self.kube.facts(),
             cluster: self.kube.cluster(),
             disk: Ok(()),
@@ -95,6 +102,7 @@ impl Observer for RealObserver {
         tokio::select! {
             Ok(()) = self.looked.changed() => {}
             Ok(()) = self.kube_changed.changed() => {}
+            Ok(()) = self.nut_changed.changed() => {}
             else => std::future::pending().await,
         }
     }

@@ -22,6 +22,7 @@ mod modules_loaded;
 mod node_fresh;
 mod nothing_left;
 mod packages_there;
+mod power_suffices;
 mod route_there;
 mod server_unit;
 mod services_run;
@@ -57,6 +58,7 @@ pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
 pub use packages_there::CHECK as PACKAGES_THERE;
+pub use power_suffices::CHECK as POWER_SUFFICES;
 pub use route_there::CHECK as ROUTE_THERE;
 pub use server_unit::CHECK as SERVER_UNIT;
 pub use services_run::CHECK as SERVICES_RUN;
@@ -74,6 +76,7 @@ use crate::model::verdict::{Target, Verdict};
 
 /// Every check, in the order of the gates that ask it.
 pub static ALL: &[&Check] = &[
+    &POWER_SUFFICES,
     &INVENTORY_SANE,
     &SSH_ANSWERS,
     &GUARD_WORKS,

@@ -62,6 +62,9 @@ pub enum Verb {
         /// Do it. Without this nothing is changed.
         #[arg(long)]
         execute: bool,
+        /// Start although a UPS is on battery, or can't be heard
+        #[arg(long)]
+        allow_on_battery: bool,
         /// Stop waiting after this many seconds (exit code 3)
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
@@ -71,6 +74,9 @@ pub enum Verb {
         /// Do it. Without this nothing is changed.
         #[arg(long)]
         execute: bool,
+        /// Start although a UPS is on battery, or can't be heard
+        #[arg(long)]
+        allow_on_battery: bool,
         /// Stop waiting after this many seconds (exit code 3)
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,

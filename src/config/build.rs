@@ -13,6 +13,7 @@ use super::keys;
 use super::kinds::Kind;
 use super::logins::Logins;
 use super::nearest::{nearest, quoted};
+use super::power;
 use super::problem::{Code, Fault};
 use super::scalar::exact;
 use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
@@ -22,6 +23,7 @@ use super::walk::Values;
 use crate::model::cluster::ObjectPath;
 use crate::model::ids::GateId;
 use crate::model::policy::{FluxPolicy, Limits, Policy, Timing};
+use crate::model::power::PowerPolicy;
 use crate::model::time::Span;
 
 /// The settings, if all that they need is there. Every error is put among the faults.
@@ -31,7 +33,9 @@ pub(super) fn build(
     faults: &mut Vec<Fault>,
 ) -> Option<Settings> {
     let inventory = Inventory::read(values, faults);
-    let policy = policy(values, context, &inventory, faults);
+    let mut policy = policy(values, context, &inventory, faults);
+    let (watched, nut) = power::read(values, &inventory, faults);
+    policy.power = watched;
     let ssh = ssh(values, context, &inventory, faults);
     let kube = kube(values);
     peers(values, faults);
@@ -43,6 +47,7 @@ pub(super) fn build(
         policy,
         ssh: ssh?,
         kube,
+        nut,
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
         notify_command,
@@ -81,6 +86,7 @@ fn policy(
         flux: flux(values),
         time: hosts::time(values, inventory, faults),
         hosts: hosts::needs(values),
+        power: PowerPolicy::default(),
     }
 }
 
@@ -138,7 +144,7 @@ fn timing(values: &Values<'_>, faults: &mut Vec<Fault>) -> Timing {
     timing
 }
 
-fn at_least(value: Span, name: &str, least: Span, of: &str) -> Option<String> {
+pub(super) fn at_least(value: Span, name: &str, least: Span, of: &str) -> Option<String> {
     (value < least).then(|| {
         format!("`{name}` ({}) must not be less than {of} ({})", exact(value), exact(least))
     })

@@ -8,16 +8,17 @@ use super::key::{Entry, Key, key};
 use super::kinds::{Count, Flag, Length, List, Map, Or};
 use super::later;
 use super::one_or_more::OneOrMore;
+use super::power::keys as power;
 use super::text::Text;
 use crate::model::policy::FluxPolicy;
 use crate::model::time::Span;
 
-type Machines = List<Text>;
+pub(super) type Machines = List<Text>;
 type PerMachine<K> = Map<K>;
-type Time = Or<Length, Span>;
+pub(super) type Time = Or<Length, Span>;
 type Whole = Or<Count, u64>;
 
-const fn time(default: Span, min: Span, max: Span) -> Time {
+pub(super) const fn time(default: Span, min: Span, max: Span) -> Time {
     Or(Length { min, max }, default)
 }
 
@@ -29,7 +30,7 @@ const fn per_machine<K>(values: K) -> PerMachine<K> {
     Map { names: Text::Machine, values }
 }
 
-const MACHINES: Machines = List(Text::Machine);
+pub(super) const MACHINES: Machines = List(Text::Machine);
 
 /// The longest wait that can be meant: a person looks at least once a day.
 const DAY: Span = Span::mins(24 * 60);
@@ -50,6 +51,11 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     (
         "hosts",
         "What the nodes must have below Kubernetes. What is not named here is not asked about.",
+    ),
+    (
+        "power",
+        "UPSes over NUT. With `upses` alone they are watched; to let them shut something down, say \
+         what they feed and what they may ask for.",
     ),
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
@@ -568,6 +574,27 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &DISKS,
     &FULL_BELOW,
     &DEFAULT_ROUTE,
+    &power::SAFETY_FACTOR,
+    &power::DEFAULT_BUDGET,
+    &power::UPSES,
+    &power::DOMAINS,
+    &power::EXEMPT,
+    &power::ON_LOW,
+    &power::CHARGE_FLOOR,
+    &power::ON_BATTERY_MAX,
+    &power::START_CHARGE,
+    &power::LOW,
+    &power::DEBOUNCE,
+    &power::DWELL,
+    &power::LAG,
+    &power::POWER_FRESH_FOR,
+    &power::LOST_AFTER,
+    &power::BLIND_MAX,
+    &power::HOST_OFF,
+    &power::POWER_POLL,
+    &power::POWER_CONNECT,
+    &power::POWER_ANSWER,
+    &power::CERTIFICATE,
     &LEASE,
     &CORDONS,
     &SKIP,
@@ -579,11 +606,8 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &WEB_LISTEN,
     &ROLE,
     &PEERS,
-    &later::ALLOW_ON_BATTERY,
+    &power::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
-    &later::SAFETY_FACTOR,
-    &later::DEFAULT_BUDGET,
-    &later::POWER_GROUP,
     &later::INGRESS_GROUP,
     &later::SERVICES_GROUP,
     &later::SHUTDOWN_GROUP,

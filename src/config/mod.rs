@@ -20,6 +20,7 @@ mod later;
 mod logins;
 mod nearest;
 mod one_or_more;
+mod power;
 mod problem;
 mod resolved;
 mod scalar;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::scalar::{exact, joined};
-use super::settings::{Settings, SshTarget};
+use super::settings::{Encryption, Settings, SshTarget};
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::time::Span;
@@ -149,6 +149,7 @@ fn groups(out: &mut String, settings: &Settings) {
         ("tick", timing.tick),
     ]);
     group(out, "startup", &lines);
+    power(out, settings);
     let lease = ("lease", exact(timing.cordon_lease));
     group(out, "cordon", &[lease, ("limit", policy.limits.cordons.to_string())]);
     if !policy.skip.is_empty() {
@@ -168,6 +169,61 @@ fn groups(out: &mut String, settings: &Settings) {
     if let Some(address) = settings.web {
         group(out, "web", &[("listen", text(&address.to_string()))]);
     }
+}
+
+/// Without a UPS nothing is left of it that means anything.
+fn power(out: &mut String, settings: &Settings) {
+    let power = &settings.policy.power;
+    let Some(common) = power.upses.values().next() else { return };
+    let percent = power.budget.factor_percent;
+    line(out, "runtime_safety_factor", &format!("{}.{:02}", percent / 100, percent % 100));
+    line(out, "default_budget_seconds", &power.budget.default.as_secs().to_string());
+    let on_battery = power.start_on_battery.to_string();
+    group(out, "coordination", &[("allow_startup_on_battery", on_battery)]);
+    let upses = power.upses.iter().map(|(name, rules)| {
+        let certificate = match settings.nut.upses.get(name) {
+            Some(Encryption::Pinned { file }) => Some(text(&file.display().to_string())),
+            Some(Encryption::Off) | None => None,
+        };
+        let own = [
+            ("certificate", certificate),
+            ("charge_floor", rules.charge_floor.map(|percent| percent.to_string())),
+            ("start_charge", rules.start_charge.map(|percent| percent.to_string())),
+            ("on_battery_max", rules.on_battery_max.map(exact)),
+            ("low_for", Some(exact(rules.low_for))),
+        ];
+        let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        (name.to_string(), flow_map(own))
+    });
+    let upses: Vec<_> = upses.collect();
+    let upses = flow_map(upses.iter().map(|(name, own)| (name.as_str(), own.clone())));
+    let domains = power.domains.iter().map(|domain| {
+        let feeds = list(domain.feeds.iter().map(ToString::to_string));
+        let own = [
+            ("upses", feeds),
+            ("need", domain.need.to_string()),
+            ("machines", names(domain.machines.iter())),
+            ("carries_orders", domain.carries_orders.to_string()),
+        ];
+        (domain.name.as_str(), flow_map(own.into_iter()))
+    });
+    let mut lines = vec![
+        ("upses", upses),
+        ("domains", flow_map(domains)),
+        ("exempt", names(power.exempt.iter())),
+        ("debounce", exact(common.debounce)),
+        ("dwell", exact(common.dwell)),
+        ("lag", exact(common.latency)),
+        ("fresh_for", exact(common.fresh_for)),
+        ("lost_after", exact(common.lost_after)),
+        ("blind_max", exact(common.blind_max)),
+        ("host_off", exact(power.budget.tail)),
+        ("poll", exact(settings.nut.poll)),
+        ("connect_timeout", exact(settings.nut.connect)),
+        ("answer_timeout", exact(settings.nut.answer)),
+    ];
+    lines.extend(power.on_low.map(|on_low| ("on_low", on_low.word().to_owned())));
+    group(out, "power", &lines);
 }
 
 fn group(out: &mut String, name: &str, lines: &[(&str, String)]) {

@@ -8,6 +8,7 @@ use super::kinds::{Kind, Reading, bad_value, is_number, scalar, wrong_type};
 use super::nearest::{nearest, quoted};
 use super::scalar::{self, Bad};
 use super::tree::Node;
+use crate::model::power::UpsName;
 
 /// Text of a certain form.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) enum Text {
     Url,
     Endpoint,
     Object,
+    Ups,
     OneOf(&'static [&'static str]),
 }
 
@@ -39,6 +41,13 @@ impl Text {
             Self::Url => scalar::url(text),
             Self::Endpoint => scalar::endpoint(text),
             Self::Object => scalar::object(text),
+            Self::Ups => match UpsName::parse(text) {
+                Ok(name) => Ok(name.to_string()),
+                Err(error) => {
+                    let bad = Bad::new(format!("{} is not a UPS", quoted(text)));
+                    Err(bad.help(error.to_string()))
+                }
+            },
             Self::Path => {
                 let path = scalar::path(&scalar::line(text)?)?;
                 match (path.strip_prefix("~/"), home) {
@@ -72,6 +81,7 @@ impl Text {
             Self::Address | Self::HostPort => "an address",
             Self::Path => "a path",
             Self::Url | Self::Endpoint => "a URL",
+            Self::Ups => "a UPS",
         }
     }
 }
@@ -97,6 +107,7 @@ impl Kind for Text {
             Self::Path => json!({ "type": "string", "pattern": "^~?/" }),
             Self::Url => json!({ "type": "string", "pattern": "^[^:/]+://." }),
             Self::Object => json!({ "type": "string", "pattern": "^[^/]+/[^/]+$" }),
+            Self::Ups => json!({ "type": "string", "pattern": "^[^@]+@." }),
             Self::Endpoint => json!({ "type": "string", "pattern": "^https://[^/]+/?$" }),
             Self::Line
             | Self::Label

@@ -2,6 +2,7 @@
 //! none of them may change anything, and what is unknown holds.
 
 use crate::checks;
+use crate::gates;
 use crate::model::action::Effect;
 use crate::model::assessment::Finding;
 use crate::model::facts::{NodeFacts, Seen, UnitActive};
@@ -44,6 +45,7 @@ pub struct HoldRule {
 pub static RULES: &[&HoldRule] = &[
     &PAUSED,
     &INTENT_DOWN,
+    &POWER,
     &NO_EPISODE,
     &DISK_BROKEN,
     &NOT_MANAGED,
@@ -74,6 +76,19 @@ static INTENT_DOWN: HoldRule = HoldRule {
         let intent = &sit.durable.intent;
         (intent.desired != Desired::Up)
             .then(|| Hold::IntentDown { by: intent.by.to_string(), why: intent.reason.clone() })
+    },
+};
+
+static POWER: HoldRule = HoldRule {
+    name: "power",
+    protects: "a cluster that comes up from an outage that is not over",
+    judge: |candidate, sit| {
+        if !candidate.effect.starts() || sit.policy.skip.contains_key(&gates::POWER.id) {
+            return None;
+        }
+        let (ups, obstacles) = sit.power.forbids().next()?;
+        let why: Vec<_> = obstacles.iter().map(ToString::to_string).collect();
+        Some(Hold::Power { ups: ups.clone(), why: why.join("; ") })
     },
 };
 

@@ -12,6 +12,7 @@ mod host_hygiene;
 mod inventory;
 mod kustomizations;
 mod nodes;
+mod power;
 mod soak;
 mod time;
 mod undo;
@@ -25,6 +26,7 @@ pub use host_hygiene::GATE as HOST_HYGIENE;
 pub use inventory::GATE as INVENTORY;
 pub use kustomizations::GATE as KUSTOMIZATIONS;
 pub use nodes::GATE as NODES;
+pub use power::GATE as POWER;
 pub use soak::GATE as SOAK;
 pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
@@ -38,6 +40,7 @@ use crate::remedies::Remedy;
 
 /// The way up, from top to bottom.
 pub static ALL: &[&Gate] = &[
+    &POWER,
     &INVENTORY,
     &NODES,
     &TIME,

@@ -193,6 +193,11 @@ impl Effect {
         matches!(self, Self::WriteCanary | Self::RequestReconcile { .. })
     }
 
+    /// Whether something runs afterwards that did not before: not while power may be gone soon.
+    pub const fn starts(&self) -> bool {
+        matches!(self, Self::StartUnit { .. } | Self::RestartUnit { .. } | Self::Wake { .. })
+    }
+
     /// The machine whose guard carries the effect out, if it goes over SSH.
     pub const fn host(&self) -> Option<&MachineName> {
         match self {

@@ -19,6 +19,9 @@ pub struct Episode {
     pub opened: Mono,
     /// When, for people.
     pub opened_wall: Timestamp,
+    /// Who allowed it to start machines on battery, if a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_battery: Option<String>,
     /// How it ended, if it did.
     pub end: Option<EpisodeEnd>,
 }
@@ -41,6 +44,11 @@ pub enum Cause {
     },
     /// The control plane was good and was lost.
     ControlPlaneLost,
+    /// A battery gave out.
+    Ups {
+        /// The UPSes that said so.
+        names: Vec<String>,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -49,6 +57,7 @@ impl fmt::Display for Cause {
             Self::Command { verb, by } => write!(f, "{verb} by {by}"),
             Self::Rebooted { machines } => write!(f, "{machines} machines booted anew"),
             Self::ControlPlaneLost => f.write_str("the control plane was lost"),
+            Self::Ups { names } => write!(f, "the battery of {} gave out", names.join(", ")),
         }
     }
 }
@@ -72,6 +81,8 @@ pub enum EndKind {
     Converged,
     /// The same, without machines that had their time.
     Degraded,
+    /// A battery gave out before it had an end.
+    PowerLost,
     /// A person ended it.
     Person {
         /// Who.

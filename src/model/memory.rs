@@ -12,6 +12,7 @@ use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineNam
 use super::intent::{Author, Desired, Intent, Progress, Scope};
 use super::object::ObjectName;
 use super::outcome::ActionResult;
+use super::power::{PowerView, UpsKept, UpsMemory, UpsName};
 use super::time::{Moment, Mono, Span};
 use super::verdict::Target;
 
@@ -58,6 +59,12 @@ pub struct Durable {
     pub acked: BTreeSet<Target>,
     /// Alarms that were raised in this episode, so that each is raised once.
     pub alarms: BTreeSet<(GateId, Target)>,
+    /// What must not be forgotten of each UPS.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upses: BTreeMap<UpsName, UpsKept>,
+    /// What a person wanted before a UPS wanted more: it holds again when mains are back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beneath: Option<Intent>,
     /// What a good day looks like.
     pub normal: Normal,
 }
@@ -89,6 +96,8 @@ impl Durable {
             manual: BTreeMap::new(),
             acked: BTreeSet::new(),
             alarms: BTreeSet::new(),
+            upses: BTreeMap::new(),
+            beneath: None,
             normal: Normal::default(),
         }
     }
@@ -203,8 +212,26 @@ pub struct Passing {
     pub answering: BTreeMap<MachineName, Mono>,
     /// Cluster-up time used by each cordon since it was last written down.
     pub cordon_extra: BTreeMap<MachineName, Span>,
+    /// Each UPS.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upses: BTreeMap<UpsName, UpsMemory>,
+    /// What the UPSes mean, as this tick has it. Worked out anew each time, so it is never kept.
+    #[serde(skip)]
+    pub power: PowerView,
+    /// What was told of each UPS, by the kind of the alarm.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub power_told: BTreeMap<UpsName, BTreeMap<String, PowerTold>>,
     /// Since when the API has not answered. `None` while it does.
     pub control_plane_lost: Option<Mono>,
+}
+
+/// An alarm about a UPS that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerTold {
+    /// Since when it stands.
+    pub since: Mono,
+    /// When it last stood.
+    pub last: Mono,
 }
 
 /// Since when a repair has been held, and for what kind of reason.

@@ -37,8 +37,13 @@ impl Observation {
             Seen::Known { .. } => true,
             Seen::Unknown { why, .. } => why.kind != BlindKind::NotYet,
         };
+        let asked = |seen: &Seen<UpsFacts>| match seen {
+            Seen::Known { .. } => true,
+            Seen::Unknown { why, .. } => why.kind != BlindKind::NotYet,
+        };
         self.hosts.len() >= machines
             && self.hosts.values().all(looked)
+            && self.upses.values().all(asked)
             && self.api.link != Link::Probing
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::ObjectPath;
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
+use super::power::PowerPolicy;
 use super::time::Span;
 
 /// Everything that `tick` may know of the configuration.
@@ -33,6 +34,9 @@ pub struct Policy {
     /// What the nodes must have.
     #[serde(default)]
     pub hosts: HostNeeds,
+    /// The UPSes and what they feed.
+    #[serde(default)]
+    pub power: PowerPolicy,
 }
 
 /// What is expected of Flux.

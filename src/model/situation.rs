@@ -13,6 +13,7 @@ use super::memory::{Durable, Passing};
 use super::observation::Observation;
 use super::plan::Missing;
 use super::policy::{Machine, Policy, Role};
+use super::power::PowerView;
 use super::tick::Request;
 use super::time::Mono;
 
@@ -35,6 +36,8 @@ pub struct Situation<'a> {
     pub durable: &'a Durable,
     /// Streaks and timings.
     pub passing: &'a Passing,
+    /// The UPSes, and what they forbid.
+    pub power: &'a PowerView,
     /// Machines that a gate before this one gave up.
     pub missing: &'a BTreeMap<MachineName, Missing>,
 }

@@ -17,6 +17,7 @@ use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
 use crate::model::policy::{FluxPolicy, HostNeeds, Limits, Policy, Timing};
+use crate::model::power::{PowerPolicy, PowerView};
 use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
@@ -185,6 +186,7 @@ impl SmallLoop {
             cause: Cause::Rebooted { machines: 3 },
             opened: Mono(0),
             opened_wall: Timestamp::UNIX_EPOCH,
+            on_battery: None,
             end: None,
         });
         self.memory.attempts.clear();
@@ -269,6 +271,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 flux: FluxPolicy::default(),
                 time: None,
                 hosts: HostNeeds::default(),
+                power: PowerPolicy::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
@@ -298,6 +301,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             assessment: Assessment::default(),
             phase: Phase::Looking,
             plan: Plan::default(),
+            power: PowerView::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 5_000), why: "the next look".into() },

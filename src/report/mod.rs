@@ -7,8 +7,11 @@ mod explain;
 mod files;
 mod history;
 mod metrics;
+mod nut_traps;
 mod page;
 mod plan;
+mod plan;
+mod power;
 mod recovery_status;
 mod rehearsal;
 mod runs;
@@ -23,6 +26,7 @@ pub use explain::{Topic, explain};
 pub use files::files;
 pub use history::{History, history, history_text};
 pub use metrics::{METRICS, METRICS_TYPE, Metric, Tally, metrics};
+pub use nut_traps::nut_traps;
 pub use page::page;
 pub use plan::plan_text;
 pub use recovery_status::{Anchor, Context, crd, crd_yaml, pace, recovery_status};
@@ -61,6 +65,7 @@ fn situation<'a>(
         seen: &record.input.observation,
         durable: &record.decision.memory.durable,
         passing: &record.decision.memory.passing,
+        power: &record.decision.power,
         missing,
     }
 }

@@ -14,6 +14,7 @@ use ananke::model::ids::{BootId, CordonId, MachineId, MachineName};
 use ananke::model::observation::Observation;
 use ananke::model::outcome::ActionResult;
 use ananke::model::policy::{Policy, Role};
+use ananke::model::power::{Reading, UpsFacts, UpsName, UpsSource, UpsStatus};
 use ananke::model::time::{Mono, Skew, Span};
 use jiff::Timestamp;
 
@@ -104,6 +105,8 @@ pub(crate) struct World {
     pub(crate) leader: Option<MachineName>,
     pub(crate) proofs_of_write: u64,
     pub(crate) cluster: Cluster,
+    /// What each UPS says: `OB LB r600 c90`, or `- REASON` for silence.
+    pub(crate) upses: BTreeMap<UpsName, String>,
 }
 
 /// Nothing is amiss.
@@ -179,6 +182,7 @@ impl World {
             leader: policy.with_role(Role::Server).last().cloned(),
             proofs_of_write: 0,
             cluster: Cluster::default(),
+            upses: BTreeMap::new(),
         }
     }
 
@@ -372,7 +376,8 @@ impl World {
         };
         let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
         let disk = self.disk.clone();
-        Observation { hosts, hygiene, upses: BTreeMap::new(), api, cluster, disk }
+        let upses = self.upses.iter().map(|(name, line)| (name.clone(), ups(line, at(self.now))));
+        Observation { hosts, hygiene, upses: upses.collect(), api, cluster, disk }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {
@@ -577,4 +582,31 @@ fn node_facts(name: &MachineName, node: &Node) -> NodeFacts {
 /// A wall clock for people; nothing in the bench compares it.
 pub(crate) fn wall(now: Secs) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + i64::try_from(now).unwrap_or(0)).expect("in range")
+}
+
+/// What a watcher of upsd makes of a line.
+fn ups(line: &str, at: Mono) -> Seen<UpsFacts> {
+    if let Some(why) = line.strip_prefix("- ") {
+        let kind = if why == "stale" { BlindKind::Stale } else { BlindKind::Unreachable };
+        return Seen::Unknown { why: Blind::new(kind, why), since: at };
+    }
+    let number = |prefix: char| {
+        line.split(' ').find_map(|word| word.strip_prefix(prefix)?.parse::<u16>().ok())
+    };
+    let words: Vec<_> =
+        line.split(' ').filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase())).collect();
+    let charge = number('c').and_then(|charge| u8::try_from(charge).ok());
+    let value = UpsFacts {
+        status: UpsStatus::parse(&words.join(" ")),
+        charge: charge.map_or(Reading::Absent, Reading::Said),
+        runtime: number('r').map_or(Reading::Absent, |secs| Reading::Said(i64::from(secs))),
+        charge_low: Reading::Absent,
+        runtime_low: Reading::Absent,
+        load: Reading::Absent,
+        input_volts: Reading::Absent,
+        alarm: None,
+        serial: None,
+        source: UpsSource { server: "upsd".to_owned(), driver: None, encrypted: false },
+    };
+    Seen::Known { value, at }
 }

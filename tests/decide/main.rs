@@ -1,11 +1,12 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
 mod bench;
+mod clocks;
 mod cluster;
 mod flux;
-mod clocks;
 mod hosts;
 mod invariants;
+mod power;
 mod published;
 mod quiet;
 mod random;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ananke::model::ids::{GateId, MachineName};
 use ananke::model::policy::{FluxPolicy, HostNeeds, Limits, Machine, Policy, Role, Timing};
+use ananke::model::power::PowerPolicy;
 use ananke::model::time::Span;
 
 pub(crate) fn name(text: &str) -> MachineName {
@@ -40,5 +41,6 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
         flux: FluxPolicy::default(),
         time: None,
         hosts: HostNeeds::default(),
+        power: PowerPolicy::default(),
     }
 }

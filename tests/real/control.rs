@@ -24,6 +24,7 @@ use ananke::model::intent::Author;
 use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::observation::Observation;
 use ananke::model::plan::Plan;
+use ananke::model::power::PowerView;
 use ananke::model::record::{TICK_FORMAT, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use ananke::model::time::{Moment, Mono, Span};
@@ -134,6 +135,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             assessment: Assessment::default(),
             phase: Phase::Recovering,
             plan: Plan::default(),
+            power: PowerView::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 1), why: "test".to_owned() },

@@ -15,8 +15,8 @@ mod link;
 mod nodes;
 mod probe;
 mod rbac;
-mod recovery_status;
 mod read;
+mod recovery_status;
 mod shelves;
 #[cfg(test)]
 mod simulated;
@@ -53,8 +53,8 @@ pub use flux::FluxChange;
 pub use nodes::node as node_facts;
 pub use probe::{Probe, Probes, Step, step as link_step, verdict as link_verdict};
 pub use rbac::{Need, RBAC_NEEDS, Scope, rbac_yaml};
-pub use recovery_status::{Applied, Unpublished};
 pub use read::path as object_path;
+pub use recovery_status::{Applied, Unpublished};
 pub use shelves::{LOOKED, Looked, Shelf, Shelves, not_served};
 pub use write::LEASE_NAME;
 

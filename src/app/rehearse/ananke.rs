@@ -205,7 +205,7 @@ impl Birth {
         let owner = &settings.policy.owner;
         let kube = settings.kube.clone();
         let kube = Arc::new(KubeLink::start(kube, owner, move || time.now(), KubeconfigFile(file)));
-        let observer = RealObserver::start(&clock, &settings.ssh, &fleet, Arc::clone(&kube));
+        let observer = RealObserver::start(&clock, &settings, &fleet, Arc::clone(&kube));
         let publisher =
             start.request.execute.then(|| Publisher::start(clock.clone(), Arc::clone(&kube), told));
         let hands = RealHands { clock: clock.clone(), fleet, kube };

@@ -44,6 +44,8 @@ shipped![
     "registry-deadlock-alone",
     "sealed-vault-alone",
     "second-outage",
+    "short-dip",
+    "silent-at-the-transfer",
     "stale-ready",
     "still-on-battery",
     "storm",

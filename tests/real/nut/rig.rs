@@ -8,7 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ananke::adapters::nut::{Encryption, NutLink, NutSettings, Upsd};
+use ananke::adapters::nut::{NutLink, Upsd};
+use ananke::config::settings::{Encryption, NutSettings};
 use ananke::model::facts::Seen;
 use ananke::model::power::{UpsFacts, UpsName};
 use ananke::model::time::{Mono, Span};
@@ -39,7 +40,7 @@ ups.id: \"a \\\"quoted\\\" # maker \\\\ of it\"
 pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(program: &str, arguments: &[&str], dir: &Path) -> Self {
+    pub(super) fn start(program: &str, arguments: &[&str], dir: &Path) -> Self {
         let path = Path::new(NUT).join(program);
         assert!(path.exists(), "{} is missing; do: apt-get install nut-server", path.display());
         let log = dir.join(format!("{program}.log"));

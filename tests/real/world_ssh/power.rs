@@ -74,7 +74,7 @@ fn alike(seen: Seen) -> Seen {
 async fn the_same_world_looks_the_same_in_memory_and_over_sockets() {
     let mut site = Simulated::open(1).await;
     site.settings.ssh.poll = Span::millis(100);
-    let observer = MemoryObserver::start(&site.stage, &site.settings.ssh);
+    let observer = MemoryObserver::start(&site.stage, &site.settings);
     let agent = || Which::Named(vec![AGENT.clone()]);
     let known = |found: &Result<HostFacts, Blind>| found.is_ok();
     let deeds: [(Option<Deed>, Wanted); 6] = [

@@ -8,6 +8,7 @@ mod kinds;
 mod link;
 mod looks;
 mod observer;
+mod power;
 mod ticks;
 mod write;
 
@@ -61,7 +62,7 @@ impl Life {
         let Self { settings, request, stop, orders, fuse } = self;
         let clock = stage.clock().clone();
         let memory = disk.remembered(&clock.now());
-        let eyes = Eyes::open(stage, &settings.ssh);
+        let eyes = Eyes::open(stage, &settings);
         let policy = settings.policy.clone();
         let hands = MemoryHands {
             stage: stage.clone(),
