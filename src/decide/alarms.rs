@@ -5,7 +5,7 @@ use super::{Library, situation};
 use crate::gates::Gate;
 use crate::model::alarm::{Alarm, Tried};
 use crate::model::assessment::Finding;
-use crate::model::memory::{Attempts, Durable};
+use crate::model::memory::{Attempts, Durable, Memory};
 use crate::model::outcome::ActionResult;
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;

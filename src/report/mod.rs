@@ -10,7 +10,6 @@ mod metrics;
 mod nut_traps;
 mod page;
 mod plan;
-mod plan;
 mod power;
 mod recovery_status;
 mod rehearsal;

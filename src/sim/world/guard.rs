@@ -2,10 +2,8 @@
 //! guard's questions is that of the script.
 
 use super::World;
-use super::agenda::{Event, Here};
 use super::doors::GuardAnswer;
 use super::machine::{Machine, Phase, Remembered};
-use super::rates::POWER_OFF_TAKES;
 use crate::model::action::Mending;
 use crate::model::command::{Envelope, GUARD_PATH, GuardVerb};
 use crate::model::facts::Unit;

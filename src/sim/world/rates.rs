@@ -105,7 +105,6 @@ pub const UNHEALTHY_ZONE: usize = 55;
 pub const UNHEALTHY_ZONE_MIN: usize = 3;
 
 /// From `systemctl poweroff` to a machine without a sound, where nothing is left to be stopped.
-pub const POWER_OFF_TAKES: Span = Span::secs(6);
 
 /// From an empty battery to a full one, with mains: lead batteries take hours.
 pub const UPS_RECHARGE: Span = Span::mins(8 * 60);
