@@ -95,6 +95,7 @@ impl fmt::Display for EndKind {
         match self {
             Self::Converged => f.pad("converged"),
             Self::Degraded => f.pad("converged, degraded"),
+            Self::PowerLost => f.pad("a battery gave out before its end"),
             Self::Person { by } => write!(f, "ended by {by}"),
         }
     }

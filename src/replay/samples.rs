@@ -10,7 +10,7 @@ use crate::model::cluster::ClusterFacts;
 use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
-use crate::model::ids::{ActionId, BootId, CordonId, EpisodeId, MachineName, RemedyId};
+use crate::model::ids::{ActionId, BootId, CordonId, MachineName, RemedyId};
 use crate::model::intent::{Author, Desired};
 use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Passing, Pause};
 use crate::model::observation::Observation;

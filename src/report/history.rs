@@ -132,6 +132,7 @@ fn order_text(order: &Order) -> String {
         Order::Converge { by } => format!("converge, by {by}"),
         Order::Pause { by, why } => format!("pause, by {by}: {why}"),
         Order::Resume { by } => format!("resume, by {by}"),
+        Order::AllowOnBattery { by } => format!("a start on battery is allowed, by {by}"),
         Order::ClearIntent { by } => format!("intent clear, by {by}"),
         Order::Ack { by, name } => format!("ack {name}, by {by}"),
     }

@@ -26,7 +26,7 @@ impl Web {
     fn open() -> Self {
         // Time stands still but for what the test lets pass.
         let stage = Stage::new(World::new(&Site::of("test", 3, 4), 1), NonZeroU32::MIN);
-        let doors = HttpDoors::open(&stage).unwrap();
+        let doors = HttpDoors::open(&stage).expect("a port on the loopback");
         Self { stage, doors }
     }
 
@@ -50,7 +50,7 @@ impl Web {
 
     fn suffer(&self, deeds: &[Deed]) {
         for deed in deeds {
-            self.stage.suffer(deed).unwrap();
+            self.stage.suffer(deed).expect("a deed of this site");
         }
         self.stage.touch(|world| world.pass(Span::secs(15)));
     }

@@ -41,6 +41,7 @@ impl<'a> FluxChange<'a> {
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
+            | Effect::MendHost { .. }
             | Effect::EvictPods { .. } => None,
         }
     }

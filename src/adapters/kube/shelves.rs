@@ -129,7 +129,7 @@ pub trait Shelf: Send {
 }
 
 /// The objects of one kind.
-pub struct Shelved<T> {
+pub(super) struct Shelved<T> {
     seen: Objects<T>,
     coming: BTreeMap<ObjectPath, T>,
     /// What is kept of an object; `None` for one that is as it should be, where only trouble is.
@@ -247,7 +247,11 @@ impl Shelves {
 
     /// What was never seen has a new reason: the way to the API is down.
     pub fn down(&mut self, why: &Blind) -> bool {
-        LOOKED.iter().fold(false, |news, looked| (looked.shelf)(self).blind(why) || news)
+        let mut news = false;
+        for looked in LOOKED {
+            news |= (looked.shelf)(self).blind(why);
+        }
+        news
     }
 
     /// The newest facts.

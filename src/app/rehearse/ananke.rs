@@ -115,7 +115,7 @@ impl Ananke for RealAnanke {
         };
         self.legacy.note(|heard| heard.process = Process::Running);
         runtime.spawn(async move {
-            birth.live(asked(halted)).await;
+            Box::pin(birth.live(asked(halted))).await;
             let _ = done.send(());
         });
         self.life = Some(Life { runtime, fuse, orders: told, halt: Some(halt), ended });

@@ -8,6 +8,7 @@ use super::forms::{Form, form};
 /// The git server, as the site calls it.
 pub(super) const GIT: &str = "gitea";
 
+#[expect(clippy::unnecessary_wraps, reason = "a form may fail to read its words")]
 fn within(it: Within) -> Option<Event> {
     Some(Event::Deed(Deed::Inside(it)))
 }

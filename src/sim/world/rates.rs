@@ -104,8 +104,6 @@ pub const UNHEALTHY_ZONE: usize = 55;
 /// (kube-controller-manager, `ComputeZoneState`: more than two).
 pub const UNHEALTHY_ZONE_MIN: usize = 3;
 
-/// From `systemctl poweroff` to a machine without a sound, where nothing is left to be stopped.
-
 /// From an empty battery to a full one, with mains: lead batteries take hours.
 pub const UPS_RECHARGE: Span = Span::mins(8 * 60);
 

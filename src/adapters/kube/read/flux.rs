@@ -24,7 +24,7 @@ const HASH_AT_LEAST: usize = 20;
 const MAX_AFTER: usize = 32;
 
 /// A GitRepository or an OCIRepository.
-pub fn source(object: &Value) -> Source {
+pub(crate) fn source(object: &Value) -> Source {
     let reference = ["/spec/ref/branch", "/spec/ref/tag"];
     let branch = reference.iter().map(|at| text(object, at)).find(|it| !it.is_empty());
     Source {
@@ -36,7 +36,7 @@ pub fn source(object: &Value) -> Source {
 }
 
 /// A Kustomization.
-pub fn kustomization(object: &Value) -> Kustomization {
+pub(crate) fn kustomization(object: &Value) -> Kustomization {
     let own = text(object, "/metadata/namespace");
     let at = |pointer: &str| short(&text(object, pointer), MAX_TEXT);
     let namespace = match at("/spec/sourceRef/namespace") {
@@ -60,7 +60,7 @@ pub fn kustomization(object: &Value) -> Kustomization {
 const OUR_KIND: &str = "RecoveryStatus";
 
 /// A HelmRelease.
-pub fn helm_release(object: &Value) -> HelmRelease {
+pub(crate) fn helm_release(object: &Value) -> HelmRelease {
     let stalled = condition(object, "Stalled").is_some_and(|it| it["status"] == "True");
     HelmRelease { progress: progress(object), after: after(object), stalled }
 }

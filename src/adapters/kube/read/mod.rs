@@ -3,7 +3,7 @@
 
 mod flux;
 
-pub use flux::{helm_release, kustomization, source};
+pub(super) use flux::{helm_release, kustomization, source};
 
 use serde_json::Value;
 
@@ -27,11 +27,6 @@ pub fn path(object: &Value) -> Option<ObjectPath> {
 /// The items of a list at a JSON pointer; nothing if it is no list.
 fn list<'a>(object: &'a Value, at: &str) -> impl Iterator<Item = &'a Value> {
     object.pointer(at).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// The number at a JSON pointer, if it is one that makes sense as a count.
-fn count(object: &Value, at: &str) -> Option<u32> {
-    object.pointer(at).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok())
 }
 
 /// Whether the controller of an object has looked at its present spec. An object without
