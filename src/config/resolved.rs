@@ -1,13 +1,13 @@
 //! Settings as a file again, every default written out: `ananke config show`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::scalar::{exact, joined};
 use super::settings::{Encryption, Settings, SshTarget};
 use crate::model::ids::MachineName;
-use crate::model::policy::Role;
+use crate::model::policy::{HostNeeds, Needs, Role, TimeSync};
 use crate::model::time::Span;
 
 /// The settings as they are used, as a configuration that means exactly the same on this host.
@@ -141,14 +141,23 @@ fn groups(out: &mut String, settings: &Settings) {
     }
     group(out, "kube", &lines);
     let timing = &policy.timing;
-    let lines = times(&[
+    let mut lines = times(&[
         ("soak", timing.soak),
         ("server_start", timing.server_start),
         ("agent_start", timing.agent_start),
         ("backoff", timing.backoff),
         ("tick", timing.tick),
     ]);
+    match policy.time {
+        None => {}
+        Some(TimeSync::Strict) => lines.push(("time_sync_mode", "strict".to_owned())),
+        Some(TimeSync::Quorum(count)) => {
+            lines.push(("time_sync_mode", "quorum".to_owned()));
+            lines.push(("time_sync_quorum", count.to_string()));
+        }
+    }
     group(out, "startup", &lines);
+    hosts(out, &policy.hosts);
     power(out, settings);
     let lease = ("lease", exact(timing.cordon_lease));
     group(out, "cordon", &[lease, ("limit", policy.limits.cordons.to_string())]);
@@ -169,6 +178,24 @@ fn groups(out: &mut String, settings: &Settings) {
     if let Some(address) = settings.web {
         group(out, "web", &[("listen", text(&address.to_string()))]);
     }
+}
+
+/// What the nodes must have, for servers and agents apart.
+fn hosts(out: &mut String, needs: &HostNeeds) {
+    let of = |what: fn(&Needs) -> &BTreeSet<String>| {
+        let kinds = [("servers", &needs.servers), ("agents", &needs.agents)];
+        flow_map(kinds.into_iter().map(|(kind, own)| (kind, list(what(own).iter().cloned()))))
+    };
+    let lines = [
+        ("packages", of(|needs| &needs.packages)),
+        ("programs", of(|needs| &needs.programs)),
+        ("modules", of(|needs| &needs.modules)),
+        ("services", of(|needs| &needs.services)),
+        ("disks", list(needs.disks.iter().cloned())),
+        ("full_below_percent", needs.full_below.to_string()),
+        ("default_route", needs.default_route.to_string()),
+    ];
+    group(out, "hosts", &lines);
 }
 
 /// Without a UPS nothing is left of it that means anything.

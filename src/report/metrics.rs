@@ -310,7 +310,7 @@ mod tests {
             "ananke_build_info{version=\"1.2.3\"} 1.0",
             "ananke_phase{phase=\"looking\"} 1.0",
             "ananke_phase{phase=\"converged\"} 0.0",
-            "ananke_api_up 0.0",
+            "ananke_api_up{} 0.0",
             "ananke_gate_time_seconds{gate=\"nodes\"} 61.5",
             "ananke_actions_total{remedy=\"restart-agent\",result=\"done\"} 2",
         ] {

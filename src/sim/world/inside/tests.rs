@@ -90,9 +90,11 @@ fn a_settled_site_is_well_and_stays_so_by_itself() {
         assert_eq!(object["status"]["lastAppliedRevision"], revision, "{}", part.name);
         assert_eq!(object["status"]["observedGeneration"], object["metadata"]["generation"]);
     }
-    let slices = world.store().list(&ENDPOINT_SLICES, None);
-    let answered = slices.filter(|(_, it)| it["endpoints"][0]["conditions"]["ready"] == true);
-    assert_eq!(answered.count(), 18, "one for each Service");
+    let slices: Vec<_> = world.store().list(&ENDPOINT_SLICES, None).collect();
+    assert!(slices.len() > 10, "{} Services", slices.len());
+    for (key, slice) in slices {
+        assert_eq!(slice["endpoints"][0]["conditions"]["ready"], true, "{}", key.name);
+    }
     let pods = world.store().list(&PODS, None).count();
     assert!(pods < 40, "{pods} pods on seven nodes");
 }
@@ -142,7 +144,7 @@ fn a_source_whose_git_is_down_backs_off_up_to_a_quarter_of_an_hour() {
     assert!(message(&object).contains("connection refused"), "{}", message(&object));
     assert!(conditions::is_true(&object, "FetchFailed"));
     assert!(conditions::is_true(&object, "ArtifactInStorage"), "the old one is served on");
-    assert_eq!(not_ready(&world), Vec::<&str>::new(), "and applied on");
+    assert_eq!(not_ready(&world), ["git"], "what is mute is not healthy; the rest is applied on");
     suffer(&mut world, &[inside(Within::Mute { workload: "gitea".into(), on: false })]);
     let waits = world.source_again_in().expect("it will try again");
     assert!(waits > Span::mins(1), "only {waits}");
