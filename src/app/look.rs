@@ -109,6 +109,7 @@ fn print(format: Format, record: &TickRecord, text: &str) -> Result<Ended, Failu
 pub(super) fn request(order: Order, execute: bool) -> Request {
     let (verb, by) = match &order {
         Order::Startup { by } => (Verb::Startup, Author::Person { name: by.clone() }),
+        Order::Shutdown { by, .. } => (Verb::Shutdown, Author::Person { name: by.clone() }),
         Order::Converge { .. }
         | Order::Pause { .. }
         | Order::Resume { .. }

@@ -14,6 +14,7 @@ mod progress;
 mod rehearse;
 mod replay;
 mod rise;
+mod shutdown;
 mod signals;
 mod sink;
 mod words;
@@ -79,10 +80,10 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
             clap_complete::generate(*shell, &mut Args::command(), "ananke", &mut script);
             text(&String::from_utf8_lossy(&script))
         }
-        Verb::Shutdown => Err(Failure::NotBuilt),
         Verb::Rehearse(what) => rehearsal(what.clone(), args.output),
         Verb::Status
         | Verb::Startup { .. }
+        | Verb::Shutdown(_)
         | Verb::Converge { .. }
         | Verb::Daemon { .. }
         | Verb::Plan
@@ -128,11 +129,12 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Plan => look::plan(settings?, &caller, format).await,
             Verb::Startup { execute, timeout } => {
                 let order = crate::model::tick::Order::Startup { by: caller.clone() };
-                rise::rise(settings?, order, execute, timeout, format).await
+                rise::carry_out(settings?, order, execute, timeout, format).await
             }
+            Verb::Shutdown(args) => shutdown::shutdown(settings?, args, &caller, format).await,
             Verb::Converge { execute, timeout } => {
                 let order = crate::model::tick::Order::Converge { by: caller.clone() };
-                rise::rise(settings?, order, execute, timeout, format).await
+                rise::carry_out(settings?, order, execute, timeout, format).await
             }
             Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,
             Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
@@ -150,10 +152,9 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
                 intent::show(settings?, format).await
             }
-            Verb::Explain { .. }
-            | Verb::Completions { .. }
-            | Verb::Shutdown
-            | Verb::Rehearse(_) => Err(Failure::NotBuilt),
+            Verb::Explain { .. } | Verb::Completions { .. } | Verb::Rehearse(_) => {
+                Err(Failure::NotBuilt)
+            }
         }
     });
     // Tasks that talk to dead machines must not keep a finished command from ending.

@@ -2,34 +2,52 @@
 //!
 //! To add one: a file with a `CHECK` on top and its functions below, and one line in [`ALL`].
 
+mod agent_off;
+mod agent_stopped;
 mod agent_unit;
 mod api_ready;
+mod closed_to_pods;
 mod cordon_clear;
 mod etcd_quorum;
 mod guard_works;
 mod inventory_sane;
+mod jump_off;
 mod mark_current;
 mod missing_marked;
 mod node_fresh;
 mod nothing_left;
+mod off;
+mod other_off;
+mod powered_on;
+mod server_off;
+mod server_stopped;
 mod server_unit;
 mod ssh_answers;
 mod steady;
+mod stopped;
 mod unit;
 mod write_canary;
 
+pub use agent_off::CHECK as AGENT_OFF;
+pub use agent_stopped::CHECK as AGENT_STOPPED;
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
+pub use closed_to_pods::CHECK as CLOSED_TO_PODS;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
 pub use guard_works::CHECK as GUARD_WORKS;
 pub use inventory_sane::CHECK as INVENTORY_SANE;
+pub use jump_off::CHECK as JUMP_OFF;
 pub use mark_current::CHECK as MARK_CURRENT;
 pub use missing_marked::CHECK as MISSING_MARKED;
 pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
+pub use other_off::CHECK as OTHER_OFF;
+pub use powered_on::CHECK as POWERED_ON;
+pub use server_off::CHECK as SERVER_OFF;
+pub use server_stopped::CHECK as SERVER_STOPPED;
 pub use server_unit::CHECK as SERVER_UNIT;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use steady::CHECK as STEADY;
@@ -57,6 +75,14 @@ pub static ALL: &[&Check] = &[
     &MARK_CURRENT,
     &STEADY,
     &NOTHING_LEFT,
+    &CLOSED_TO_PODS,
+    &AGENT_STOPPED,
+    &SERVER_STOPPED,
+    &AGENT_OFF,
+    &SERVER_OFF,
+    &OTHER_OFF,
+    &JUMP_OFF,
+    &POWERED_ON,
 ];
 
 /// A declared check. No field has a default: a missing one does not compile.

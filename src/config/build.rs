@@ -17,7 +17,7 @@ use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
 use super::tree::Place;
 use super::walk::Values;
 use crate::model::ids::GateId;
-use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::policy::{Limits, Policy, ShutdownRules, Timing};
 use crate::model::time::Span;
 
 /// The settings, if all that they need is there. Every error is put among the faults.
@@ -70,6 +70,7 @@ fn policy(
             cordons: size(keys::CORDONS.get(values)),
             storm_percent: u8::try_from(keys::STORM_PERCENT.get(values)).unwrap_or(100),
         },
+        shutdown: ShutdownRules::default(),
     }
 }
 

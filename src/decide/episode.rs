@@ -9,7 +9,7 @@ use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
 use crate::model::facts::Link;
 use crate::model::ids::{BootId, EpisodeId, MachineName};
 use crate::model::in_step::InStep;
-use crate::model::intent::Progress;
+use crate::model::intent::{Desired, Progress};
 use crate::model::memory::{Durable, FreshProof, Memory};
 use crate::model::tick::TickInput;
 use crate::model::time::Moment;
@@ -37,12 +37,23 @@ pub(super) fn open(now: &Moment, durable: &mut Durable, cause: Cause) {
     });
     durable.attempts = BTreeMap::new();
     durable.alarms.clear();
-    durable.intent.progress = Progress::StartupInProgress;
+    if durable.intent.desired == Desired::Up {
+        durable.intent.progress = Progress::StartupInProgress;
+    }
+}
+
+/// Opens an episode for the other way: what was open ends with it.
+pub(super) fn turn(now: &Moment, durable: &mut Durable, cause: Cause) {
+    let actions = actions(durable);
+    if let Some(episode) = durable.episode.as_mut().filter(|episode| episode.end.is_none()) {
+        episode.end = Some(EpisodeEnd { how: EndKind::Overtaken, wall: now.wall, actions });
+    }
+    open(now, durable, cause);
 }
 
 /// Opens an episode when the world shows that power, or the control plane, was lost.
 pub(super) fn open_on_trouble(input: &TickInput, memory: &mut Memory) {
-    if is_open(&memory.durable) {
+    if is_open(&memory.durable) || memory.durable.intent.desired != Desired::Up {
         return;
     }
     let rebooted = rebooted(input, &memory.durable);
@@ -83,9 +94,13 @@ pub(super) fn close_when_good(
     let how = match phase {
         Phase::Converged => EndKind::Converged,
         Phase::Degraded => EndKind::Degraded,
-        Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
-            return;
-        }
+        Phase::Looking
+        | Phase::Recovering
+        | Phase::Soaking
+        | Phase::Blocked
+        | Phase::GoingDown
+        | Phase::Down
+        | Phase::Held => return,
     };
     let durable = &mut memory.durable;
     let control_plane = judged.assessment.gate(&gates::CONTROL_PLANE.id);
@@ -99,7 +114,9 @@ pub(super) fn close_when_good(
     let news: Vec<_> = durable.proofs.iter().filter(unknown).collect();
     let news = news.into_iter().map(|(name, proof)| (name.clone(), proof.boot_id.clone()));
     durable.normal.boots.extend(news);
-    let actions = proofs_not_counted(durable);
+    // Everything that the way down took is given back, and all that was up is up again.
+    durable.descent = None;
+    let actions = actions(durable);
     if let Some(episode) = &mut durable.episode
         && episode.end.is_none()
     {
@@ -108,8 +125,8 @@ pub(super) fn close_when_good(
     }
 }
 
-/// How many repairs the episode took. Every attempt has one effect.
-fn proofs_not_counted(durable: &Durable) -> u64 {
+/// How many actions the episode took, proofs not counted. Every attempt has one effect.
+pub(super) fn actions(durable: &Durable) -> u64 {
     durable
         .attempts
         .iter()

@@ -41,6 +41,11 @@ pub enum Cause {
     },
     /// The control plane was good and was lost.
     ControlPlaneLost,
+    /// A UPS gave a reason to go down.
+    Power {
+        /// The UPS.
+        ups: String,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -49,6 +54,7 @@ impl fmt::Display for Cause {
             Self::Command { verb, by } => write!(f, "{verb} by {by}"),
             Self::Rebooted { machines } => write!(f, "{machines} machines booted anew"),
             Self::ControlPlaneLost => f.write_str("the control plane was lost"),
+            Self::Power { ups } => write!(f, "UPS {ups}"),
         }
     }
 }
@@ -72,6 +78,10 @@ pub enum EndKind {
     Converged,
     /// The same, without machines that had their time.
     Degraded,
+    /// Everything that was wanted down is down.
+    Down,
+    /// Somebody wants the other way since.
+    Overtaken,
     /// A person ended it.
     Person {
         /// Who.

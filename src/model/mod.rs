@@ -8,6 +8,7 @@ pub mod alarm;
 pub mod assessment;
 pub mod command;
 pub mod cordon;
+pub mod descent;
 pub mod episode;
 pub mod error_text;
 pub mod facts;

@@ -15,7 +15,7 @@ use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Pass
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
-use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::policy::{Limits, Policy, ShutdownRules, Timing};
 use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
@@ -263,6 +263,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     tick: span,
                 },
                 limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
+                shutdown: ShutdownRules::default(),
             },
             request: Request {
                 verb: Verb::Daemon,

@@ -5,6 +5,7 @@ mod alarm;
 mod explain;
 mod plan;
 mod rehearsal;
+mod shutdown;
 mod status;
 mod summary;
 mod text;
@@ -14,6 +15,7 @@ pub use alarm::{alarm_text, at_the_end};
 pub use explain::{Topic, explain};
 pub use plan::plan_text;
 pub use rehearsal::{Actor, Picture, happening, picture};
+pub use shutdown::{ShutdownReport, StageLine, shutdown_report};
 pub use status::{acting_line, headline, status_text};
 pub use summary::{
     ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, action_line, summary,

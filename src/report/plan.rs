@@ -36,7 +36,8 @@ fn nothing(record: &TickRecord) -> String {
         Phase::Converged => "nothing: everything is good at this look".to_owned(),
         Phase::Degraded => "nothing: good but for what is marked for a person".to_owned(),
         Phase::Looking => "nothing yet: too little is known".to_owned(),
-        Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
+        Phase::Down => "nothing: everything is down".to_owned(),
+        Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::GoingDown | Phase::Held => {
             "nothing now".to_owned()
         }
     }

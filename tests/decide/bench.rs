@@ -60,6 +60,10 @@ pub(crate) struct Host {
     pub(crate) hung: bool,
     pub(crate) guard: GuardState,
     pub(crate) sudo: Sudo,
+    /// Told to switch itself off it stops, and its kernel goes on answering.
+    pub(crate) hangs_in_power_off: bool,
+    /// It was told.
+    pub(crate) leaving: bool,
     /// Since when the kubelet has really worked without a break.
     pub(crate) alive_since: Option<Secs>,
     /// The last stretch in which it did not, with its end.
@@ -120,6 +124,8 @@ impl World {
                 hung: false,
                 guard: GuardState::Current,
                 sudo: Sudo::Works,
+                hangs_in_power_off: false,
+                leaving: false,
                 alive_since: Some(start - 3_500),
                 dead: None,
             };
@@ -167,6 +173,7 @@ impl World {
     pub(crate) fn power_off(&mut self, name: &MachineName) {
         let host = self.hosts.get_mut(name).expect("a machine of the bench");
         host.power = Power::Off;
+        host.leaving = false;
         host.active = UnitActive::Inactive;
         host.alive_since = None;
         host.deaf_since = self.now;
@@ -210,6 +217,9 @@ impl World {
         let now = self.now;
         for host in self.hosts.values_mut() {
             boot(host, now);
+            if host.leaving && !host.hangs_in_power_off {
+                (host.power, host.leaving) = (Power::Off, false);
+            }
         }
         let running = |host: &&Host| {
             host.role == Role::Server
@@ -285,7 +295,11 @@ impl World {
     pub(crate) fn observe(&mut self, zero: Secs) -> Observation {
         let at = |secs: Secs| Mono(secs.saturating_sub(zero) * 1_000);
         let hosts = self.hosts.iter().map(|(name, host)| {
-            let seen = if host.power != Power::On || host.deaf {
+            let hangs = host.leaving && host.hangs_in_power_off;
+            let seen = if hangs {
+                let why = Blind::new(BlindKind::Refused, "connect: connection refused");
+                Seen::Unknown { why, since: at(host.deaf_since) }
+            } else if host.power != Power::On || host.deaf {
                 unknown("connect: no route to host", at(host.deaf_since))
             } else {
                 Seen::Known { value: self.facts(name, host), at: at(self.now) }
@@ -364,12 +378,15 @@ impl World {
         let refused = |why: &str| ActionResult::Refused { why: why.to_owned() };
         if let Some(name) = action.effect.host() {
             let host = &self.hosts[name];
-            if host.power != Power::On || host.deaf {
+            if host.power != Power::On || host.deaf || host.leaving {
                 return ActionResult::Failed { why: "connect: no route to host".to_owned() };
             }
             if action.expect.boot_id.as_ref() != Some(&boot_id(name, host)) {
                 return refused("another boot");
             }
+        } else if let Effect::Wake { machine } = &action.effect {
+            self.power_on(machine, 20);
+            return ActionResult::Done;
         } else if !self.link_up {
             return ActionResult::Failed { why: "connection refused".to_owned() };
         } else if let Some(name) = action.target.machine() {
@@ -421,10 +438,17 @@ impl World {
                 self.canary = Some(now);
                 self.proofs_of_write += 1;
             }
-            Effect::StopUnit { .. }
-            | Effect::EndPods { .. }
+            Effect::StopUnit { host, .. } => {
+                self.stop(host.as_str(), UnitActive::Inactive, "success");
+            }
+            Effect::PowerOff { host } => {
+                let now = self.now;
+                self.stop(host.as_str(), UnitActive::Inactive, "success");
+                let machine = self.host(host.as_str());
+                (machine.leaving, machine.deaf_since) = (true, now);
+            }
+            Effect::EndPods { .. }
             | Effect::SaveDatastore { .. }
-            | Effect::PowerOff { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }

@@ -8,5 +8,6 @@ mod rig;
 mod site;
 mod size;
 mod trouble;
+mod way_down;
 mod way_up;
 mod will;

@@ -31,6 +31,8 @@ pub enum PeopleFile {
     StartupProgress,
     /// How the last way up ended.
     LastStartupReport,
+    /// How the last way down went.
+    LastShutdownReport,
 }
 
 impl PeopleFile {
@@ -40,6 +42,7 @@ impl PeopleFile {
             Self::Intent => "intent.json",
             Self::StartupProgress => "startup-progress.json",
             Self::LastStartupReport => "last-startup-report.json",
+            Self::LastShutdownReport => "last-shutdown-report.json",
         }
     }
 
@@ -48,7 +51,7 @@ impl PeopleFile {
         match self {
             Self::Intent => "intent",
             Self::StartupProgress => "progress",
-            Self::LastStartupReport => "report",
+            Self::LastStartupReport | Self::LastShutdownReport => "report",
         }
     }
 }

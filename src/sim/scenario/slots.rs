@@ -16,7 +16,7 @@ const LONGEST: Span = Span::mins(24 * 60);
 const MOST: u32 = 1_000;
 
 /// The names of the reasons to hold (`model::plan::Hold::name`).
-pub(super) const HOLDS: [&str; 23] = [
+pub(super) const HOLDS: [&str; 25] = [
     "paused",
     "intent-down",
     "no-episode",
@@ -34,6 +34,8 @@ pub(super) const HOLDS: [&str; 23] = [
     "verifying",
     "back-off",
     "not-before",
+    "intent-up",
+    "leader-last",
     "too-few-servers",
     "wave",
     "cordon-limit",

@@ -34,6 +34,8 @@ pub(super) enum Here {
     Sshd,
     /// It boots in a loop, and loses itself now.
     LosesItself,
+    /// It was told to switch itself off, and is off now.
+    SwitchedOff,
     /// The network tells the time.
     NetworkTime,
     /// The unit takes its next step; which one, its phase tells.

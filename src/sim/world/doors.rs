@@ -80,6 +80,8 @@ pub enum Life {
     },
     /// Up.
     Up,
+    /// It switches itself off: its units and sshd are gone, its kernel still answers.
+    Leaving,
 }
 
 /// The truth about one machine: for an onlooker and as the oracle of tests. ananke never sees it.

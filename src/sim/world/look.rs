@@ -22,7 +22,7 @@ impl World {
             Some(it) if it.frozen.is_some() || it.island != MAINLAND => Door::Silent,
             Some(it) => match it.life {
                 Life::Off | Life::Firmware { .. } => Door::Silent,
-                Life::Kernel { .. } => Door::Refused,
+                Life::Kernel { .. } | Life::Leaving => Door::Refused,
                 Life::Up => Door::Open,
             },
             None => Door::Silent,

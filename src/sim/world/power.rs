@@ -7,7 +7,7 @@ use super::agenda::{Event, Here};
 use super::doors::Life;
 use super::look::later;
 use super::machine::{Kubelet, MAINLAND, Phase};
-use super::rates::{BOOT_JITTER, FIRMWARE_SHARE, LOOP_STAYS_UP, NETWORK_TIME};
+use super::rates::{BOOT_JITTER, FIRMWARE_SHARE, LOOP_STAYS_UP, NETWORK_TIME, SWITCHES_OFF};
 use crate::model::ids::{BootId, MachineName};
 use crate::model::time::{Mono, Span};
 
@@ -52,6 +52,36 @@ impl World {
             memory.done.clear();
         }
         self.settle();
+    }
+
+    /// `systemctl poweroff`: what runs ends, and then the machine is off, though it has power.
+    pub fn switch_off(&mut self, name: &MachineName) {
+        let Some(it) = self.machines.get(name).filter(|it| it.runs()) else { return };
+        let hangs = it.hangs_in_power_off;
+        self.stop_unit(name);
+        self.agenda.take(name);
+        if let Some(it) = self.machines.get_mut(name) {
+            it.life = Life::Leaving;
+        }
+        if !hangs {
+            let at = self.now + SWITCHES_OFF;
+            self.agenda.add(at, Event::On(name.clone(), Here::SwitchedOff));
+        }
+        self.settle();
+    }
+
+    pub(super) fn is_switched_off(&mut self, name: &MachineName) {
+        self.lose_itself(name);
+    }
+
+    /// Somebody presses the button, or a magic packet arrives. Without power nothing happens.
+    pub fn wake(&mut self, name: &MachineName) {
+        let off = |it: &&mut super::machine::Machine| {
+            it.powered && it.life == Life::Off && !it.never_boots
+        };
+        if self.machines.get_mut(name).filter(off).is_some() {
+            self.boot(name);
+        }
     }
 
     fn boot(&mut self, name: &MachineName) {

@@ -10,6 +10,10 @@ pub const FIRMWARE_SHARE: u64 = 60;
 /// How much a boot differs from the one before, to both sides, in percent.
 pub const BOOT_JITTER: u64 = 10;
 
+/// From the word to a machine that is off, with its units stopped before (a container of Debian 12
+/// under systemd was gone within one second; a board unmounts its SD card as well).
+pub const SWITCHES_OFF: Span = Span::secs(4);
+
 /// How long a machine that boots in a loop stays up before it loses itself.
 pub const LOOP_STAYS_UP: Span = Span::secs(20);
 

@@ -64,6 +64,7 @@ pub fn word(view: &MachineView) -> &'static str {
         _ if !view.power => "off",
         Life::Off => "dead",
         Life::Firmware { .. } | Life::Kernel { .. } => "booting",
+        Life::Leaving => "leaving",
         Life::Up if view.frozen => "hangs",
         Life::Up if view.cut => "cut off",
         Life::Up => at_work(view),

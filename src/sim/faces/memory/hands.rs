@@ -11,7 +11,7 @@ use super::write;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::ssh::{SshError, Stage as Step};
 use crate::config::settings::Settings;
-use crate::model::action::Action;
+use crate::model::action::{Action, Effect};
 use crate::model::command::{Command, WIRE};
 use crate::model::ids::MachineName;
 use crate::model::outcome::{ActionResult, Outcome};
@@ -101,9 +101,13 @@ impl MemoryHands {
         if !self.fuse.pass(Place::Sent) {
             return lost();
         }
-        let result = match action.effect.host() {
-            Some(host) => self.on(host, action).await,
-            None => write::perform(self, action).await,
+        let result = match (&action.effect, action.effect.host()) {
+            (Effect::Wake { machine }, _) => {
+                self.stage.touch(|world| world.wake(machine));
+                ActionResult::Done
+            }
+            (_, Some(host)) => self.on(host, action).await,
+            (_, None) => write::perform(self, action).await,
         };
         if !self.fuse.pass(Place::Acted) || fate == Fate::AnswerLost {
             return lost();
@@ -119,6 +123,12 @@ impl MemoryHands {
 
     /// A command on a machine.
     async fn on(&self, host: &MachineName, action: &Action) -> ActionResult {
+        if let Effect::PowerOff { host } = &action.effect
+            && self.stage.with(|world| world.ssh_door(host)) == Door::Open
+        {
+            self.stage.touch(|world| world.switch_off(host));
+            return ActionResult::Done;
+        }
         let (command, line) = match Command::line_of(action) {
             Ok(sent) => sent,
             Err(error) => return ActionResult::Failed { why: error.to_string() },
