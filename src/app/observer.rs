@@ -63,7 +63,13 @@ impl RealObserver {
 impl Observer for RealObserver {
     fn snapshot(&self) -> Observation {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Observation { hosts, upses: BTreeMap::new(), api: self.kube.facts(), disk: Ok(()) }
+        Observation {
+            hosts,
+            upses: BTreeMap::new(),
+            api: self.kube.facts(),
+            cluster: self.kube.cluster(),
+            disk: Ok(()),
+        }
     }
 
     async fn changed(&mut self) {

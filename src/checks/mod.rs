@@ -6,8 +6,13 @@ mod agent_unit;
 mod api_ready;
 mod cordon_clear;
 mod etcd_quorum;
+mod flux;
+mod flux_source;
 mod guard_works;
+mod helm_release;
 mod inventory_sane;
+mod kind;
+mod kustomization_applied;
 mod mark_current;
 mod missing_marked;
 mod node_fresh;
@@ -23,8 +28,15 @@ pub use api_ready::CHECK as API_READY;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
+pub(crate) use flux::{
+    REQUEST_RECONCILE, answered as flux_answered, is_good as kustomization_is_good, source_is_good,
+};
+pub use flux_source::CHECK as FLUX_SOURCE;
+pub(crate) use flux_source::drift;
 pub use guard_works::CHECK as GUARD_WORKS;
+pub use helm_release::CHECK as HELM_RELEASE;
 pub use inventory_sane::CHECK as INVENTORY_SANE;
+pub use kustomization_applied::CHECK as KUSTOMIZATION_APPLIED;
 pub use mark_current::CHECK as MARK_CURRENT;
 pub use missing_marked::CHECK as MISSING_MARKED;
 pub use node_fresh::CHECK as NODE_FRESH;
@@ -55,6 +67,9 @@ pub static ALL: &[&Check] = &[
     &CORDON_CLEAR,
     &MISSING_MARKED,
     &MARK_CURRENT,
+    &FLUX_SOURCE,
+    &KUSTOMIZATION_APPLIED,
+    &HELM_RELEASE,
     &STEADY,
     &NOTHING_LEFT,
 ];

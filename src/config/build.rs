@@ -14,10 +14,12 @@ use super::nearest::{nearest, quoted};
 use super::problem::{Code, Fault};
 use super::scalar::exact;
 use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
+use super::text::Text;
 use super::tree::Place;
 use super::walk::Values;
+use crate::model::cluster::ObjectPath;
 use crate::model::ids::GateId;
-use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::policy::{FluxPolicy, Limits, Policy, Timing};
 use crate::model::time::Span;
 
 /// The settings, if all that they need is there. Every error is put among the faults.
@@ -70,6 +72,16 @@ fn policy(
             cordons: size(keys::CORDONS.get(values)),
             storm_percent: u8::try_from(keys::STORM_PERCENT.get(values)).unwrap_or(100),
         },
+        flux: flux(values),
+    }
+}
+
+fn flux(values: &Values<'_>) -> FluxPolicy {
+    let given = |key: &Key<Text>| key.given(values).map(|given| given.value);
+    FluxPolicy {
+        root: ObjectPath::new(keys::FLUX_ROOT.get(values)),
+        branch: given(&keys::FLUX_BRANCH),
+        url: given(&keys::FLUX_URL),
     }
 }
 

@@ -9,6 +9,7 @@ use super::kinds::{Count, Flag, Length, List, Map, Or};
 use super::later;
 use super::one_or_more::OneOrMore;
 use super::text::Text;
+use crate::model::policy::FluxPolicy;
 use crate::model::time::Span;
 
 type Machines = List<Text>;
@@ -48,6 +49,7 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     ("startup", "The way up."),
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
+    ("flux", "What Flux must reach."),
     ("notify", "How a person is called."),
     ("coordination", "Several ananke hosts. Not built yet: this host is the only one."),
 ];
@@ -352,6 +354,28 @@ pub(super) static SKIP: Key<Map<Text>> = key(
     Used,
 );
 
+pub(super) static FLUX_BRANCH: Key<Text> = key(
+    "expected_flux_branch",
+    Text::Line,
+    "The branch that Flux's root source must follow. Without it any branch is taken as it is.",
+    "main",
+    Used,
+);
+pub(super) static FLUX_URL: Key<Text> = key(
+    "expected_flux_source_url",
+    Text::Url,
+    "The repository that Flux's root source must follow. Without it any is taken as it is.",
+    "ssh://git@git.example.org:2222/ops/cluster.git",
+    Used,
+);
+pub(super) static FLUX_ROOT: Key<Or<Text, &str>> = key(
+    "flux.root",
+    Or(Text::Object, FluxPolicy::ROOT),
+    "Namespace and name of the source and the Kustomization from which all else comes.",
+    "flux-system/flux-system",
+    Used,
+);
+
 pub(super) static NOTIFY_COMMAND: Key<List<Text>> = key(
     "notify.command",
     List(Text::Line),
@@ -400,6 +424,8 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &SSH_NODE_DIRECT,
     &SSH_CONFIG_FILE,
     &KUBECONFIG,
+    &FLUX_BRANCH,
+    &FLUX_URL,
     &STATE_DIR,
     &RUN_DIR,
     &SERVERS,
@@ -435,18 +461,16 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &LEASE,
     &CORDONS,
     &SKIP,
+    &FLUX_ROOT,
     &NOTIFY_COMMAND,
     &WALL,
     &ROLE,
     &PEERS,
     &later::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
-    &later::FLUX_BRANCH,
-    &later::FLUX_URL,
     &later::SAFETY_FACTOR,
     &later::DEFAULT_BUDGET,
     &later::POWER_GROUP,
-    &later::FLUX_GROUP,
     &later::INGRESS_GROUP,
     &later::SERVICES_GROUP,
     &later::SHUTDOWN_GROUP,

@@ -6,21 +6,6 @@ use super::key::{Key, key};
 use super::kinds::{Anything, Count, Flag, Number, Or};
 use super::text::Text;
 
-const FLUX: &str = "Flux is not looked at";
-pub(super) static FLUX_BRANCH: Key<Text> = key(
-    "expected_flux_branch",
-    Text::Line,
-    "The branch that Flux must follow.",
-    "main",
-    Later(FLUX),
-);
-pub(super) static FLUX_URL: Key<Text> = key(
-    "expected_flux_source_url",
-    Text::Url,
-    "The repository that Flux must follow.",
-    "ssh://git@git.example.org:2222/ops/cluster.git",
-    Later(FLUX),
-);
 const POWER: &str = "no UPS is watched, and a low battery shuts nothing down";
 pub(super) static SAFETY_FACTOR: Key<Or<Number, &str>> = key(
     "runtime_safety_factor",
@@ -104,8 +89,6 @@ pub(super) static GUARD_MAX_AGE: Key<Count> = key(
 );
 pub(super) static POWER_GROUP: Key<Anything> =
     key("power", Anything, "UPSes, outlets, power domains.", "{}", Later(POWER));
-pub(super) static FLUX_GROUP: Key<Anything> =
-    key("flux", Anything, "What Flux must reach.", "{}", Later(FLUX));
 pub(super) static INGRESS_GROUP: Key<Anything> =
     key("ingress", Anything, "How ingress is proven.", "{}", Later("ingress is not checked"));
 pub(super) static SERVICES_GROUP: Key<Anything> = key(

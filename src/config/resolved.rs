@@ -62,6 +62,14 @@ fn top(out: &mut String, settings: &Settings, general: &General) {
     if let Some(path) = &settings.kube.kubeconfig {
         line(out, "kubeconfig", &text(&path.display().to_string()));
     }
+    for (key, value) in [
+        ("expected_flux_branch", &settings.policy.flux.branch),
+        ("expected_flux_source_url", &settings.policy.flux.url),
+    ] {
+        if let Some(value) = value {
+            line(out, key, &text(value));
+        }
+    }
     line(out, "ssh_user", &text(&general.user));
     line(out, "ssh_port", &general.port.to_string());
     let paths = general.identities.iter().map(|path| path.display().to_string());
@@ -147,6 +155,7 @@ fn groups(out: &mut String, settings: &Settings) {
         let skip = policy.skip.iter().map(|(gate, why)| (gate.as_str(), text(why)));
         group(out, "gates", &[("skip", flow_map(skip))]);
     }
+    group(out, "flux", &[("root", text(policy.flux.root.as_str()))]);
     let mut lines = vec![("wall", settings.notify_wall.to_string())];
     if let Some(command) = &settings.notify_command {
         lines.push(("command", list(command.iter().cloned())));

@@ -251,6 +251,18 @@ pub(super) fn label(text: &str) -> Result<String, Bad> {
     }
 }
 
+/// `NAMESPACE/NAME` of an object in Kubernetes.
+pub(super) fn object(text: &str) -> Result<String, Bad> {
+    let (namespace, name) = text.split_once('/').unwrap_or(("", text));
+    match (label(namespace), machine(name)) {
+        (Ok(_), Ok(_)) => Ok(text.to_owned()),
+        (_, _) => {
+            let bad = Bad::new(format!("{} is not a namespace and a name", quoted(text)));
+            Err(bad.help("write NAMESPACE/NAME, both in lower case"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

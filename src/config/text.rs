@@ -21,6 +21,7 @@ pub(super) enum Text {
     Path,
     Url,
     Endpoint,
+    Object,
     OneOf(&'static [&'static str]),
 }
 
@@ -35,6 +36,7 @@ impl Text {
             Self::HostPort => scalar::host_and_port(text).map(|_| text.to_owned()),
             Self::Url => scalar::url(text),
             Self::Endpoint => scalar::endpoint(text),
+            Self::Object => scalar::object(text),
             Self::Path => {
                 let path = scalar::path(&scalar::line(text)?)?;
                 match (path.strip_prefix("~/"), home) {
@@ -62,6 +64,7 @@ impl Text {
     const fn article(&self) -> &'static str {
         match self {
             Self::Line | Self::OneOf(_) => "a text",
+            Self::Object => "a namespace and a name",
             Self::Label | Self::Machine => "a name",
             Self::User => "a login name",
             Self::Address | Self::HostPort => "an address",
@@ -91,6 +94,7 @@ impl Kind for Text {
             Self::OneOf(words) => json!({ "type": "string", "enum": words }),
             Self::Path => json!({ "type": "string", "pattern": "^~?/" }),
             Self::Url => json!({ "type": "string", "pattern": "^[^:/]+://." }),
+            Self::Object => json!({ "type": "string", "pattern": "^[^/]+/[^/]+$" }),
             Self::Endpoint => json!({ "type": "string", "pattern": "^https://[^/]+/?$" }),
             Self::Line
             | Self::Label

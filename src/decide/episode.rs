@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assess::Judged;
+use super::normal;
 use crate::gates;
 use crate::model::assessment::Phase;
 use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
@@ -95,6 +96,7 @@ pub(super) fn close_when_good(
     if phase == Phase::Converged {
         // Nothing stands: what fails from now on is news, also without a new episode.
         durable.alarms.clear();
+        normal::learn(input, &mut durable.normal);
     }
     for (name, proof) in &durable.proofs {
         durable.normal.boots.insert(name.clone(), proof.boot_id.clone());

@@ -216,12 +216,13 @@ static BACK_OFF: HoldRule = HoldRule {
     protects: "a machine that is not helped by being hit again at once",
     judge: |candidate, sit| {
         let tried = ladder::attempts(sit, &candidate.remedy.id, candidate.target)?;
+        let canary = *candidate.effect == Effect::WriteCanary;
         // What an earlier process proved to itself is no reason to wait for this one's own proof.
-        if candidate.effect.is_proof() && tried.last <= sit.passing.began {
+        if canary && tried.last <= sit.passing.began {
             return None;
         }
         // A proof that is asked for again has not failed: each link that comes up needs its own.
-        let count = if candidate.effect.is_proof() { 1 } else { tried.count };
+        let count = if canary { 1 } else { tried.count };
         let until = tried.last + back_off(&sit.policy.timing, count);
         (sit.now < until).then_some(Hold::BackOff { until })
     },

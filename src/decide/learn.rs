@@ -91,6 +91,7 @@ fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
         | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. }
         | Effect::EvictPods { .. } => {}
     }
 }
@@ -188,7 +189,11 @@ fn heartbeat(
     }
     let moved = watch.moves >= checks::MOVES_NEEDED;
     if moved && node.ready == Ready::True && !memory.durable.proofs.contains_key(name) {
-        let proof = FreshProof { boot_id: host.boot_id.clone(), at: input.now.mono };
+        let proof = FreshProof {
+            boot_id: host.boot_id.clone(),
+            at: input.now.mono,
+            action: memory.durable.last_action,
+        };
         memory.durable.proofs.insert(name.clone(), proof);
     }
 }
@@ -334,11 +339,13 @@ fn seen_since(input: &TickInput, target: &Target, attempt: Mono) -> bool {
         Seen::Known { at, .. } => later(Some(*at)),
         Seen::Unknown { .. } => true,
     };
+    let object =
+        target.object().is_none_or(|name| later(input.observation.cluster.seen_at(&name.kind)));
     let host = target.machine().is_none_or(|name| match input.observation.hosts.get(name) {
         Some(Seen::Known { at, .. }) => later(Some(*at)),
         Some(Seen::Unknown { .. }) | None => false,
     });
-    nodes && host
+    nodes && host && object
 }
 
 /// Machines that were given up wait for a person, in the ledger as well as on the node.

@@ -8,6 +8,7 @@ mod holds;
 mod ladder;
 mod learn;
 mod memory;
+mod normal;
 mod orders;
 mod phase;
 mod plan;

@@ -108,6 +108,13 @@ pub enum Effect {
         /// Which object.
         object: ObjectName,
     },
+    /// Ask Flux to look at an object now. Its answer is a word of now.
+    RequestReconcile {
+        /// Which object.
+        object: ObjectName,
+        /// By what its answer is known (`reconcile.fluxcd.io/requestedAt`).
+        token: String,
+    },
     /// Ask the API to evict what may be evicted of a tier of a node's pods.
     EvictPods {
         /// Which node.
@@ -139,7 +146,7 @@ impl fmt::Display for PodTier {
 impl Effect {
     /// Whether the write exists only to prove something. Shown apart from repairs.
     pub const fn is_proof(&self) -> bool {
-        matches!(self, Self::WriteCanary)
+        matches!(self, Self::WriteCanary | Self::RequestReconcile { .. })
     }
 
     /// The machine whose guard carries the effect out, if it goes over SSH.
@@ -160,6 +167,7 @@ impl Effect {
             | Self::Wake { .. }
             | Self::SuspendFlux { .. }
             | Self::ResumeFlux { .. }
+            | Self::RequestReconcile { .. }
             | Self::EvictPods { .. } => None,
         }
     }
@@ -186,6 +194,7 @@ impl fmt::Display for Effect {
             Self::Wake { machine } => write!(f, "power on {machine}"),
             Self::SuspendFlux { object } => write!(f, "suspend {object}"),
             Self::ResumeFlux { object } => write!(f, "resume {object}"),
+            Self::RequestReconcile { object, .. } => write!(f, "ask Flux to look at {object}"),
             Self::EvictPods { node, tier } => write!(f, "evict {tier} from {node}"),
         }
     }

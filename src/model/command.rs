@@ -155,6 +155,7 @@ impl Command {
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => return Err(Unsendable::NotForMachines),
         };
         match action.channel {

@@ -10,6 +10,7 @@ use super::cordon::CordonRecord;
 use super::episode::Episode;
 use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineName, RemedyId};
 use super::intent::Intent;
+use super::object::ObjectName;
 use super::outcome::ActionResult;
 use super::time::{Mono, Span};
 use super::verdict::Target;
@@ -101,6 +102,10 @@ pub struct FreshProof {
     pub boot_id: BootId,
     /// When.
     pub at: Mono,
+    /// The number of the last action that was given out before it: what a later one brought is
+    /// newer than the proof.
+    #[serde(default)]
+    pub action: u64,
 }
 
 /// A cordon that ananke holds.
@@ -131,6 +136,9 @@ pub struct Normal {
     pub leader: Option<MachineName>,
     /// Whether the control plane was open when everything was last good.
     pub control_plane: bool,
+    /// The objects of Flux that were there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flux: BTreeSet<ObjectName>,
 }
 
 /// Streaks and timings.

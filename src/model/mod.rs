@@ -6,6 +6,7 @@
 pub mod action;
 pub mod alarm;
 pub mod assessment;
+pub mod cluster;
 pub mod command;
 pub mod cordon;
 pub mod episode;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ClusterFacts;
 use super::facts::{ApiFacts, Blind, BlindKind, HostFacts, Link, Seen};
 use super::ids::MachineName;
 use super::power::{UpsFacts, UpsName};
@@ -19,6 +20,8 @@ pub struct Observation {
     pub upses: BTreeMap<UpsName, Seen<UpsFacts>>,
     /// The Kubernetes API.
     pub api: ApiFacts,
+    /// What lives in the cluster, through that API.
+    pub cluster: ClusterFacts,
     /// Whether ananke's own disk takes records; the reason if it does not.
     pub disk: Result<(), String>,
 }

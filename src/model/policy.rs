@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ObjectPath;
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
 use super::time::Span;
@@ -23,6 +24,33 @@ pub struct Policy {
     pub timing: Timing,
     /// Every count that a decision uses.
     pub limits: Limits,
+    /// What is expected of Flux.
+    #[serde(default)]
+    pub flux: FluxPolicy,
+}
+
+/// What is expected of Flux.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FluxPolicy {
+    /// The source and the Kustomization from which everything else comes: both have this name.
+    pub root: ObjectPath,
+    /// The branch that the root source must follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The repository that the root source must follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl FluxPolicy {
+    /// What `flux bootstrap` calls the root.
+    pub const ROOT: &str = "flux-system/flux-system";
+}
+
+impl Default for FluxPolicy {
+    fn default() -> Self {
+        Self { root: ObjectPath::new(Self::ROOT), branch: None, url: None }
+    }
 }
 
 /// One machine of the inventory.

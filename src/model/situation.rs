@@ -81,6 +81,11 @@ impl<'a> Situation<'a> {
         }
     }
 
+    /// Whether a stretch of trouble, or of a person's will, is open.
+    pub fn in_episode(&self) -> bool {
+        self.durable.episode.as_ref().is_some_and(|episode| episode.end.is_none())
+    }
+
     /// The role of a machine.
     pub fn role(&self, name: &MachineName) -> Option<Role> {
         self.policy.machines.get(name).map(|machine| machine.role)

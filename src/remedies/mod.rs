@@ -9,7 +9,9 @@ mod cordon_for_repair;
 mod hand_to_person;
 mod mark_missing;
 mod prove_write;
+mod request_reconcile;
 mod restart_agent;
+mod resume_flux;
 mod start_agent;
 mod start_server;
 mod uncordon_own;
@@ -21,7 +23,9 @@ pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
 pub use hand_to_person::REMEDY as HAND_TO_PERSON;
 pub use mark_missing::REMEDY as MARK_MISSING;
 pub use prove_write::REMEDY as PROVE_WRITE;
+pub use request_reconcile::REMEDY as REQUEST_RECONCILE;
 pub use restart_agent::REMEDY as RESTART_AGENT;
+pub use resume_flux::REMEDY as RESUME_FLUX;
 pub use start_agent::REMEDY as START_AGENT;
 pub use start_server::REMEDY as START_SERVER;
 pub use uncordon_own::REMEDY as UNCORDON_OWN;
@@ -48,6 +52,8 @@ pub static ALL: &[&Remedy] = &[
     &HAND_TO_PERSON,
     &MARK_MISSING,
     &CLEAR_MARK,
+    &RESUME_FLUX,
+    &REQUEST_RECONCILE,
 ];
 
 /// A declared repair. No field has a default: a missing one does not compile.

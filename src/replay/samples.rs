@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::action::{Action, Channel, Effect, Expect};
 use crate::model::assessment::{Assessment, Phase};
+use crate::model::cluster::ClusterFacts;
 use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
@@ -17,7 +18,7 @@ use crate::model::memory::{
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
-use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::policy::{FluxPolicy, Limits, Policy, Timing};
 use crate::model::record::{FORMAT, LedgerRecord, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
@@ -132,6 +133,7 @@ impl SmallLoop {
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => true,
         });
         let up = self.memory.intent.desired == Desired::Up;
@@ -290,6 +292,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     tick: span,
                 },
                 limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
+                flux: FluxPolicy::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
@@ -308,6 +311,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     canary: Seen::Unknown { why: blind(), since: unseen },
                     serves: Vec::new(),
                 },
+                cluster: ClusterFacts::bare(unseen),
                 disk: Ok(()),
             },
             outcomes: Vec::new(),

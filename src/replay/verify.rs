@@ -232,6 +232,7 @@ impl<'a> Verifier<'a> {
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => {}
         }
     }
@@ -320,7 +321,10 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::MarkManual { node, .. }
         | Effect::ClearMark { node }
         | Effect::EvictPods { node, .. } => Some(node),
-        Effect::WriteCanary | Effect::SuspendFlux { .. } | Effect::ResumeFlux { .. } => None,
+        Effect::WriteCanary
+        | Effect::SuspendFlux { .. }
+        | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. } => None,
     }
 }
 

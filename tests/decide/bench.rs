@@ -16,6 +16,8 @@ use ananke::model::policy::{Policy, Role};
 use ananke::model::time::{Mono, Span};
 use jiff::Timestamp;
 
+use crate::cluster::Cluster;
+
 /// Seconds of the bench's own, never-resetting time.
 pub(crate) type Secs = u64;
 
@@ -95,6 +97,7 @@ pub(crate) struct World {
     pub(crate) disk: Result<(), String>,
     pub(crate) leader: Option<MachineName>,
     pub(crate) proofs_of_write: u64,
+    pub(crate) cluster: Cluster,
 }
 
 impl World {
@@ -151,6 +154,7 @@ impl World {
             disk: Ok(()),
             leader: policy.with_role(Role::Server).last().cloned(),
             proofs_of_write: 0,
+            cluster: Cluster::default(),
         }
     }
 
@@ -328,7 +332,8 @@ impl World {
             canary,
             serves: vec!["v1/Node".to_owned(), "coordination.k8s.io/v1/Lease".to_owned()],
         };
-        Observation { hosts, upses: BTreeMap::new(), api, disk: self.disk.clone() }
+        let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
+        Observation { hosts, upses: BTreeMap::new(), api, cluster, disk: self.disk.clone() }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {
@@ -421,13 +426,15 @@ impl World {
                 self.canary = Some(now);
                 self.proofs_of_write += 1;
             }
+            effect @ (Effect::ResumeFlux { .. } | Effect::RequestReconcile { .. }) => {
+                self.cluster.perform(effect);
+            }
             Effect::StopUnit { .. }
             | Effect::EndPods { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
-            | Effect::ResumeFlux { .. }
             | Effect::EvictPods { .. } => {
                 return ActionResult::Failed { why: format!("the bench can't {}", action.effect) };
             }

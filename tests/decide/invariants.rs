@@ -140,6 +140,7 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. }
         | Effect::EvictPods { .. } => {}
     }
 }

@@ -1,6 +1,8 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
 mod bench;
+mod cluster;
+mod flux;
 mod invariants;
 mod quiet;
 mod random;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ananke::model::ids::{GateId, MachineName};
-use ananke::model::policy::{Limits, Machine, Policy, Role, Timing};
+use ananke::model::policy::{FluxPolicy, Limits, Machine, Policy, Role, Timing};
 use ananke::model::time::Span;
 
 pub(crate) fn name(text: &str) -> MachineName {
@@ -37,5 +37,6 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
             tick: Span::secs(5),
         },
         limits: Limits { wave: 5, cordons: 1, storm_percent: 50 },
+        flux: FluxPolicy::default(),
     }
 }

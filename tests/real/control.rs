@@ -18,13 +18,14 @@ use ananke::adapters::control::{
 use ananke::adapters::process::{ChildSpec, End, run};
 use ananke::decide::fresh_memory;
 use ananke::model::assessment::{Assessment, Phase};
+use ananke::model::cluster::ClusterFacts;
 use ananke::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen};
 use ananke::model::ids::BootId;
 use ananke::model::intent::Author;
 use ananke::model::memory::{Memory, Passing};
 use ananke::model::observation::Observation;
 use ananke::model::plan::Plan;
-use ananke::model::policy::{Limits, Policy, Timing};
+use ananke::model::policy::{FluxPolicy, Limits, Policy, Timing};
 use ananke::model::record::{FORMAT, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use ananke::model::time::{Moment, Mono, Span};
@@ -121,6 +122,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                     canary: Seen::Unknown { why: unseen, since: Mono(0) },
                     serves: Vec::new(),
                 },
+                cluster: ClusterFacts::bare(Mono(0)),
                 disk: Ok(()),
             },
             outcomes: Vec::new(),
@@ -156,6 +158,7 @@ fn policy() -> Policy {
             tick: span,
         },
         limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
+        flux: FluxPolicy::default(),
     }
 }
 

@@ -6,6 +6,7 @@
     reason = "a test that starts real processes, reads the real clock, and fails where it stands"
 )]
 
+mod flux;
 pub(crate) mod rig;
 
 use std::collections::BTreeSet;
@@ -53,6 +54,7 @@ async fn the_adapter_holds_against_a_real_api_server() {
     let link = site.link("ananke", "ananke.kubeconfig");
     missing_rights_are_named_and_the_generated_ones_suffice(&site, &link).await;
     what_the_server_is_gets_known(&site, &link).await;
+    flux::flux_is_seen_asked_and_resumed(&site.admin, &link).await;
     cordon_and_record_are_one_step(&site, &link).await;
     only_our_own_cordon_is_given_back(&site, &link).await;
     what_is_not_ours_is_never_touched(&site, &link).await;

@@ -70,6 +70,7 @@ impl<'a> Change<'a> {
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => return None,
         })
     }

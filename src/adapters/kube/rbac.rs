@@ -31,8 +31,31 @@ pub struct Need {
     pub why: &'static str,
 }
 
+/// The right to look at a kind in the whole cluster.
+const fn look(group: &'static str, resource: &'static str, why: &'static str) -> Need {
+    Need { group, resource, verbs: &["list", "watch"], scope: Scope::Cluster, names: &[], why }
+}
+
+/// The right to ask an object of Flux to go on: to read it, and to write a note on it.
+const fn ask(group: &'static str, resource: &'static str) -> Need {
+    let why = "ask Flux to look at it now, and let it go on when ananke itself suspended it";
+    Need { group, resource, verbs: &["get", "patch"], scope: Scope::Cluster, names: &[], why }
+}
+
+const SOURCE: &str = "source.toolkit.fluxcd.io";
+const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
+const HELM: &str = "helm.toolkit.fluxcd.io";
+
 /// Everything that the Kubernetes adapter asks for, and nothing more.
-pub const RBAC_NEEDS: [Need; 5] = [
+pub const RBAC_NEEDS: [Need; 13] = [
+    look(SOURCE, "gitrepositories", "see whether Flux has fetched what it should apply"),
+    look(SOURCE, "ocirepositories", "see whether Flux has fetched what it should apply"),
+    look(KUSTOMIZE, "kustomizations", "see whether what is in git was applied"),
+    look(HELM, "helmreleases", "see whether charts are installed"),
+    ask(SOURCE, "gitrepositories"),
+    ask(SOURCE, "ocirepositories"),
+    ask(KUSTOMIZE, "kustomizations"),
+    ask(HELM, "helmreleases"),
     Need {
         group: "",
         resource: "nodes",
@@ -74,3 +97,21 @@ pub const RBAC_NEEDS: [Need; 5] = [
         why: "renew ananke's own Lease: proof that the API takes writes",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::RBAC_NEEDS;
+    use crate::adapters::kube::LOOKED;
+
+    #[test]
+    fn every_kind_that_is_looked_at_may_be_looked_at() {
+        for looked in LOOKED {
+            let found = RBAC_NEEDS.iter().find(|need| {
+                (need.group, need.resource) == (looked.group, looked.plural)
+                    && need.verbs.contains(&"list")
+                    && need.verbs.contains(&"watch")
+            });
+            assert!(found.is_some(), "{}", looked.kind);
+        }
+    }
+}

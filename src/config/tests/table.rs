@@ -124,6 +124,9 @@ const OTHER: &[(&str, &str)] = &[
     ("cordon.lease", "50m"),
     ("cordon.limit", "2"),
     ("gates.skip", "{soak: another reason}"),
+    ("expected_flux_branch", "other"),
+    ("expected_flux_source_url", "https://git.example.org/other"),
+    ("flux.root", "other/other"),
     ("notify.command", "[/usr/local/bin/another]"),
     ("notify.wall", "false"),
 ];

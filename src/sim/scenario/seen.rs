@@ -303,6 +303,7 @@ fn act(effect: &Effect) -> Option<Act> {
         | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. }
         | Effect::EvictPods { .. } => return None,
     };
     Some(Act { doing, on: on.clone() })

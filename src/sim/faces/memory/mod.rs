@@ -4,6 +4,7 @@
 mod disk;
 mod fuse;
 mod hands;
+mod kinds;
 mod link;
 mod looks;
 mod observer;

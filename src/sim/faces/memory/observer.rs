@@ -90,6 +90,7 @@ impl Observer for MemoryObserver {
             hosts: state.looks.seen().clone(),
             upses: BTreeMap::new(),
             api: state.link.facts(),
+            cluster: state.link.cluster(),
             disk: Ok(()),
         }
     }
