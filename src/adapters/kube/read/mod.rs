@@ -2,8 +2,12 @@
 //! error: one broken object must not hide the others.
 
 mod flux;
+mod objects;
+mod workload;
 
 pub use flux::{helm_release, kustomization, source};
+pub use objects::{attachment, claim, drivers, endpoints, ingress, judges};
+pub use workload::{Pod, daemon_set, pod, replicated};
 
 use serde_json::Value;
 
