@@ -32,7 +32,7 @@ STAGES='
    rig-big        900  full     those that need three servers
    repeat         900  full     unit and real tests five times over: none passes by luck
    bench         1200  full     benchmarks run and print their figures
-   figures       1200  full     a quiet daemon's memory is flat; its status costs less than kubectl
+   figures       1200  full     the memory of a quiet daemon is flat; status costs less than kubectl
 '
 
 # stages_of MODE: the names, in order. A mode has all stages of the smaller ones.
