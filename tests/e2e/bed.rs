@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::disk::Full;
 use crate::process::{Process, note, now, pause};
 use crate::scene::Scene;
-use crate::site;
+use crate::site::{self, FLUX};
 
 /// What can't be done to real machines here, or did not work.
 #[derive(Debug)]
@@ -209,6 +209,28 @@ impl Bed {
         Ok(())
     }
 
+    /// What a person does to Flux, to git, or to what Flux applies.
+    fn flux(&self, ahead: &Ahead) {
+        let site = &self.scene.site;
+        match ahead {
+            Ahead::FluxBranch(branch) => {
+                site.make(&["push", "--branch", branch, "An experiment"]);
+                site.patch("gitrepository", FLUX, &json!({"spec": {"ref": {"branch": branch}}}));
+            }
+            Ahead::FluxSuspended(is) => {
+                for kind in ["gitrepository", "kustomization"] {
+                    site.patch(kind, FLUX, &json!({"spec": {"suspend": is}}));
+                }
+            }
+            Ahead::KustomizationFails(name) => {
+                site.patch("kustomization", name, &json!({"spec": {"path": "./nowhere"}}));
+            }
+            Ahead::GitDown(down) => {
+                site.make(&[if *down { "git-stop" } else { "git-start" }]);
+            }
+        }
+    }
+
     fn is_away(&mut self, name: &MachineName, is: bool) {
         if is {
             self.away.insert(name.clone());
@@ -349,12 +371,10 @@ impl Driver for Bed {
                 self.life(life);
                 Ok(())
             }
-            Event::Ahead(
-                Ahead::FluxBranch(_)
-                | Ahead::FluxSuspended(_)
-                | Ahead::KustomizationFails(_)
-                | Ahead::GitDown(_),
-            ) => Err(Unable(format!("`{event}` is not built yet"))),
+            Event::Ahead(ahead) => {
+                self.flux(ahead);
+                Ok(())
+            }
         }
     }
 
