@@ -2,36 +2,37 @@
 # End to end: real machines, a real Kubernetes API, real SSH. The site is the gate's own, so that one which is up
 # for a person is left alone.
 
-RIG_SIZE=tiny
-
 stage_testbed() {
 	need_testbed
-	scripts/testbed build --size "$RIG_SIZE"
+	scripts/testbed build --size tiny
 }
 
 # The scenarios of the gate: the main job, day one, death at every boundary of the ledger, a full disk, a blackout.
 # The others are in --full: each passes, but together they have not yet run often enough to stop a change.
 RIG_CORE=(day_one startup scenarios::tiny::killed disk scenarios::tiny::blackout scenarios::every)
 
-stage_rig() { rig "${RIG_CORE[@]}"; }
-# Those for larger sites are run by name on such a site.
-stage_rig_all() { rig --skip scenarios::small --skip scenarios::big --skip figures; }
+stage_rig() { rig tiny "${RIG_CORE[@]}"; }
+stage_rig_all() { rig tiny --skip scenarios::small --skip scenarios::big --skip figures; }
+# With Flux, a jump host and two machines for ananke; and with a quorum to lose.
+stage_rig_small() { rig small scenarios::small; }
+stage_rig_big() { rig big scenarios::big; }
 
 # What the daemon and its status cost: the program as it is released, beside kubectl on the same machines.
 stage_figures() {
 	"$CARGO" build --locked --release
 	ANANKE_PROGRAM=$(release_program)
 	export ANANKE_PROGRAM
-	rig figures
+	rig tiny figures
 }
 release_program() {
 	"$CARGO" metadata --locked --offline --no-deps --format-version 1 |
 		python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"] + "/release/ananke")'
 }
 
-# rig [NAME...]: the scenarios whose names contain one of these, on a site of the gate's own.
+# rig SIZE [NAME...]: the scenarios whose names contain one of these, on a site of the gate's own.
 rig() {
-	local names
+	local names size=$1
+	shift
 	need_testbed
 	names=$(targets test)
 	grep -qx e2e <<<"$names" || { echo "there is no tests/e2e: the end-to-end tests are missing"; return 1; }
@@ -39,7 +40,7 @@ rig() {
 	trap 'rig_end $?' EXIT
 	trap 'exit 143' TERM
 	scripts/testbed wipe || true # what an earlier run left behind when it was killed
-	scripts/testbed up --size "$RIG_SIZE"
+	scripts/testbed up --size "$size"
 	"$CARGO" test --locked --features failpoints --test e2e -- --test-threads=1 "$@"
 }
 

@@ -6,11 +6,15 @@ use tokio::sync::mpsc;
 
 use super::failure::{Ended, Failure};
 use super::load::Loaded;
+use super::publish::Publisher;
 use super::sink::RealSink;
+use super::web::Web;
 use super::world::{self, NoLedger, NoRecorder};
 use super::{Environment, load, signals, words};
 use crate::adapters::control::{ControlServer, Orders, Stance};
+use crate::adapters::heartbeat::Heartbeat;
 use crate::adapters::host::systemd::ServiceManager;
+use crate::config::settings::Settings;
 use crate::decide::LIBRARY;
 use crate::engine::{Run, Stop};
 use crate::model::intent::Author;
@@ -37,8 +41,9 @@ pub(super) async fn daemon(
         .map_err(|error| Failure::of(&error))?;
     let control = Arc::new(control);
     let (told, orders) = mpsc::channel(ORDERS);
-    let relay = tokio::spawn(relay(asked, told));
+    let relay = tokio::spawn(relay(asked, told.clone()));
     let sink = RealSink::silent().with_service(Arc::clone(&control), manager.clone());
+    let sink = sink.with_onlookers(page(settings).await, heartbeat(settings));
     let run = |memory| Run {
         library: &LIBRARY,
         policy: settings.policy.clone(),
@@ -52,7 +57,9 @@ pub(super) async fn daemon(
         let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
         let (ledger, recorder, memory) = opened;
         load::keep_last_good(&loaded);
-        let sink = sink.with_effects(settings);
+        let kube = Arc::clone(&outside.kube);
+        let publisher = Publisher::start(outside.clock.clone(), kube, told);
+        let sink = sink.with_effects(settings).with_cluster(publisher);
         let world = world::world(settings, outside, ledger, recorder, sink);
         let (end, sink) = run(memory).run(world, stop(&manager)).await;
         unwritten = end.unwritten;
@@ -72,6 +79,28 @@ pub(super) async fn daemon(
         return Err(Failure::Failed(words::unwritten(&unwritten)));
     }
     Ok(Ended::GOOD)
+}
+
+/// A page that can't be served stops nothing.
+async fn page(settings: &Settings) -> Option<Web> {
+    match Web::open(settings.web?).await {
+        Ok(web) => Some(web),
+        Err(error) => {
+            tracing::warn!("{}", words::chain(&error));
+            None
+        }
+    }
+}
+
+fn heartbeat(settings: &Settings) -> Option<Heartbeat> {
+    let (url, every) = settings.heartbeat.as_ref()?;
+    match Heartbeat::start(url, *every) {
+        Ok(heartbeat) => Some(heartbeat),
+        Err(error) => {
+            tracing::warn!("{}", words::chain(&error));
+            None
+        }
+    }
 }
 
 async fn stop(manager: &ServiceManager) {

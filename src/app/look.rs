@@ -11,7 +11,8 @@ use super::sink::RealSink;
 use super::words;
 use super::world::{self, NoLedger, NoRecorder};
 use crate::adapters::control::ControlClient;
-use crate::adapters::disk::{TickReader, tick_files};
+use crate::adapters::disk::{self, TickReader, tick_files};
+use crate::adapters::host::nut;
 use crate::cli::{Format, print_data, print_text};
 use crate::config::settings::Settings;
 use crate::decide::LIBRARY;
@@ -30,17 +31,30 @@ pub(super) async fn status(loaded: Loaded, caller: &str, format: Format) -> Resu
 
 /// `ananke plan`: what `startup --execute` would do.
 pub(super) async fn plan(loaded: Loaded, caller: &str, format: Format) -> Result<Ended, Failure> {
-    plan_for(&loaded.settings, Order::Startup { by: caller.to_owned() }, format).await
+    plan_for(&loaded.settings, vec![Order::Startup { by: caller.to_owned() }], format).await
 }
 
-/// The plan for any order.
+/// The plan for any orders.
 pub(super) async fn plan_for(
     settings: &Settings,
-    order: Order,
+    orders: Vec<Order>,
     format: Format,
 ) -> Result<Ended, Failure> {
-    let record = dry_look(settings, request(order, false)).await?;
+    let record = dry_look(settings, request(orders, false)).await?;
     print(format, &record, &report::plan_text(&record))
+}
+
+/// `ananke history`: read without the lock, so that it works beside a daemon and without one.
+pub(super) fn history(loaded: &Loaded, last: usize, format: Format) -> Result<Ended, Failure> {
+    let settings = &loaded.settings;
+    let kept = disk::history(&settings.state_dir, Some(&settings.policy.cluster));
+    let history = report::history(&kept.map_err(|error| Failure::of(&error))?.records);
+    let printed = match format {
+        Format::Text => print_text(&report::history_text(&history, last)),
+        Format::Json | Format::Yaml => print_data(format, &history),
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended::GOOD)
 }
 
 /// `ananke why`: also when the configuration is broken, then from the last recorded tick.
@@ -56,6 +70,12 @@ pub(super) async fn why(
     };
     let text =
         report::why_text(&record, name).map_err(|error| Failure::Usage(error.to_string()))?;
+    let power = name == Some(crate::gates::POWER.id.as_str());
+    let has_ups = !record.input.policy.power.upses.is_empty();
+    let text = match power && has_ups {
+        true => text + &report::nut_traps(&record, &nut::nut_host()),
+        false => text,
+    };
     let text = match before {
         None => text,
         Some(broken) => format!(
@@ -105,17 +125,21 @@ fn print(format: Format, record: &TickRecord, text: &str) -> Result<Ended, Failu
     Ok(Ended(summary.result.exit_code()))
 }
 
-/// The request of a verb, with its order.
-pub(super) fn request(order: Order, execute: bool) -> Request {
-    let (verb, by) = match &order {
-        Order::Startup { by } => (Verb::Startup, Author::Person { name: by.clone() }),
-        Order::Converge { .. }
-        | Order::Pause { .. }
-        | Order::Resume { .. }
-        | Order::ClearIntent { .. }
-        | Order::Ack { .. } => (Verb::Converge, Author::Ananke),
+/// The request of a verb, with its orders, of which the first says which verb it is.
+pub(super) fn request(orders: Vec<Order>, execute: bool) -> Request {
+    let (verb, by) = match orders.first() {
+        Some(Order::Startup { by }) => (Verb::Startup, Author::Person { name: by.clone() }),
+        Some(
+            Order::Converge { .. }
+            | Order::AllowOnBattery { .. }
+            | Order::Pause { .. }
+            | Order::Resume { .. }
+            | Order::ClearIntent { .. }
+            | Order::Ack { .. },
+        )
+        | None => (Verb::Converge, Author::Ananke),
     };
-    Request { verb, execute, by, orders: vec![order] }
+    Request { verb, execute, by, orders }
 }
 
 /// A dry run of an order: one look, and what would be done.

@@ -11,11 +11,13 @@ mod observer;
 mod orders;
 mod prepare;
 mod progress;
+mod publish;
 mod rehearse;
 mod replay;
 mod rise;
 mod signals;
 mod sink;
+mod web;
 mod words;
 mod worker;
 mod world;
@@ -27,10 +29,13 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use crate::adapters::host::logging;
+use crate::adapters::kube::rbac_yaml;
 use crate::cli::{Args, ConfigVerb, ExplainTopic, Format, IntentVerb, Verb, print_text};
+use crate::model::tick::Order;
 use crate::{config, report};
 
 use failure::{Ended, Failure};
+use rise::Wish;
 
 /// Reads one variable of the environment. Given by `main`, the only place that has one.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -73,6 +78,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
     match &args.verb {
         Verb::Config { verb: ConfigVerb::Schema } => text(&config::schema()),
         Verb::Config { verb: ConfigVerb::Example } => text(&config::example()),
+        Verb::Crd { rbac } => text(&if *rbac { rbac_yaml() } else { report::crd_yaml() }),
         Verb::Explain { topic, name } => explain(*topic, name.as_deref()),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
@@ -87,6 +93,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
         | Verb::Daemon { .. }
         | Verb::Plan
         | Verb::Why { .. }
+        | Verb::History { .. }
         | Verb::Replay { .. }
         | Verb::Prepare { .. }
         | Verb::Hosts { .. }
@@ -126,14 +133,19 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Why { name } => look::why(settings, &caller, name.as_deref(), format).await,
             Verb::Status => look::status(settings?, &caller, format).await,
             Verb::Plan => look::plan(settings?, &caller, format).await,
-            Verb::Startup { execute, timeout } => {
-                let order = crate::model::tick::Order::Startup { by: caller.clone() };
-                rise::rise(settings?, order, execute, timeout, format).await
+            Verb::Startup { execute, allow_on_battery, timeout } => {
+                let order = Order::Startup { by: caller.clone() };
+                let on_battery = allow_on_battery.then(|| caller.clone());
+                let wish = Wish { order, on_battery, execute, timeout };
+                rise::rise(settings?, wish, format).await
             }
-            Verb::Converge { execute, timeout } => {
-                let order = crate::model::tick::Order::Converge { by: caller.clone() };
-                rise::rise(settings?, order, execute, timeout, format).await
+            Verb::Converge { execute, allow_on_battery, timeout } => {
+                let order = Order::Converge { by: caller.clone() };
+                let on_battery = allow_on_battery.then(|| caller.clone());
+                let wish = Wish { order, on_battery, execute, timeout };
+                rise::rise(settings?, wish, format).await
             }
+            Verb::History { last } => look::history(&settings?, last, format),
             Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,
             Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
             Verb::Prepare { machines, execute, user, identity } => {
@@ -150,7 +162,8 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
                 intent::show(settings?, format).await
             }
-            Verb::Explain { .. }
+            Verb::Crd { .. }
+            | Verb::Explain { .. }
             | Verb::Completions { .. }
             | Verb::Shutdown
             | Verb::Rehearse(_) => Err(Failure::NotBuilt),
@@ -181,12 +194,23 @@ fn explain(topic: ExplainTopic, name: Option<&str>) -> Result<Ended, Failure> {
         ExplainTopic::Remedy => report::Topic::Remedy,
         ExplainTopic::Hold => report::Topic::Hold,
         ExplainTopic::Commands => return text(&words::commands()),
+        ExplainTopic::Files => return files(name),
         ExplainTopic::Scenario => return text(&crate::sim::scenario::help()),
     };
     match report::explain(topic, name) {
         Some(answer) => text(&answer),
         None => Err(Failure::Usage(format!(
             "there is none called {}; without a name all are listed",
+            name.unwrap_or_default()
+        ))),
+    }
+}
+
+fn files(name: Option<&str>) -> Result<Ended, Failure> {
+    match report::files(name) {
+        Some(answer) => text(&answer),
+        None => Err(Failure::Usage(format!(
+            "there is no schema for {}; without a name all files are listed",
             name.unwrap_or_default()
         ))),
     }

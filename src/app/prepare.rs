@@ -16,10 +16,11 @@ use crate::config::settings::{Settings, SshSettings};
 use crate::model::command::SudoUser;
 use crate::model::facts::Blind;
 use crate::model::ids::MachineName;
+use crate::model::policy::Needs;
 use crate::model::time::Span;
 
-/// How long one step of the installation may take.
-const STEP: Span = Span::secs(30);
+/// How long one step of the installation may take; packages take most of it.
+const STEP: Span = Span::mins(5);
 
 /// What is said of a node on which nothing is missing.
 const READY: &str = "ready: the guard of this version answers through sudo; nothing to do";
@@ -67,7 +68,8 @@ pub(super) async fn prepare(
             .map_err(|_| Failure::Usage(format!("{user} is no user for a sudoers line")))?;
         let person = OverSsh { fleet: &by, machine: &machine };
         let account = OverSsh { fleet: &tool, machine: &machine };
-        let result = one(&person, &account, &user, execute).await;
+        let needs = needs(settings, &machine);
+        let result = one(&person, &account, &user, &needs, execute).await;
         failed |= result.is_err();
         let text = result.unwrap_or_else(|error| words::chain(&error));
         texts.push((machine.to_string(), text));
@@ -83,9 +85,10 @@ async fn one(
     person: &impl Account,
     tool: &impl Account,
     user: &SudoUser,
+    needs: &Needs,
     execute: bool,
 ) -> Result<String, PrepareError> {
-    let preparation = match look(person, user).await {
+    let preparation = match look(person, user, needs).await {
         Ok(preparation) => preparation,
         // Without a person who may become root nothing can be looked at or changed. Where the
         // guard answers, and is this version's, nothing has to be.
@@ -117,7 +120,16 @@ fn difference(preparation: &Preparation) -> String {
         text +=
             &format!("{} (mode {}): {}\n{}\n", change.path, change.mode, change.now, change.diff);
     }
+    if !preparation.fetches.is_empty() {
+        text += &format!("fetches a copy of {}\n", preparation.fetches.join(", "));
+    }
     text
+}
+
+/// What the machine needs, by its role.
+fn needs(settings: &Settings, machine: &MachineName) -> Needs {
+    let role = settings.policy.machines.get(machine).map(|machine| machine.role);
+    role.and_then(|role| settings.policy.hosts.of(role)).cloned().unwrap_or_default()
 }
 
 /// The same machines, with the person's account.
@@ -186,9 +198,12 @@ mod tests {
         let good = format!("ananke-guard {PROTOCOL} version={}\n", version());
         for execute in [false, true] {
             let account = Plain(good.clone());
-            assert_eq!(one(&account, &account, &user, execute).await, Ok(READY.to_owned()));
+            assert_eq!(
+                one(&account, &account, &user, &Needs::default(), execute).await,
+                Ok(READY.to_owned())
+            );
             let old = Plain(good.replace("version=", "version=0"));
-            let refused = one(&old, &old, &user, execute).await;
+            let refused = one(&old, &old, &user, &Needs::default(), execute).await;
             assert!(matches!(refused, Err(PrepareError::NotRoot { .. })), "{refused:?}");
         }
     }

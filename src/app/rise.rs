@@ -1,6 +1,7 @@
 //! `startup` and `converge`: hand the wish to the daemon if one runs, else run the loop here.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -8,6 +9,7 @@ use super::failure::{Ended, Failure};
 use super::load::{self, Loaded};
 use super::look;
 use super::progress::{self, Progress};
+use super::publish::Publisher;
 use super::signals::interrupt;
 use super::sink::RealSink;
 use super::worker::{self, Worker};
@@ -26,28 +28,41 @@ use crate::model::time::Span;
 use crate::ports::Clock;
 use crate::report::{self, ResultWord, Summary, summary};
 
+/// What a person, or the boot unit, asks for.
+pub(super) struct Wish {
+    pub(super) order: Order,
+    /// Who said `--allow-on-battery`.
+    pub(super) on_battery: Option<String>,
+    pub(super) execute: bool,
+    /// In seconds.
+    pub(super) timeout: Option<u64>,
+}
+
+impl Wish {
+    /// The orders, in the order in which they are given: consent belongs to an open episode.
+    fn orders(&self) -> Vec<Order> {
+        let consent = self.on_battery.clone().map(|by| Order::AllowOnBattery { by });
+        std::iter::once(self.order.clone()).chain(consent).collect()
+    }
+}
+
 /// Runs until the cluster is good or a person is needed.
-pub(super) async fn rise(
-    loaded: Loaded,
-    order: Order,
-    execute: bool,
-    timeout: Option<u64>,
-    format: Format,
-) -> Result<Ended, Failure> {
-    if !execute {
-        return look::plan_for(&loaded.settings, order, format).await;
+pub(super) async fn rise(loaded: Loaded, wish: Wish, format: Format) -> Result<Ended, Failure> {
+    let (orders, timeout) = (wish.orders(), wish.timeout);
+    if !wish.execute {
+        return look::plan_for(&loaded.settings, orders, format).await;
     }
     let now = HostClock::new().map_err(|error| Failure::of(&error))?.now();
     match worker::find(&loaded.settings, &now).await? {
-        Worker::Daemon(daemon) => hand_over(daemon, order, timeout, format).await,
-        Worker::Here(opened) => run_here(&loaded, *opened, order, timeout, format).await,
+        Worker::Daemon(daemon) => hand_over(daemon, orders, timeout, format).await,
+        Worker::Here(opened) => run_here(&loaded, *opened, orders, timeout, format).await,
     }
 }
 
 async fn run_here(
     loaded: &Loaded,
     (ledger, recorder, memory): (FileLedger, FileRecorder, Durable),
-    order: Order,
+    orders: Vec<Order>,
     timeout: Option<u64>,
     format: Format,
 ) -> Result<Ended, Failure> {
@@ -55,19 +70,21 @@ async fn run_here(
     let outside = world::outside(settings)?;
     let now = outside.clock.now();
     load::keep_last_good(loaded);
-    let mut sink = RealSink::silent().with_effects(settings);
+    let (wishes, told) = mpsc::channel(1);
+    let kube = Arc::clone(&outside.kube);
+    let publisher = Publisher::start(outside.clock.clone(), kube, wishes);
+    let mut sink = RealSink::silent().with_effects(settings).with_cluster(publisher);
     if format == Format::Text {
         sink = sink.with_terminal();
     }
     let by = timeout.map(|seconds| now.mono + Span::secs(seconds));
-    let (_nobody, orders) = mpsc::channel(1);
     let run = Run {
         library: &LIBRARY,
         policy: settings.policy.clone(),
-        request: look::request(order, true),
+        request: look::request(orders, true),
         memory,
         stop: Stop::Settled { by },
-        orders,
+        orders: told,
     };
     let world = world::world(settings, outside, ledger, recorder, sink);
     let (end, sink) = run.run(world, interrupt()).await;
@@ -125,23 +142,26 @@ fn end_text(record: &TickRecord, summary: &Summary, interrupted: bool) -> String
 /// Gives the order to the daemon and follows it. Ctrl-C detaches; the daemon goes on.
 async fn hand_over(
     mut daemon: ControlClient,
-    order: Order,
+    orders: Vec<Order>,
     timeout: Option<u64>,
     format: Format,
 ) -> Result<Ended, Failure> {
     let pid = daemon.daemon().pid;
-    let answer = daemon.order(order).await.map_err(|error| Failure::of(&error))?;
-    let from = match answer {
-        OrderAnswer::Accepted { tick } => tick,
-        OrderAnswer::Refused { why } => {
-            return Err(Failure::Failed(format!("the daemon (pid {pid}) refuses: {why}")));
-        }
-        OrderAnswer::Unknown { why } => {
-            return Err(Failure::Failed(format!(
-                "the daemon (pid {pid}) may have taken it: {why}"
-            )));
-        }
-    };
+    let mut from = 0;
+    for order in orders {
+        let answer = daemon.order(order).await.map_err(|error| Failure::of(&error))?;
+        from = match answer {
+            OrderAnswer::Accepted { tick } => tick,
+            OrderAnswer::Refused { why } => {
+                return Err(Failure::Failed(format!("the daemon (pid {pid}) refuses: {why}")));
+            }
+            OrderAnswer::Unknown { why } => {
+                return Err(Failure::Failed(format!(
+                    "the daemon (pid {pid}) may have taken it: {why}"
+                )));
+            }
+        };
+    }
     let terminal = std::io::stdout().is_terminal();
     if format == Format::Text && terminal {
         progress::print(&[format!("following the daemon (pid {pid}); Ctrl-C detaches")]);

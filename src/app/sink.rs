@@ -6,14 +6,18 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::progress::{self, Progress};
+use super::publish::Publisher;
+use super::web::Web;
 use crate::adapters::control::ControlServer;
-use crate::adapters::disk::{JsonFiles, PeopleFile};
+use crate::adapters::disk::{JsonFiles, Kept, PeopleFile};
+use crate::adapters::heartbeat::Heartbeat;
 use crate::adapters::host::systemd::{self, ServiceManager};
 use crate::adapters::notify::{Means, Notice, Notifier};
 use crate::config::settings::Settings;
 use crate::model::alarm::Alarm;
 use crate::model::assessment::Phase;
 use crate::model::record::TickRecord;
+use crate::model::runs::Runs;
 use crate::model::time::Span;
 use crate::ports::Sink;
 use crate::report;
@@ -30,6 +34,11 @@ pub(super) struct RealSink {
     manager: ServiceManager,
     beat: systemd::Progress,
     control: Option<Arc<ControlServer>>,
+    publisher: Option<Publisher>,
+    web: Option<Web>,
+    heartbeat: Option<Heartbeat>,
+    /// `None`: none are kept, or the file of a newer ananke is left alone.
+    runs: Option<Runs>,
     last: String,
     ready: bool,
     phase: Option<Phase>,
@@ -46,6 +55,10 @@ impl RealSink {
             beat: manager.progress(),
             manager,
             control: None,
+            publisher: None,
+            web: None,
+            heartbeat: None,
+            runs: None,
             last: String::new(),
             ready: false,
             phase: None,
@@ -60,7 +73,9 @@ impl RealSink {
 
     /// Writes files, and tells people when one is needed.
     pub(super) fn with_effects(mut self, settings: &Settings) -> Self {
-        self.files = Some(JsonFiles::new(&settings.state_dir, &settings.policy.cluster));
+        let files = JsonFiles::new(&settings.state_dir, &settings.policy.cluster);
+        self.runs = runs(&files);
+        self.files = Some(files);
         let means = Means::from_settings(settings.notify_command.clone(), settings.notify_wall);
         self.notifier = Some(Notifier::start(means));
         self
@@ -78,8 +93,24 @@ impl RealSink {
         self
     }
 
-    /// Waits until people were told, for as long as that may take.
+    /// Serves the page, and beats for who watches from outside.
+    pub(super) fn with_onlookers(mut self, web: Option<Web>, heartbeat: Option<Heartbeat>) -> Self {
+        (self.web, self.heartbeat) = (web, heartbeat);
+        self
+    }
+
+    /// Publishes in the cluster how ananke sees it.
+    pub(super) fn with_cluster(mut self, publisher: Publisher) -> Self {
+        self.publisher = Some(publisher);
+        self
+    }
+
+    /// Waits until people were told and the cluster has the last word, for as long as that may
+    /// take.
     pub(super) async fn finish(self) {
+        if let Some(publisher) = self.publisher {
+            publisher.finish().await;
+        }
         if let Some(notifier) = self.notifier
             && !notifier.finish(NOTIFY_LIMIT).await
         {
@@ -106,6 +137,16 @@ impl RealSink {
         }
     }
 
+    /// Folds the tick into `runs.json`; written when a gate or an episode opens or ends.
+    fn keep_runs(&mut self, record: &TickRecord) {
+        let (Some(files), Some(runs)) = (&self.files, &mut self.runs) else { return };
+        if report::fold_run(runs, record)
+            && let Err(error) = files.write(PeopleFile::Runs, &record.input.now, runs)
+        {
+            warn!("runs.json is not up to date: {error}");
+        }
+    }
+
     fn raise(&self, record: &TickRecord) {
         let standing = record.decision.alarms.iter();
         let alarms: Vec<Alarm> = standing.filter(|alarm| alarm.new).cloned().collect();
@@ -128,11 +169,21 @@ impl Sink for RealSink {
     async fn publish(&mut self, record: &TickRecord) {
         self.raise(record);
         self.write_files(record);
+        self.keep_runs(record);
         if let Some(terminal) = &mut self.terminal {
             progress::print(&terminal.lines(record));
         }
-        if let Some(control) = &self.control {
-            control.show(Arc::new(record.clone()));
+        if self.control.is_some() || self.publisher.is_some() || self.web.is_some() {
+            let shared = Arc::new(record.clone());
+            if let Some(publisher) = &mut self.publisher {
+                publisher.show(&shared);
+            }
+            if let Some(web) = &self.web {
+                web.show(&shared, self.runs.as_ref().and_then(Runs::last));
+            }
+            if let Some(control) = &self.control {
+                control.show(shared);
+            }
         }
         let line = report::headline(record);
         if self.phase != Some(record.decision.phase) {
@@ -146,5 +197,24 @@ impl Sink for RealSink {
             self.ready = true;
         }
         self.beat.beat();
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.beat();
+        }
     }
+}
+
+/// What `runs.json` holds. One that can't be read is begun anew; one of a newer ananke is not.
+fn runs(files: &JsonFiles) -> Option<Runs> {
+    let why = match files.read_runs() {
+        Kept::Missing => return Some(Runs::default()),
+        Kept::Whole(written) => return Some(written.content),
+        Kept::Future { found, .. } => {
+            warn!("runs.json is of a newer ananke (schema {found}) and left alone");
+            return None;
+        }
+        Kept::Torn { why } | Kept::Changed { why } | Kept::Unreadable { why } => why,
+        Kept::Foreign { found } => format!("it belongs to the cluster {found}"),
+    };
+    warn!("runs.json is begun anew: {why}");
+    Some(Runs::default())
 }

@@ -10,7 +10,9 @@ pub(super) fn commands() -> String {
     let mut lines = vec![format!("{GUARD_PATH} VERB KEY=VALUE...   through sudo"), String::new()];
     for card in &VERBS {
         let kind = if card.changes { "changes" } else { "looks" };
-        lines.push(format!("  {:<14}{kind:<9}{}", card.verb, card.does));
+        let takes =
+            if card.takes.is_empty() { String::new() } else { format!(" ({})", card.takes) };
+        lines.push(format!("  {:<17}{kind:<9}{}{takes}", card.verb, card.does));
     }
     lines.push(String::new());
     lines.push(format!("every verb that changes something carries: {ENVELOPE_FORM}"));

@@ -125,7 +125,7 @@ pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
     sink: S,
 ) -> RealWorld<L, R, S> {
     let Outside { clock, fleet, kube } = outside;
-    let observer = RealObserver::start(&clock, &settings.ssh, &fleet, Arc::clone(&kube));
+    let observer = RealObserver::start(&clock, settings, &fleet, Arc::clone(&kube));
     let hands = Arc::new(RealHands { clock: clock.clone(), fleet, kube });
     World { clock, observer, hands, ledger, recorder, sink }
 }

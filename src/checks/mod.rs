@@ -4,34 +4,67 @@
 
 mod agent_unit;
 mod api_ready;
+mod clock_right;
 mod cordon_clear;
+mod disks_writable;
 mod etcd_quorum;
+mod flux;
+mod flux_source;
 mod guard_works;
+mod helm_release;
+mod hygiene;
 mod inventory_sane;
+mod kind;
+mod kustomization_applied;
 mod mark_current;
 mod missing_marked;
+mod modules_loaded;
 mod node_fresh;
 mod nothing_left;
+mod packages_there;
+mod power_suffices;
+mod route_there;
 mod server_unit;
+mod services_run;
 mod ssh_answers;
+mod started_in_time;
 mod steady;
 mod unit;
 mod write_canary;
 
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
+pub use clock_right::CHECK as CLOCK_RIGHT;
+pub(crate) use clock_right::{
+    agreed as clocks_agree, behind as clock_behind, is_right as clock_is_right,
+};
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
+pub use disks_writable::CHECK as DISKS_WRITABLE;
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
+pub(crate) use flux::{
+    REQUEST_RECONCILE, answered as flux_answered, is_good as kustomization_is_good, source_is_good,
+};
+pub use flux_source::CHECK as FLUX_SOURCE;
+pub(crate) use flux_source::drift;
 pub use guard_works::CHECK as GUARD_WORKS;
+pub use helm_release::CHECK as HELM_RELEASE;
 pub use inventory_sane::CHECK as INVENTORY_SANE;
+pub use kustomization_applied::CHECK as KUSTOMIZATION_APPLIED;
 pub use mark_current::CHECK as MARK_CURRENT;
 pub use missing_marked::CHECK as MISSING_MARKED;
+pub use modules_loaded::CHECK as MODULES_LOADED;
 pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
+pub use packages_there::CHECK as PACKAGES_THERE;
+pub use power_suffices::CHECK as POWER_SUFFICES;
+pub use route_there::CHECK as ROUTE_THERE;
 pub use server_unit::CHECK as SERVER_UNIT;
+pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
+pub use started_in_time::CHECK as STARTED_IN_TIME;
+pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
 pub use write_canary::CHECK as WRITE_CANARY;
 
@@ -43,9 +76,17 @@ use crate::model::verdict::{Target, Verdict};
 
 /// Every check, in the order of the gates that ask it.
 pub static ALL: &[&Check] = &[
+    &POWER_SUFFICES,
     &INVENTORY_SANE,
     &SSH_ANSWERS,
     &GUARD_WORKS,
+    &CLOCK_RIGHT,
+    &STARTED_IN_TIME,
+    &DISKS_WRITABLE,
+    &PACKAGES_THERE,
+    &MODULES_LOADED,
+    &SERVICES_RUN,
+    &ROUTE_THERE,
     &SERVER_UNIT,
     &ETCD_QUORUM,
     &API_READY,
@@ -55,6 +96,9 @@ pub static ALL: &[&Check] = &[
     &CORDON_CLEAR,
     &MISSING_MARKED,
     &MARK_CURRENT,
+    &FLUX_SOURCE,
+    &KUSTOMIZATION_APPLIED,
+    &HELM_RELEASE,
     &STEADY,
     &NOTHING_LEFT,
 ];

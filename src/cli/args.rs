@@ -62,6 +62,9 @@ pub enum Verb {
         /// Do it. Without this nothing is changed.
         #[arg(long)]
         execute: bool,
+        /// Start although a UPS is on battery, or can't be heard
+        #[arg(long)]
+        allow_on_battery: bool,
         /// Stop waiting after this many seconds (exit code 3)
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
@@ -71,6 +74,9 @@ pub enum Verb {
         /// Do it. Without this nothing is changed.
         #[arg(long)]
         execute: bool,
+        /// Start although a UPS is on battery, or can't be heard
+        #[arg(long)]
+        allow_on_battery: bool,
         /// Stop waiting after this many seconds (exit code 3)
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
@@ -87,6 +93,12 @@ pub enum Verb {
     Why {
         /// A gate or a machine; without it the first gate that is closed
         name: Option<String>,
+    },
+    /// What was ordered and done, episode by episode
+    History {
+        /// How many of the newest
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        last: usize,
     },
     /// Decide recorded ticks again and show any difference
     Replay {
@@ -148,6 +160,12 @@ pub enum Verb {
         topic: ExplainTopic,
         /// Which one; without it all of them
         name: Option<String>,
+    },
+    /// The kind under which ananke publishes how it sees the cluster, for kubectl apply
+    Crd {
+        /// ananke's own account and its rights instead
+        #[arg(long)]
+        rbac: bool,
     },
     /// Completions for a shell
     Completions {
@@ -228,6 +246,8 @@ pub enum ExplainTopic {
     Hold,
     /// What is sent to the machines, and the sudoers line for it
     Commands,
+    /// What lies in the state directory; with a name the JSON schema of that file
+    Files,
     /// The sentences of which a scenario for `rehearse` is made
     Scenario,
 }

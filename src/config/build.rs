@@ -1,9 +1,11 @@
 //! Known values become settings; contradictions between them become errors.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::context::Context;
 use super::files;
+use super::hosts;
 use super::inventory::Inventory;
 use super::jump;
 use super::key::Key;
@@ -11,13 +13,17 @@ use super::keys;
 use super::kinds::Kind;
 use super::logins::Logins;
 use super::nearest::{nearest, quoted};
+use super::power;
 use super::problem::{Code, Fault};
 use super::scalar::exact;
 use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
+use super::text::Text;
 use super::tree::Place;
 use super::walk::Values;
+use crate::model::cluster::ObjectPath;
 use crate::model::ids::GateId;
-use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::policy::{FluxPolicy, Limits, Policy, Timing};
+use crate::model::power::PowerPolicy;
 use crate::model::time::Span;
 
 /// The settings, if all that they need is there. Every error is put among the faults.
@@ -27,20 +33,27 @@ pub(super) fn build(
     faults: &mut Vec<Fault>,
 ) -> Option<Settings> {
     let inventory = Inventory::read(values, faults);
-    let policy = policy(values, context, &inventory, faults);
+    let mut policy = policy(values, context, &inventory, faults);
+    let (watched, nut) = power::read(values, &inventory, faults);
+    policy.power = watched;
     let ssh = ssh(values, context, &inventory, faults);
     let kube = kube(values);
     peers(values, faults);
     let notify_command = notify(values, faults);
+    let heartbeat = heartbeat(values, faults);
+    let web = web(values, faults);
     files::check(values, context, faults);
     Some(Settings {
         policy,
         ssh: ssh?,
         kube,
+        nut,
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
         notify_command,
         notify_wall: keys::WALL.get(values),
+        heartbeat,
+        web,
     })
 }
 
@@ -70,6 +83,19 @@ fn policy(
             cordons: size(keys::CORDONS.get(values)),
             storm_percent: u8::try_from(keys::STORM_PERCENT.get(values)).unwrap_or(100),
         },
+        flux: flux(values),
+        time: hosts::time(values, inventory, faults),
+        hosts: hosts::needs(values),
+        power: PowerPolicy::default(),
+    }
+}
+
+fn flux(values: &Values<'_>) -> FluxPolicy {
+    let given = |key: &Key<Text>| key.given(values).map(|given| given.value);
+    FluxPolicy {
+        root: ObjectPath::new(keys::FLUX_ROOT.get(values)),
+        branch: given(&keys::FLUX_BRANCH),
+        url: given(&keys::FLUX_URL),
     }
 }
 
@@ -118,7 +144,7 @@ fn timing(values: &Values<'_>, faults: &mut Vec<Fault>) -> Timing {
     timing
 }
 
-fn at_least(value: Span, name: &str, least: Span, of: &str) -> Option<String> {
+pub(super) fn at_least(value: Span, name: &str, least: Span, of: &str) -> Option<String> {
     (value < least).then(|| {
         format!("`{name}` ({}) must not be less than {of} ({})", exact(value), exact(least))
     })
@@ -212,4 +238,25 @@ fn notify(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<Vec<String>> {
         }
     }
     Some(given.value.into_iter().map(|word| word.value).collect())
+}
+
+fn heartbeat(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<(String, Span)> {
+    let given = keys::HEARTBEAT_URL.given(values)?;
+    if !["http://", "https://"].iter().any(|scheme| given.value.starts_with(scheme)) {
+        let message = format!("{} can't be called", quoted(&given.value));
+        let fault = Fault::error(Code::BadValue, message).at(given.at);
+        faults.push(fault.help("write it as `https://...`"));
+    }
+    Some((given.value, keys::HEARTBEAT_EVERY.get(values)))
+}
+
+fn web(values: &Values<'_>, faults: &mut Vec<Fault>) -> Option<SocketAddr> {
+    let given = keys::WEB_LISTEN.given(values)?;
+    let address: Result<SocketAddr, _> = given.value.parse();
+    if address.is_err() {
+        let message = format!("{} is no address to listen on", quoted(&given.value));
+        let fault = Fault::error(Code::BadValue, message).at(given.at);
+        faults.push(fault.help("write it as `127.0.0.1:9560`, or `0.0.0.0:9560` for everybody"));
+    }
+    address.ok()
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::context::{Context, FileFact};
 use super::keys;
+use super::power;
 use super::problem::{Code, Fault};
 use super::tree::Place;
 use super::walk::Values;
@@ -36,6 +37,15 @@ pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec
         }
     }
     known_hosts(values, context, faults);
+    for path in power::certificates(values) {
+        match context.files.look(Path::new(&path.value)) {
+            FileFact::Unlooked | FileFact::File { .. } => {}
+            fact @ (FileFact::Missing | FileFact::NotAFile | FileFact::Denied(_)) => {
+                let help = "without it no answer of that upsd is believed";
+                faults.push(absent(&path.value, &fact, Some(path.at)).help(help));
+            }
+        }
+    }
     if let Some(program) =
         keys::NOTIFY_COMMAND.given(values).and_then(|g| g.value.into_iter().next())
     {

@@ -93,6 +93,12 @@ impl Inventory {
         }
     }
 
+    /// How many machines have a role. `None` if a list of them could not be read.
+    pub(super) fn count(&self, role: Role) -> Option<usize> {
+        let those = self.roles.values().filter(|(it, _)| *it == role);
+        self.whole.then(|| those.count())
+    }
+
     pub(super) const fn is_whole(&self) -> bool {
         self.whole
     }

@@ -8,15 +8,19 @@ use super::key::{Entry, Key, key};
 use super::kinds::{Count, Flag, Length, List, Map, Or};
 use super::later;
 use super::one_or_more::OneOrMore;
+use super::power::keys as power;
 use super::text::Text;
+use crate::model::policy::FluxPolicy;
 use crate::model::time::Span;
 
-type Machines = List<Text>;
+pub(super) mod hosts;
+
+pub(super) type Machines = List<Text>;
 type PerMachine<K> = Map<K>;
-type Time = Or<Length, Span>;
+pub(super) type Time = Or<Length, Span>;
 type Whole = Or<Count, u64>;
 
-const fn time(default: Span, min: Span, max: Span) -> Time {
+pub(super) const fn time(default: Span, min: Span, max: Span) -> Time {
     Or(Length { min, max }, default)
 }
 
@@ -28,7 +32,7 @@ const fn per_machine<K>(values: K) -> PerMachine<K> {
     Map { names: Text::Machine, values }
 }
 
-const MACHINES: Machines = List(Text::Machine);
+pub(super) const MACHINES: Machines = List(Text::Machine);
 
 /// The longest wait that can be meant: a person looks at least once a day.
 const DAY: Span = Span::mins(24 * 60);
@@ -46,9 +50,20 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     ("ssh", "Deadlines and load of SSH. A machine that hangs costs its own deadline only."),
     ("kube", "The Kubernetes API."),
     ("startup", "The way up."),
+    (
+        "hosts",
+        "What the nodes must have below Kubernetes. What is not named here is not asked about.",
+    ),
+    (
+        "power",
+        "UPSes over NUT. With `upses` alone they are watched; to let them shut something down, say \
+         what they feed and what they may ask for.",
+    ),
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
+    ("flux", "What Flux must reach."),
     ("notify", "How a person is called."),
+    ("web", "The status page and the metrics of the daemon. Read-only, without a password."),
     ("coordination", "Several ananke hosts. Not built yet: this host is the only one."),
 ];
 
@@ -328,6 +343,23 @@ pub(super) static TICK: Key<Time> = key(
     Used,
 );
 
+pub(super) static TIME_SYNC_MODE: Key<Text> = key(
+    "startup.time_sync_mode",
+    Text::OneOf(&["strict", "quorum"]),
+    "Whose clocks must be right before k3s is started: those of all nodes, or of enough servers. \
+     Without it clocks are not judged.",
+    "strict",
+    Used,
+);
+pub(super) static TIME_SYNC_QUORUM: Key<Count> = key(
+    "startup.time_sync_quorum",
+    Count { min: 1, max: 1_000 },
+    "How many servers with a right clock are enough; never fewer than a majority. Needed with \
+     the mode `quorum`.",
+    "1",
+    Used,
+);
+
 pub(super) static LEASE: Key<Time> = key(
     "cordon.lease",
     time(Span::mins(60), Span::mins(1), DAY),
@@ -352,6 +384,28 @@ pub(super) static SKIP: Key<Map<Text>> = key(
     Used,
 );
 
+pub(super) static FLUX_BRANCH: Key<Text> = key(
+    "expected_flux_branch",
+    Text::Line,
+    "The branch that Flux's root source must follow. Without it any branch is taken as it is.",
+    "main",
+    Used,
+);
+pub(super) static FLUX_URL: Key<Text> = key(
+    "expected_flux_source_url",
+    Text::Url,
+    "The repository that Flux's root source must follow. Without it any is taken as it is.",
+    "ssh://git@git.example.org:2222/ops/cluster.git",
+    Used,
+);
+pub(super) static FLUX_ROOT: Key<Or<Text, &str>> = key(
+    "flux.root",
+    Or(Text::Object, FluxPolicy::ROOT),
+    "Namespace and name of the source and the Kustomization from which all else comes.",
+    "flux-system/flux-system",
+    Used,
+);
+
 pub(super) static NOTIFY_COMMAND: Key<List<Text>> = key(
     "notify.command",
     List(Text::Line),
@@ -364,6 +418,31 @@ pub(super) static WALL: Key<Or<Flag, bool>> = key(
     Or(Flag, true),
     "Whether people who are logged in on this host are told with wall(1).",
     "true",
+    Used,
+);
+
+pub(super) static HEARTBEAT_URL: Key<Text> = key(
+    "notify.heartbeat_url",
+    Text::Url,
+    "Called for as long as the daemon's loop goes on: a dead man's switch. Whoever watches it \
+     calls you when it stays out.",
+    "https://hc.example.org/ping/1234",
+    Used,
+);
+pub(super) static HEARTBEAT_EVERY: Key<Time> = key(
+    "notify.heartbeat_every",
+    time(Span::mins(1), Span::secs(10), DAY),
+    "How often.",
+    "1m",
+    Used,
+);
+
+pub(super) static WEB_LISTEN: Key<Text> = key(
+    "web.listen",
+    Text::HostPort,
+    "Address and port of the page (`/`) and of the metrics (`/metrics`). Without it none is \
+     served. Whoever reaches the port can read it.",
+    "127.0.0.1:9560",
     Used,
 );
 
@@ -400,6 +479,8 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &SSH_NODE_DIRECT,
     &SSH_CONFIG_FILE,
     &KUBECONFIG,
+    &FLUX_BRANCH,
+    &FLUX_URL,
     &STATE_DIR,
     &RUN_DIR,
     &SERVERS,
@@ -425,30 +506,55 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &AGENT_START,
     &BACKOFF,
     &TICK,
-    &later::TIME_SYNC_MODE,
-    &later::TIME_SYNC_QUORUM,
+    &TIME_SYNC_MODE,
+    &TIME_SYNC_QUORUM,
     &later::REQUIRE_STORAGE,
     &later::REQUIRE_PROBES,
     &later::POST_START_PROBES,
     &later::VAULT_KEY_FILE,
     &later::VAULT_BREAKGLASS,
+    &hosts::PACKAGES,
+    &hosts::PROGRAMS,
+    &hosts::MODULES,
+    &hosts::SERVICES,
+    &hosts::DISKS,
+    &hosts::FULL_BELOW,
+    &hosts::DEFAULT_ROUTE,
+    &power::SAFETY_FACTOR,
+    &power::DEFAULT_BUDGET,
+    &power::UPSES,
+    &power::DOMAINS,
+    &power::EXEMPT,
+    &power::ON_LOW,
+    &power::CHARGE_FLOOR,
+    &power::ON_BATTERY_MAX,
+    &power::START_CHARGE,
+    &power::LOW,
+    &power::DEBOUNCE,
+    &power::DWELL,
+    &power::LAG,
+    &power::POWER_FRESH_FOR,
+    &power::LOST_AFTER,
+    &power::BLIND_MAX,
+    &power::HOST_OFF,
+    &power::POWER_POLL,
+    &power::POWER_CONNECT,
+    &power::POWER_ANSWER,
+    &power::CERTIFICATE,
     &LEASE,
     &CORDONS,
     &SKIP,
+    &FLUX_ROOT,
     &NOTIFY_COMMAND,
     &WALL,
+    &HEARTBEAT_URL,
+    &HEARTBEAT_EVERY,
+    &WEB_LISTEN,
     &ROLE,
     &PEERS,
-    &later::ALLOW_ON_BATTERY,
+    &power::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
-    &later::FLUX_BRANCH,
-    &later::FLUX_URL,
-    &later::SAFETY_FACTOR,
-    &later::DEFAULT_BUDGET,
-    &later::POWER_GROUP,
-    &later::FLUX_GROUP,
     &later::INGRESS_GROUP,
     &later::SERVICES_GROUP,
     &later::SHUTDOWN_GROUP,
-    &later::WEB_GROUP,
 ];

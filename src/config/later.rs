@@ -3,54 +3,9 @@
 
 use super::key::Stage::Later;
 use super::key::{Key, key};
-use super::kinds::{Anything, Count, Flag, Number, Or};
+use super::kinds::{Anything, Count, Flag};
 use super::text::Text;
 
-const FLUX: &str = "Flux is not looked at";
-pub(super) static FLUX_BRANCH: Key<Text> = key(
-    "expected_flux_branch",
-    Text::Line,
-    "The branch that Flux must follow.",
-    "main",
-    Later(FLUX),
-);
-pub(super) static FLUX_URL: Key<Text> = key(
-    "expected_flux_source_url",
-    Text::Url,
-    "The repository that Flux must follow.",
-    "ssh://git@git.example.org:2222/ops/cluster.git",
-    Later(FLUX),
-);
-const POWER: &str = "no UPS is watched, and a low battery shuts nothing down";
-pub(super) static SAFETY_FACTOR: Key<Or<Number, &str>> = key(
-    "runtime_safety_factor",
-    Or(Number { min: 1.0, max: 10.0 }, "1.10"),
-    "By how much a UPS must outlast the shutdown.",
-    "1.10",
-    Later(POWER),
-);
-pub(super) static DEFAULT_BUDGET: Key<Count> = key(
-    "default_budget_seconds",
-    Count { min: 1, max: 86_400 },
-    "Seconds that a shutdown is thought to take before one was measured.",
-    "300",
-    Later(POWER),
-);
-const CLOCKS: &str = "the clocks of the machines are not checked";
-pub(super) static TIME_SYNC_MODE: Key<Text> = key(
-    "startup.time_sync_mode",
-    Text::OneOf(&["strict", "quorum"]),
-    "Whether all machines must have the right time, or enough of them.",
-    "strict",
-    Later(CLOCKS),
-);
-pub(super) static TIME_SYNC_QUORUM: Key<Count> = key(
-    "startup.time_sync_quorum",
-    Count { min: 1, max: 1_000 },
-    "How many machines are enough.",
-    "2",
-    Later(CLOCKS),
-);
 pub(super) static REQUIRE_STORAGE: Key<Flag> = key(
     "startup.require_storage_ready",
     Flag,
@@ -88,24 +43,13 @@ pub(super) static VAULT_BREAKGLASS: Key<Anything> = key(
     "[/usr/local/bin/unseal-key]",
     Later(VAULT),
 );
-pub(super) static ALLOW_ON_BATTERY: Key<Flag> = key(
-    "coordination.allow_startup_on_battery",
-    Flag,
-    "Whether a start-up may begin while a UPS is on battery.",
-    "false",
-    Later("no UPS is watched, so a start-up is never held back for one"),
-);
 pub(super) static GUARD_MAX_AGE: Key<Count> = key(
     "coordination.startup_guard_max_age_seconds",
     Count { min: 1, max: 31_536_000 },
     "Seconds after which a shutdown that a UPS asked for no longer holds a start-up back.",
     "900",
-    Later("a wish for down ends by a person's word only"),
+    Later("what a UPS asked for ends when mains are stable, however long ago it was"),
 );
-pub(super) static POWER_GROUP: Key<Anything> =
-    key("power", Anything, "UPSes, outlets, power domains.", "{}", Later(POWER));
-pub(super) static FLUX_GROUP: Key<Anything> =
-    key("flux", Anything, "What Flux must reach.", "{}", Later(FLUX));
 pub(super) static INGRESS_GROUP: Key<Anything> =
     key("ingress", Anything, "How ingress is proven.", "{}", Later("ingress is not checked"));
 pub(super) static SERVICES_GROUP: Key<Anything> = key(
@@ -117,5 +61,3 @@ pub(super) static SERVICES_GROUP: Key<Anything> = key(
 );
 pub(super) static SHUTDOWN_GROUP: Key<Anything> =
     key("shutdown", Anything, "The way down.", "{}", Later("ananke can't shut a cluster down"));
-pub(super) static WEB_GROUP: Key<Anything> =
-    key("web", Anything, "The status page and metrics.", "{}", Later("no page is served"));

@@ -61,6 +61,10 @@ pub enum Code {
     MissingKey,
     /// A machine that the inventory does not have.
     UnknownMachine,
+    /// A UPS that is not among those that are watched.
+    UnknownUps,
+    /// A UPS twice.
+    DuplicateUps,
     /// A machine whose role nobody said.
     NoRole,
     /// A machine in two roles, or twice in one.
@@ -89,6 +93,8 @@ pub enum Code {
     NotBuilt,
     /// Belongs to a part that is not built; it is ignored.
     NotUsed,
+    /// A battery that gives out would shut nothing down.
+    NotArmed,
     /// Without effect.
     NoEffect,
     /// Depends on something that may be down after a power failure.

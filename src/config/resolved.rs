@@ -1,13 +1,13 @@
 //! Settings as a file again, every default written out: `ananke config show`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::scalar::{exact, joined};
-use super::settings::{Settings, SshTarget};
+use super::settings::{Encryption, Settings, SshTarget};
 use crate::model::ids::MachineName;
-use crate::model::policy::Role;
+use crate::model::policy::{HostNeeds, Needs, Role, TimeSync};
 use crate::model::time::Span;
 
 /// The settings as they are used, as a configuration that means exactly the same on this host.
@@ -61,6 +61,14 @@ fn top(out: &mut String, settings: &Settings, general: &General) {
     line(out, "run_dir", &text(&settings.run_dir.display().to_string()));
     if let Some(path) = &settings.kube.kubeconfig {
         line(out, "kubeconfig", &text(&path.display().to_string()));
+    }
+    for (key, value) in [
+        ("expected_flux_branch", &settings.policy.flux.branch),
+        ("expected_flux_source_url", &settings.policy.flux.url),
+    ] {
+        if let Some(value) = value {
+            line(out, key, &text(value));
+        }
     }
     line(out, "ssh_user", &text(&general.user));
     line(out, "ssh_port", &general.port.to_string());
@@ -133,25 +141,116 @@ fn groups(out: &mut String, settings: &Settings) {
     }
     group(out, "kube", &lines);
     let timing = &policy.timing;
-    let lines = times(&[
+    let mut lines = times(&[
         ("soak", timing.soak),
         ("server_start", timing.server_start),
         ("agent_start", timing.agent_start),
         ("backoff", timing.backoff),
         ("tick", timing.tick),
     ]);
+    match policy.time {
+        None => {}
+        Some(TimeSync::Strict) => lines.push(("time_sync_mode", "strict".to_owned())),
+        Some(TimeSync::Quorum(count)) => {
+            lines.push(("time_sync_mode", "quorum".to_owned()));
+            lines.push(("time_sync_quorum", count.to_string()));
+        }
+    }
     group(out, "startup", &lines);
+    hosts(out, &policy.hosts);
+    power(out, settings);
     let lease = ("lease", exact(timing.cordon_lease));
     group(out, "cordon", &[lease, ("limit", policy.limits.cordons.to_string())]);
     if !policy.skip.is_empty() {
         let skip = policy.skip.iter().map(|(gate, why)| (gate.as_str(), text(why)));
         group(out, "gates", &[("skip", flow_map(skip))]);
     }
+    group(out, "flux", &[("root", text(policy.flux.root.as_str()))]);
     let mut lines = vec![("wall", settings.notify_wall.to_string())];
     if let Some(command) = &settings.notify_command {
         lines.push(("command", list(command.iter().cloned())));
     }
+    if let Some((url, every)) = &settings.heartbeat {
+        lines.push(("heartbeat_url", text(url)));
+        lines.push(("heartbeat_every", exact(*every)));
+    }
     group(out, "notify", &lines);
+    if let Some(address) = settings.web {
+        group(out, "web", &[("listen", text(&address.to_string()))]);
+    }
+}
+
+/// What the nodes must have, for servers and agents apart.
+fn hosts(out: &mut String, needs: &HostNeeds) {
+    let of = |what: fn(&Needs) -> &BTreeSet<String>| {
+        let kinds = [("servers", &needs.servers), ("agents", &needs.agents)];
+        flow_map(kinds.into_iter().map(|(kind, own)| (kind, list(what(own).iter().cloned()))))
+    };
+    let lines = [
+        ("packages", of(|needs| &needs.packages)),
+        ("programs", of(|needs| &needs.programs)),
+        ("modules", of(|needs| &needs.modules)),
+        ("services", of(|needs| &needs.services)),
+        ("disks", list(needs.disks.iter().cloned())),
+        ("full_below_percent", needs.full_below.to_string()),
+        ("default_route", needs.default_route.to_string()),
+    ];
+    group(out, "hosts", &lines);
+}
+
+/// Without a UPS nothing is left of it that means anything.
+fn power(out: &mut String, settings: &Settings) {
+    let power = &settings.policy.power;
+    let Some(common) = power.upses.values().next() else { return };
+    let percent = power.budget.factor_percent;
+    line(out, "runtime_safety_factor", &format!("{}.{:02}", percent / 100, percent % 100));
+    line(out, "default_budget_seconds", &power.budget.default.as_secs().to_string());
+    let on_battery = power.start_on_battery.to_string();
+    group(out, "coordination", &[("allow_startup_on_battery", on_battery)]);
+    let upses = power.upses.iter().map(|(name, rules)| {
+        let certificate = match settings.nut.upses.get(name) {
+            Some(Encryption::Pinned { file }) => Some(text(&file.display().to_string())),
+            Some(Encryption::Off) | None => None,
+        };
+        let own = [
+            ("certificate", certificate),
+            ("charge_floor", rules.charge_floor.map(|percent| percent.to_string())),
+            ("start_charge", rules.start_charge.map(|percent| percent.to_string())),
+            ("on_battery_max", rules.on_battery_max.map(exact)),
+            ("low_for", Some(exact(rules.low_for))),
+        ];
+        let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        (name.to_string(), flow_map(own))
+    });
+    let upses: Vec<_> = upses.collect();
+    let upses = flow_map(upses.iter().map(|(name, own)| (name.as_str(), own.clone())));
+    let domains = power.domains.iter().map(|domain| {
+        let feeds = list(domain.feeds.iter().map(ToString::to_string));
+        let own = [
+            ("upses", feeds),
+            ("need", domain.need.to_string()),
+            ("machines", names(domain.machines.iter())),
+            ("carries_orders", domain.carries_orders.to_string()),
+        ];
+        (domain.name.as_str(), flow_map(own.into_iter()))
+    });
+    let mut lines = vec![
+        ("upses", upses),
+        ("domains", flow_map(domains)),
+        ("exempt", names(power.exempt.iter())),
+        ("debounce", exact(common.debounce)),
+        ("dwell", exact(common.dwell)),
+        ("lag", exact(common.latency)),
+        ("fresh_for", exact(common.fresh_for)),
+        ("lost_after", exact(common.lost_after)),
+        ("blind_max", exact(common.blind_max)),
+        ("host_off", exact(power.budget.tail)),
+        ("poll", exact(settings.nut.poll)),
+        ("connect_timeout", exact(settings.nut.connect)),
+        ("answer_timeout", exact(settings.nut.answer)),
+    ];
+    lines.extend(power.on_low.map(|on_low| ("on_low", on_low.word().to_owned())));
+    group(out, "power", &lines);
 }
 
 fn group(out: &mut String, name: &str, lines: &[(&str, String)]) {

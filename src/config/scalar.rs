@@ -240,6 +240,17 @@ pub(super) fn line(text: &str) -> Result<String, Bad> {
     }
 }
 
+/// The name of a package, a program, a module or a unit: one word of a command line.
+pub(super) fn host_name(text: &str) -> Result<String, Bad> {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"@._+-".contains(&b);
+    let first = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if first && text.len() <= 64 && text.bytes().all(inner) {
+        return Ok(text.to_owned());
+    }
+    let bad = Bad::new(format!("{} is no name of something on a host", quoted(text)));
+    Err(bad.help("letters, digits and @ . _ + -, at most 64"))
+}
+
 /// The name of an object of Kubernetes: an RFC 1123 label.
 pub(super) fn label(text: &str) -> Result<String, Bad> {
     match machine(text) {
@@ -247,6 +258,18 @@ pub(super) fn label(text: &str) -> Result<String, Bad> {
         Ok(_) | Err(_) => {
             let bad = Bad::new(format!("{} is not a Kubernetes name", quoted(text)));
             Err(bad.help("lower-case letters, digits and `-`, at most 63"))
+        }
+    }
+}
+
+/// `NAMESPACE/NAME` of an object in Kubernetes.
+pub(super) fn object(text: &str) -> Result<String, Bad> {
+    let (namespace, name) = text.split_once('/').unwrap_or(("", text));
+    match (label(namespace), machine(name)) {
+        (Ok(_), Ok(_)) => Ok(text.to_owned()),
+        (_, _) => {
+            let bad = Bad::new(format!("{} is not a namespace and a name", quoted(text)));
+            Err(bad.help("write NAMESPACE/NAME, both in lower case"))
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The checked settings, as the program uses them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::ids::MachineName;
 use crate::model::policy::Policy;
+use crate::model::power::UpsName;
 use crate::model::time::Span;
 
 /// Everything that a checked configuration says.
@@ -16,6 +18,8 @@ pub struct Settings {
     pub ssh: SshSettings,
     /// How the Kubernetes API is reached.
     pub kube: KubeSettings,
+    /// How the UPSes are watched.
+    pub nut: NutSettings,
     /// Where ananke keeps its state: ledger, recorder, JSON files.
     pub state_dir: PathBuf,
     /// Where the control socket lies.
@@ -24,6 +28,10 @@ pub struct Settings {
     pub notify_command: Option<Vec<String>>,
     /// Whether logged-in people are told with wall(1).
     pub notify_wall: bool,
+    /// A URL that is called for as long as the daemon's loop goes on, and how often.
+    pub heartbeat: Option<(String, Span)>,
+    /// Where the daemon serves its page and its metrics.
+    pub web: Option<SocketAddr>,
 }
 
 /// How machines are reached.
@@ -82,4 +90,43 @@ pub struct KubeSettings {
     pub request: Span,
     /// The namespace of our own Lease.
     pub namespace: String,
+}
+
+/// How the UPSes are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NutSettings {
+    /// The UPSes, each with the way to its upsd.
+    pub upses: BTreeMap<UpsName, Encryption>,
+    /// The pause between two questions. upsd answers from memory, so a short one costs little.
+    pub poll: Span,
+    /// TCP connect with the name look-up, and the TLS handshake: each so long.
+    pub connect: Span,
+    /// A whole answer, however many lines it has.
+    pub answer: Span,
+}
+
+impl NutSettings {
+    /// The pause by default: a loss of mains is seen after half of it in the mean, and upsd shows
+    /// it within a second or two of the driver.
+    pub const POLL: Span = Span::millis(250);
+
+    /// The deadline of a connection by default.
+    pub const CONNECT: Span = Span::secs(3);
+
+    /// The deadline of an answer by default. upsd on a busy single-board computer takes
+    /// milliseconds.
+    pub const ANSWER: Span = Span::secs(2);
+}
+
+/// Whether the way to an upsd is encrypted. There is no "if possible": whoever stands in between
+/// would make it impossible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// Plain text: for an upsd on this host, or on a network that is trusted as a whole.
+    Off,
+    /// STARTTLS, and the server must show a certificate that stands in this file, byte for byte.
+    Pinned {
+        /// PEM, one certificate or several (for the time of a change).
+        file: PathBuf,
+    },
 }

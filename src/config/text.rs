@@ -8,6 +8,7 @@ use super::kinds::{Kind, Reading, bad_value, is_number, scalar, wrong_type};
 use super::nearest::{nearest, quoted};
 use super::scalar::{self, Bad};
 use super::tree::Node;
+use crate::model::power::UpsName;
 
 /// Text of a certain form.
 #[derive(Debug)]
@@ -15,12 +16,15 @@ pub(super) enum Text {
     Line,
     Label,
     Machine,
+    HostName,
     User,
     Address,
     HostPort,
     Path,
     Url,
     Endpoint,
+    Object,
+    Ups,
     OneOf(&'static [&'static str]),
 }
 
@@ -30,11 +34,20 @@ impl Text {
             Self::Line => scalar::line(text),
             Self::Label => scalar::label(text),
             Self::Machine => scalar::machine(text),
+            Self::HostName => scalar::host_name(text),
             Self::User => scalar::user(text),
             Self::Address => scalar::address(text),
             Self::HostPort => scalar::host_and_port(text).map(|_| text.to_owned()),
             Self::Url => scalar::url(text),
             Self::Endpoint => scalar::endpoint(text),
+            Self::Object => scalar::object(text),
+            Self::Ups => match UpsName::parse(text) {
+                Ok(name) => Ok(name.to_string()),
+                Err(error) => {
+                    let bad = Bad::new(format!("{} is not a UPS", quoted(text)));
+                    Err(bad.help(error.to_string()))
+                }
+            },
             Self::Path => {
                 let path = scalar::path(&scalar::line(text)?)?;
                 match (path.strip_prefix("~/"), home) {
@@ -62,11 +75,13 @@ impl Text {
     const fn article(&self) -> &'static str {
         match self {
             Self::Line | Self::OneOf(_) => "a text",
-            Self::Label | Self::Machine => "a name",
+            Self::Object => "a namespace and a name",
+            Self::Label | Self::Machine | Self::HostName => "a name",
             Self::User => "a login name",
             Self::Address | Self::HostPort => "an address",
             Self::Path => "a path",
             Self::Url | Self::Endpoint => "a URL",
+            Self::Ups => "a UPS",
         }
     }
 }
@@ -91,10 +106,13 @@ impl Kind for Text {
             Self::OneOf(words) => json!({ "type": "string", "enum": words }),
             Self::Path => json!({ "type": "string", "pattern": "^~?/" }),
             Self::Url => json!({ "type": "string", "pattern": "^[^:/]+://." }),
+            Self::Object => json!({ "type": "string", "pattern": "^[^/]+/[^/]+$" }),
+            Self::Ups => json!({ "type": "string", "pattern": "^[^@]+@." }),
             Self::Endpoint => json!({ "type": "string", "pattern": "^https://[^/]+/?$" }),
             Self::Line
             | Self::Label
             | Self::Machine
+            | Self::HostName
             | Self::User
             | Self::Address
             | Self::HostPort => json!({ "type": "string", "minLength": 1 }),

@@ -5,7 +5,7 @@ use super::{Library, situation};
 use crate::gates::Gate;
 use crate::model::alarm::{Alarm, Tried};
 use crate::model::assessment::Finding;
-use crate::model::memory::{Attempts, Durable};
+use crate::model::memory::{Attempts, Durable, Memory};
 use crate::model::outcome::ActionResult;
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
@@ -15,15 +15,16 @@ pub(super) fn raise(
     library: &Library,
     input: &TickInput,
     judged: &Judged,
-    durable: &mut Durable,
+    memory: &mut Memory,
 ) -> Vec<Alarm> {
-    let sit = situation(input, durable, &input.memory.passing, &judged.missing);
+    let before = memory.clone();
+    let sit = situation(input, &before.durable, &before.passing, &judged.missing);
     let mut raised = Vec::new();
     for (gate, (view, lost)) in library.gates.iter().zip(judged.lost()) {
         raised.extend(lost.iter().map(|at| alarm(gate, &view.findings[*at], &sit)));
     }
     for alarm in &mut raised {
-        alarm.new = durable.alarms.insert((alarm.gate.clone(), alarm.target.clone()));
+        alarm.new = memory.durable.alarms.insert((alarm.gate.clone(), alarm.target.clone()));
     }
     raised
 }

@@ -6,7 +6,7 @@ use super::ladder::{self, Prospect};
 use super::tally::Tally;
 use super::{Library, situation};
 use crate::checks::{AskMissing, Check};
-use crate::gates::{Gate, Opens, Waits};
+use crate::gates::{self, Gate, Opens, Waits};
 use crate::model::assessment::{Assessment, Finding, GateState, GateView};
 use crate::model::episode::EndKind;
 use crate::model::ids::{CheckId, GateId, MachineName};
@@ -48,7 +48,7 @@ pub(super) fn assess(library: &Library, input: &TickInput, memory: &mut Memory) 
         let asked = ask(gate, &sit, &mut failing);
         let waiting = waiting_on(gate, &judged.assessment);
         let most = waiting.is_none() && good_for_most(gate, &sit, &asked.findings);
-        let lost = given_up(library, gate, &sit, &asked.findings);
+        let lost = given_up(library, gate, &sit, &asked.findings, powered_since(&judged));
         let (state, good_since) = state(gate, &sit, &asked.findings, &lost, waiting);
         let since = since(&sit, &gate.id, state.word());
         let word = state.word().to_owned();
@@ -165,19 +165,26 @@ fn waiting_on(gate: &Gate, so_far: &Assessment) -> Option<GateId> {
         .map(|before| before.id.clone())
 }
 
+/// Since when power has let anything start. Nobody's patience is spent in an outage.
+fn powered_since(so_far: &Judged) -> Mono {
+    let power = so_far.assessment.gate(&gates::POWER.id).filter(|gate| gate.state.is_open());
+    power.map_or(Mono(0), |gate| gate.since)
+}
+
 /// Which findings ananke can do nothing more about.
 fn given_up(
     library: &Library,
     gate: &Gate,
     sit: &Situation<'_>,
     findings: &[Finding],
+    powered: Mono,
 ) -> Vec<usize> {
     if findings.iter().all(|finding| finding.verdict.lets_open()) {
         return Vec::new();
     }
     let timing = &sit.policy.timing;
     let tally = Tally::of(sit);
-    let had = |finding: &Finding, time: Span| sit.now.since(finding.since) >= time;
+    let had = |finding: &Finding, time: Span| sit.now.since(finding.since.max(powered)) >= time;
     let is_lost = |finding: &Finding| match &finding.verdict {
         Verdict::Fail { .. } if remembered(sit, &finding.target) => true,
         Verdict::Fail { .. } => match ladder::prospect(library, gate, finding, sit, &tally) {

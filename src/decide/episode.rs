@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assess::Judged;
+use super::normal;
 use crate::gates;
 use crate::model::assessment::Phase;
 use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
@@ -33,11 +34,22 @@ pub(super) fn open(now: &Moment, durable: &mut Durable, cause: Cause) {
         cause,
         opened: now.mono,
         opened_wall: now.wall,
+        on_battery: None,
         end: None,
     });
     durable.attempts = BTreeMap::new();
     durable.alarms.clear();
     durable.intent.progress = Progress::StartupInProgress;
+}
+
+/// Opens an episode in the place of one that is open: what was tried there says nothing of what
+/// comes after an outage.
+pub(super) fn open_over(now: &Moment, durable: &mut Durable, cause: Cause) {
+    let actions = proofs_not_counted(durable);
+    if let Some(episode) = durable.episode.as_mut().filter(|episode| episode.end.is_none()) {
+        episode.end = Some(EpisodeEnd { how: EndKind::PowerLost, wall: now.wall, actions });
+    }
+    open(now, durable, cause);
 }
 
 /// Opens an episode when the world shows that power, or the control plane, was lost.
@@ -93,6 +105,7 @@ pub(super) fn close_when_good(
     if phase == Phase::Converged {
         // Nothing stands: what fails from now on is news, also without a new episode.
         durable.alarms.clear();
+        normal::learn(input, &mut durable.normal);
     }
     let mut boots = InStep::new(&durable.normal.boots);
     let unknown = |(name, proof): &(&_, &FreshProof)| boots.at(*name) != Some(&proof.boot_id);

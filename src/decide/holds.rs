@@ -2,6 +2,7 @@
 //! none of them may change anything, and what is unknown holds.
 
 use crate::checks;
+use crate::gates;
 use crate::model::action::Effect;
 use crate::model::assessment::Finding;
 use crate::model::facts::{NodeFacts, Seen, UnitActive};
@@ -44,6 +45,7 @@ pub struct HoldRule {
 pub static RULES: &[&HoldRule] = &[
     &PAUSED,
     &INTENT_DOWN,
+    &POWER,
     &NO_EPISODE,
     &DISK_BROKEN,
     &NOT_MANAGED,
@@ -74,6 +76,19 @@ static INTENT_DOWN: HoldRule = HoldRule {
         let intent = &sit.durable.intent;
         (intent.desired != Desired::Up)
             .then(|| Hold::IntentDown { by: intent.by.to_string(), why: intent.reason.clone() })
+    },
+};
+
+static POWER: HoldRule = HoldRule {
+    name: "power",
+    protects: "a cluster that comes up from an outage that is not over",
+    judge: |candidate, sit| {
+        if !candidate.effect.starts() || sit.policy.skip.contains_key(&gates::POWER.id) {
+            return None;
+        }
+        let (ups, obstacles) = sit.power.forbids().next()?;
+        let why: Vec<_> = obstacles.iter().map(ToString::to_string).collect();
+        Some(Hold::Power { ups: ups.clone(), why: why.join("; ") })
     },
 };
 
@@ -216,12 +231,13 @@ static BACK_OFF: HoldRule = HoldRule {
     protects: "a machine that is not helped by being hit again at once",
     judge: |candidate, sit| {
         let tried = ladder::attempts(sit, &candidate.remedy.id, candidate.target)?;
+        let canary = *candidate.effect == Effect::WriteCanary;
         // What an earlier process proved to itself is no reason to wait for this one's own proof.
-        if candidate.effect.is_proof() && tried.last <= sit.passing.began {
+        if canary && tried.last <= sit.passing.began {
             return None;
         }
         // A proof that is asked for again has not failed: each link that comes up needs its own.
-        let count = if candidate.effect.is_proof() { 1 } else { tried.count };
+        let count = if canary { 1 } else { tried.count };
         let until = tried.last + back_off(&sit.policy.timing, count);
         (sit.now < until).then_some(Hold::BackOff { until })
     },
@@ -235,12 +251,14 @@ fn back_off(timing: &Timing, count: u32) -> Span {
 
 static WAVE: HoldRule = HoldRule {
     name: "wave",
-    protects: "the servers, which take only so many agents at once",
+    protects: "the servers, which take only so many agents at once, and their quorum",
     judge: |candidate, sit| {
         if !candidate.remedy.only_if.contains(&OnlyIf::WaveHasRoom) {
             return None;
         }
-        let limit = sit.policy.limits.wave;
+        let server =
+            candidate.target.machine().and_then(|name| sit.role(name)) == Some(Role::Server);
+        let limit = if server { 1 } else { sit.policy.limits.wave };
         let started = candidate.tally.started(&candidate.remedy.id);
         (started >= limit).then_some(Hold::Wave { limit })
     },

@@ -71,31 +71,16 @@ pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
 fn cordon_outcome(action: &Action, outcome: &Outcome, durable: &mut Durable) {
     let happened = matches!(outcome.result, ActionResult::Done | ActionResult::AlreadyDone);
     let refused = matches!(outcome.result, ActionResult::Refused { .. });
-    match &action.effect {
-        Effect::Cordon { node, .. } if refused => {
-            durable.cordons.remove(node);
-        }
-        Effect::Uncordon { node, .. } | Effect::MarkManual { node, cordon: Some(_), .. }
-            if happened =>
-        {
-            durable.cordons.remove(node);
-        }
-        Effect::Cordon { .. }
-        | Effect::Uncordon { .. }
-        | Effect::MarkManual { .. }
-        | Effect::ClearMark { .. }
-        | Effect::StartUnit { .. }
-        | Effect::RestartUnit { .. }
-        | Effect::ResetFailedUnit { .. }
-        | Effect::WriteCanary
-        | Effect::StopUnit { .. }
-        | Effect::EndPods { .. }
-        | Effect::SaveDatastore { .. }
-        | Effect::PowerOff { .. }
-        | Effect::Wake { .. }
-        | Effect::SuspendFlux { .. }
-        | Effect::ResumeFlux { .. }
-        | Effect::EvictPods { .. } => {}
+    if let Effect::Cordon { node, .. } = &action.effect
+        && refused
+    {
+        durable.cordons.remove(node);
+    }
+    if let Effect::Uncordon { node, .. } | Effect::MarkManual { node, cordon: Some(_), .. } =
+        &action.effect
+        && happened
+    {
+        durable.cordons.remove(node);
     }
 }
 
@@ -178,6 +163,7 @@ enum Learned {
 /// Follows the heartbeat of every node. The memory of each is changed in place or, when an entry
 /// comes or goes, after the walk.
 fn heartbeats(now: Mono, sights: &[Sight<'_>], memory: &mut Memory) {
+    let action = memory.durable.last_action;
     let (proofs, leases) = (&mut memory.durable.proofs, &mut memory.passing.leases);
     let (mut proven, mut watched) = (InStep::new(&*proofs), InStep::new(&mut *leases));
     let mut learned = Vec::new();
@@ -190,7 +176,9 @@ fn heartbeats(now: Mono, sights: &[Sight<'_>], memory: &mut Memory) {
             Learned::Unproven => drop(proofs.remove(name)),
             Learned::Unwatched => drop(leases.remove(name)),
             Learned::Watched(watch) => drop(leases.insert(name.clone(), watch)),
-            Learned::Proven(proof) => drop(proofs.insert(name.clone(), proof)),
+            Learned::Proven(proof) => {
+                proofs.insert(name.clone(), FreshProof { action, ..proof });
+            }
         }
     }
 }
@@ -232,7 +220,7 @@ fn heartbeat(
         watch.moves = watch.moves.saturating_add(1);
     }
     if watch.moves >= checks::MOVES_NEEDED && node.ready == Ready::True && !stands {
-        learned(Learned::Proven(FreshProof { boot_id: host.boot_id.clone(), at: now }));
+        learned(Learned::Proven(FreshProof { boot_id: host.boot_id.clone(), at: now, action: 0 }));
     }
 }
 
@@ -373,11 +361,13 @@ fn seen_since(input: &TickInput, target: &Target, attempt: Mono) -> bool {
         Seen::Known { at, .. } => later(Some(*at)),
         Seen::Unknown { .. } => true,
     };
+    let object =
+        target.object().is_none_or(|name| later(input.observation.cluster.seen_at(&name.kind)));
     let host = target.machine().is_none_or(|name| match input.observation.hosts.get(name) {
         Some(Seen::Known { at, .. }) => later(Some(*at)),
         Some(Seen::Unknown { .. }) | None => false,
     });
-    nodes && host
+    nodes && host && object
 }
 
 /// Machines that were given up wait for a person, in the ledger as well as on the node.

@@ -15,6 +15,8 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
     memory.passing = Passing::default();
     let durable = &mut memory.durable;
     durable.boot = now.boot.clone();
+    // Whatever a UPS was before, its clock began anew.
+    durable.upses.clear();
     if let Some(episode) = &mut durable.episode {
         episode.opened = now.mono;
     }

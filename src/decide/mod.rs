@@ -8,9 +8,11 @@ mod holds;
 mod ladder;
 mod learn;
 mod memory;
+mod normal;
 mod orders;
 mod phase;
 mod plan;
+mod power;
 mod tally;
 mod wake;
 
@@ -45,6 +47,8 @@ pub static LIBRARY: Library = Library { gates: gates::ALL, holds: RULES };
 pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let mut memory = memory::rebased(&input.memory, &input.now);
     orders::obey(library, &input.request.orders, &input.now, &mut memory.durable);
+    memory.passing.power = power::look(input, &mut memory);
+    power::wish(input, &memory.passing.power, &mut memory.durable);
     learn::new_process(input, &mut memory);
     learn::outcomes(input, &mut memory.durable);
     learn::facts(input, &mut memory);
@@ -55,13 +59,15 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     learn::given_up(input, &judged, &mut memory.durable);
     let plan = plan::plan(library, input, &judged, &mut memory);
     let phase = phase::phase(library, input, &judged, &memory.durable);
-    let alarms = alarms::raise(library, input, &judged, &mut memory.durable);
+    let mut alarms = power::alarms(input, &mut memory);
+    alarms.extend(alarms::raise(library, input, &judged, &mut memory));
     episode::close_when_good(input, &judged, phase, &mut memory);
     let wake = wake::wake(input, &judged, &plan, &memory);
 
     memory.passing.tick += 1;
     memory.passing.last_tick = input.now.mono;
-    Decision { assessment: judged.assessment, phase, plan, alarms, memory, wake }
+    let power = std::mem::take(&mut memory.passing.power);
+    Decision { assessment: judged.assessment, phase, plan, power, alarms, memory, wake }
 }
 
 /// What is remembered after an order that was given while no loop ran.
@@ -83,11 +89,13 @@ fn situation<'a>(
     Situation {
         now: input.now.mono,
         wall: input.now.wall,
+        wall_trusted: input.now.wall_trusted,
         policy: &input.policy,
         request: &input.request,
         seen: &input.observation,
         durable,
         passing,
+        power: &passing.power,
         missing,
     }
 }

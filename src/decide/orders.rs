@@ -27,6 +27,11 @@ pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &
                     episode::open(now, durable, cause);
                 }
             }
+            Order::AllowOnBattery { by } => {
+                if let Some(open) = durable.episode.as_mut().filter(|open| open.end.is_none()) {
+                    open.on_battery = Some(by.clone());
+                }
+            }
             Order::Pause { by, why } => {
                 durable.paused = Some(Pause { by: by.clone(), why: why.clone(), since: now.wall });
             }

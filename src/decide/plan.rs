@@ -135,6 +135,9 @@ fn begin(remedy: &Remedy, mut action: Action, input: &TickInput, memory: &mut Me
     if let Effect::Cordon { record, .. } = &mut action.effect {
         record.id = crate::model::ids::CordonId::new(format!("c{}", action.id));
     }
+    if let Effect::RequestReconcile { token, .. } = &mut action.effect {
+        action.id.as_str().clone_into(token);
+    }
     let now = input.now.mono;
     let within = remedy.limit + remedy.verify.within(&input.policy.timing);
     let targets = durable.attempts.entry(remedy.id.clone()).or_default();

@@ -29,6 +29,11 @@ pub(super) fn wake(input: &TickInput, judged: &Judged, plan: &Plan, memory: &Mem
             at(finding.since + timing.patience, "a machine has had its time");
         }
     }
+    for ups in memory.passing.power.upses.values() {
+        if let Some(recheck) = ups.recheck {
+            at(recheck, "a UPS may have another verdict");
+        }
+    }
     for held in &plan.held {
         if let Some(until) = held.hold.until() {
             at(until, "a held repair may be made");

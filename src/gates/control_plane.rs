@@ -5,7 +5,7 @@ use crate::{checks, remedies};
 pub static GATE: Gate = Gate {
     id: GateId::fixed("control-plane"),
     title: "The servers run, the datastore has quorum, the API serves and takes writes",
-    after: &[&super::NODES],
+    after: &[&super::HOST_HYGIENE],
     waits: Waits::ForMost,
     checks: &[
         &checks::SERVER_UNIT,

@@ -6,19 +6,29 @@
 
 mod control_plane;
 mod cordons;
+mod flux_source;
 mod fresh_ready;
+mod host_hygiene;
 mod inventory;
+mod kustomizations;
 mod nodes;
+mod power;
 mod soak;
+mod time;
 mod undo;
 mod workers;
 
 pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
+pub use flux_source::GATE as FLUX_SOURCE;
 pub use fresh_ready::GATE as FRESH_READY;
+pub use host_hygiene::GATE as HOST_HYGIENE;
 pub use inventory::GATE as INVENTORY;
+pub use kustomizations::GATE as KUSTOMIZATIONS;
 pub use nodes::GATE as NODES;
+pub use power::GATE as POWER;
 pub use soak::GATE as SOAK;
+pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
 
@@ -29,8 +39,21 @@ use crate::model::time::Span;
 use crate::remedies::Remedy;
 
 /// The way up, from top to bottom.
-pub static ALL: &[&Gate] =
-    &[&INVENTORY, &NODES, &CONTROL_PLANE, &WORKERS, &FRESH_READY, &CORDONS, &SOAK, &UNDO];
+pub static ALL: &[&Gate] = &[
+    &POWER,
+    &INVENTORY,
+    &NODES,
+    &TIME,
+    &HOST_HYGIENE,
+    &CONTROL_PLANE,
+    &WORKERS,
+    &FRESH_READY,
+    &CORDONS,
+    &FLUX_SOURCE,
+    &KUSTOMIZATIONS,
+    &SOAK,
+    &UNDO,
+];
 
 /// A declared gate. No field has a default: a missing one does not compile.
 #[derive(Debug)]

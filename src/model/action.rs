@@ -1,5 +1,6 @@
 //! What ananke can do: one closed enum of typed effects. A dry run prints exactly these.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -70,6 +71,13 @@ pub enum Effect {
     },
     /// Renew our own Lease: proof that the API takes writes.
     WriteCanary,
+    /// Put something on a host right that is below Kubernetes.
+    MendHost {
+        /// On which machine.
+        host: MachineName,
+        /// What.
+        mending: Mending,
+    },
     /// `systemctl stop UNIT`. The containers go on running (`KillMode=process`).
     StopUnit {
         /// On which machine.
@@ -108,6 +116,13 @@ pub enum Effect {
         /// Which object.
         object: ObjectName,
     },
+    /// Ask Flux to look at an object now. Its answer is a word of now.
+    RequestReconcile {
+        /// Which object.
+        object: ObjectName,
+        /// By what its answer is known (`reconcile.fluxcd.io/requestedAt`).
+        token: String,
+    },
     /// Ask the API to evict what may be evicted of a tier of a node's pods.
     EvictPods {
         /// Which node.
@@ -115,6 +130,42 @@ pub enum Effect {
         /// Which pods of it.
         tier: PodTier,
     },
+}
+
+/// What is put right on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mending {
+    /// Let the time daemon ask again, and set the clock at once.
+    ResyncClock,
+    /// Set the clock, forward only.
+    SetClock {
+        /// The right time of the moment at which the machine had been up for so long.
+        to: Timestamp,
+        /// So long.
+        up: Span,
+    },
+    /// `modprobe MODULE`
+    LoadModule(String),
+    /// `systemctl reset-failed` and `systemctl start --no-block` of a host service.
+    StartService(String),
+    /// Install packages from the machine's own cache, without a network.
+    InstallPackages(BTreeSet<String>),
+}
+
+impl fmt::Display for Mending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ResyncClock => f.write_str("synchronise the clock"),
+            Self::SetClock { .. } => f.write_str("set the clock forward"),
+            Self::LoadModule(module) => write!(f, "load the module {module}"),
+            Self::StartService(service) => write!(f, "start {service}"),
+            Self::InstallPackages(packages) => {
+                let names: Vec<&str> = packages.iter().map(String::as_str).collect();
+                write!(f, "install {}", names.join(", "))
+            }
+        }
+    }
 }
 
 /// In which order pods leave a node. What depends on others goes before them.
@@ -139,7 +190,12 @@ impl fmt::Display for PodTier {
 impl Effect {
     /// Whether the write exists only to prove something. Shown apart from repairs.
     pub const fn is_proof(&self) -> bool {
-        matches!(self, Self::WriteCanary)
+        matches!(self, Self::WriteCanary | Self::RequestReconcile { .. })
+    }
+
+    /// Whether something runs afterwards that did not before: not while power may be gone soon.
+    pub const fn starts(&self) -> bool {
+        matches!(self, Self::StartUnit { .. } | Self::RestartUnit { .. } | Self::Wake { .. })
     }
 
     /// The machine whose guard carries the effect out, if it goes over SSH.
@@ -149,6 +205,7 @@ impl Effect {
             | Self::RestartUnit { host, .. }
             | Self::ResetFailedUnit { host, .. }
             | Self::StopUnit { host, .. }
+            | Self::MendHost { host, .. }
             | Self::EndPods { host }
             | Self::SaveDatastore { host }
             | Self::PowerOff { host } => Some(host),
@@ -160,6 +217,7 @@ impl Effect {
             | Self::Wake { .. }
             | Self::SuspendFlux { .. }
             | Self::ResumeFlux { .. }
+            | Self::RequestReconcile { .. }
             | Self::EvictPods { .. } => None,
         }
     }
@@ -179,6 +237,7 @@ impl fmt::Display for Effect {
             Self::MarkManual { node, .. } => write!(f, "mark {node} for a person"),
             Self::ClearMark { node } => write!(f, "take the mark for a person off {node}"),
             Self::WriteCanary => f.write_str("renew ananke's own Lease"),
+            Self::MendHost { host, mending } => write!(f, "{mending} on {host}"),
             Self::StopUnit { host, unit } => write!(f, "stop {unit} on {host}"),
             Self::EndPods { host } => write!(f, "end the pods that still run on {host}"),
             Self::SaveDatastore { host } => write!(f, "save the datastore on {host}"),
@@ -186,6 +245,7 @@ impl fmt::Display for Effect {
             Self::Wake { machine } => write!(f, "power on {machine}"),
             Self::SuspendFlux { object } => write!(f, "suspend {object}"),
             Self::ResumeFlux { object } => write!(f, "resume {object}"),
+            Self::RequestReconcile { object, .. } => write!(f, "ask Flux to look at {object}"),
             Self::EvictPods { node, tier } => write!(f, "evict {tier} from {node}"),
         }
     }

@@ -1,5 +1,6 @@
 //! What is sent to a machine over SSH: one closed enum, rendered and quoted here and nowhere else.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, Channel, Effect};
 use super::facts::Unit;
 use super::ids::{ActionId, BootId, Epoch, MachineId};
+use super::policy::Needs;
 use super::time::Span;
+
+mod verbs;
+
+pub use verbs::{ENVELOPE_FORM, GuardVerb, VERBS, VerbCard};
 
 /// What the wire and a slow `sudo` may add to the limit that the guard itself keeps.
 pub const WIRE: Span = Span::secs(5);
@@ -21,18 +27,28 @@ pub const SUDOERS_PATH: &str = "/etc/sudoers.d/ananke";
 /// The guard as it is installed, byte for byte.
 pub const GUARD_SCRIPT: &str = include_str!("../../configs/guard/ananke-guard");
 
+/// The closer look. It is sent, never installed.
+pub const HYGIENE_SCRIPT: &str = include_str!("../../configs/guard/hygiene");
+
 /// Above this line of the script is what only looks: it is also sent to machines without a guard.
 const LOOKING_ENDS: &str = "\n# === Above this line";
 
-/// The longest value in an envelope, in bytes. The guard allows 64; this only keeps a broken
-/// caller from sending a book.
-const LONGEST_VALUE: usize = 256;
+/// The longest value in an envelope, in bytes. The guard allows 64, and 512 for packages; this
+/// only keeps a broken caller from sending a book.
+const LONGEST_VALUE: usize = 512;
 
 /// A command for a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Look, without root: everything in `HostFacts`. Runs with and without a guard.
     Facts,
+    /// Look closer, without root and without the guard: everything in `HygieneFacts`.
+    Hygiene {
+        /// What the machine needs.
+        needs: Needs,
+        /// The folders whose file systems are asked about.
+        disks: BTreeSet<String>,
+    },
     /// The admin kubeconfig of a server, through the guard.
     Kubeconfig,
     /// A change through the guard.
@@ -52,42 +68,6 @@ pub enum Command {
         /// Which unit.
         unit: Unit,
     },
-}
-
-/// The guard's verbs that change something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GuardVerb {
-    /// `systemctl start --no-block`
-    Start(Unit),
-    /// `systemctl stop`
-    Stop(Unit),
-    /// `systemctl restart --no-block`
-    Restart(Unit),
-    /// `systemctl reset-failed`
-    ResetFailed(Unit),
-}
-
-impl GuardVerb {
-    /// The verb as the guard takes it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Start(_) => "start",
-            Self::Stop(_) => "stop",
-            Self::Restart(_) => "restart",
-            Self::ResetFailed(_) => "reset-failed",
-        }
-    }
-
-    /// The unit that is meant.
-    pub const fn unit(self) -> Unit {
-        match self {
-            Self::Start(unit)
-            | Self::Stop(unit)
-            | Self::Restart(unit)
-            | Self::ResetFailed(unit) => unit,
-        }
-    }
 }
 
 /// What goes with every change, so that the machine can refuse it.
@@ -125,9 +105,6 @@ pub enum Unsendable {
     /// The effect needs the guard.
     #[error("without a guard nothing but a plain start or stop is sent")]
     NeedsGuard,
-    /// The guard has no verb for the effect.
-    #[error("the guard has no verb for that yet")]
-    NoVerb,
     /// The effect does not go to a machine.
     #[error("the effect goes through the Kubernetes API, not to a machine")]
     NotForMachines,
@@ -144,9 +121,10 @@ impl Command {
             Effect::RestartUnit { unit, .. } => GuardVerb::Restart(*unit),
             Effect::ResetFailedUnit { unit, .. } => GuardVerb::ResetFailed(*unit),
             Effect::StopUnit { unit, .. } => GuardVerb::Stop(*unit),
-            Effect::EndPods { .. } | Effect::SaveDatastore { .. } | Effect::PowerOff { .. } => {
-                return Err(Unsendable::NoVerb);
-            }
+            Effect::MendHost { mending, .. } => GuardVerb::Mend(mending.clone()),
+            Effect::EndPods { .. } => GuardVerb::EndPods,
+            Effect::SaveDatastore { .. } => GuardVerb::SaveDatastore,
+            Effect::PowerOff { .. } => GuardVerb::PowerOff,
             Effect::Cordon { .. }
             | Effect::Uncordon { .. }
             | Effect::MarkManual { .. }
@@ -155,11 +133,12 @@ impl Command {
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => return Err(Unsendable::NotForMachines),
         };
         match action.channel {
             Channel::Guard => {}
-            Channel::Unguarded => return Self::plain(verb),
+            Channel::Unguarded => return Self::plain(&verb),
             Channel::Api => return Err(Unsendable::NotForMachines),
         }
         let missing = |what| Unsendable::NoPrecondition { what };
@@ -187,11 +166,16 @@ impl Command {
         Ok((command, line))
     }
 
-    fn plain(verb: GuardVerb) -> Result<Self, Unsendable> {
+    const fn plain(verb: &GuardVerb) -> Result<Self, Unsendable> {
         match verb {
-            GuardVerb::Start(unit) => Ok(Self::PlainStart { unit }),
-            GuardVerb::Stop(unit) => Ok(Self::PlainStop { unit }),
-            GuardVerb::Restart(_) | GuardVerb::ResetFailed(_) => Err(Unsendable::NeedsGuard),
+            GuardVerb::Start(unit) => Ok(Self::PlainStart { unit: *unit }),
+            GuardVerb::Stop(unit) => Ok(Self::PlainStop { unit: *unit }),
+            GuardVerb::Restart(_)
+            | GuardVerb::ResetFailed(_)
+            | GuardVerb::Mend(_)
+            | GuardVerb::EndPods
+            | GuardVerb::SaveDatastore
+            | GuardVerb::PowerOff => Err(Unsendable::NeedsGuard),
         }
     }
 
@@ -202,8 +186,9 @@ impl Command {
     pub fn render(&self) -> Result<String, Unsendable> {
         Ok(match self {
             Self::Facts => format!("exec sh -c {}", quote(&looking())),
+            Self::Hygiene { needs, disks } => closer(needs, disks),
             Self::Kubeconfig => format!("sudo -n {GUARD_PATH} kubeconfig"),
-            Self::Guarded { verb, envelope } => envelope.render(*verb)?,
+            Self::Guarded { verb, envelope } => envelope.render(verb)?,
             // Exactly the words of the usual sudoers line: with --no-block it would not match.
             Self::PlainStart { unit } => format!("sudo -n systemctl start {unit}"),
             Self::PlainStop { unit } => format!("sudo -n systemctl stop {unit}"),
@@ -212,14 +197,15 @@ impl Command {
 }
 
 impl Envelope {
-    fn render(&self, verb: GuardVerb) -> Result<String, Unsendable> {
+    fn render(&self, verb: &GuardVerb) -> Result<String, Unsendable> {
         // Rounded up: a limit of 300 ms is not none at all.
         let limit = self.limit.as_millis().div_ceil(1_000);
+        let mut line = format!("sudo -n {GUARD_PATH} {}", verb.word());
+        for (key, text) in verb.own(&self.action) {
+            line.push_str(&format!(" {key}={}", value(key, &text)?));
+        }
         Ok(format!(
-            "sudo -n {GUARD_PATH} {} unit={} epoch={} owner={} boot={} machine={} action={} \
-             limit={limit}",
-            verb.word(),
-            verb.unit(),
+            "{line} epoch={} owner={} boot={} machine={} action={} limit={limit}",
             self.epoch,
             value("owner", &self.owner)?,
             value("boot id", self.boot_id.as_str())?,
@@ -250,42 +236,45 @@ pub fn quote(text: &str) -> String {
 /// travels with every look.
 fn looking() -> String {
     let part = GUARD_SCRIPT.split_once(LOOKING_ENDS).map_or(GUARD_SCRIPT, |(part, _)| part);
-    let mut text = String::with_capacity(part.len());
-    for line in part.lines().map(str::trim_start) {
+    bare(part) + "look"
+}
+
+/// A script without its comments and indentation.
+fn bare(script: &str) -> String {
+    let mut text = String::with_capacity(script.len());
+    for line in script.lines().map(str::trim_start) {
         if !line.is_empty() && !line.starts_with('#') {
             text.push_str(line);
             text.push('\n');
         }
     }
-    text.push_str("look");
     text
 }
 
-/// One verb of the guard, for `ananke explain commands`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct VerbCard {
-    /// The verb.
-    pub verb: &'static str,
-    /// What it runs or prints.
-    pub does: &'static str,
-    /// Whether it changes the machine, and so wants an envelope.
-    pub changes: bool,
+/// The closer look, with its questions. A name with a blank in it would be two: it is left out,
+/// and what was not asked is missing.
+fn closer(needs: &Needs, disks: &BTreeSet<String>) -> String {
+    let mut line = format!("exec sh -c {} hygiene", quote(&bare(HYGIENE_SCRIPT)));
+    let kinds = [
+        ("disk", disks),
+        ("package", &needs.packages),
+        ("program", &needs.programs),
+        ("module", &needs.modules),
+        ("service", &needs.services),
+    ];
+    for (kind, names) in kinds {
+        for name in names.iter().filter(|name| !name.contains(char::is_whitespace)) {
+            line.push_str(&format!(" {}", quote(&format!("{kind}={name}"))));
+        }
+    }
+    line
 }
 
-/// Everything that the guard does. It refuses all else by name.
-pub const VERBS: [VerbCard; 7] = [
-    VerbCard { verb: "version", does: "prints protocol and SHA-256 of the script", changes: false },
-    VerbCard { verb: "facts", does: "prints what ananke knows of the machine", changes: false },
-    VerbCard { verb: "kubeconfig", does: "prints /etc/rancher/k3s/k3s.yaml", changes: false },
-    VerbCard { verb: "start", does: "systemctl start --no-block UNIT", changes: true },
-    VerbCard { verb: "stop", does: "systemctl stop UNIT", changes: true },
-    VerbCard { verb: "restart", does: "systemctl restart --no-block UNIT", changes: true },
-    VerbCard { verb: "reset-failed", does: "systemctl reset-failed UNIT", changes: true },
-];
+/// Where `prepare` writes which modules, services and packages the guard may touch.
+pub const ALLOW_PATH: &str = "/etc/ananke-guard.allow";
 
-/// The arguments of every verb that changes something.
-pub const ENVELOPE_FORM: &str =
-    "unit=k3s|k3s-agent epoch=N owner=HOST boot=ID machine=ID action=ID limit=SECONDS";
+/// Where `prepare` puts the packages that the guard may install.
+pub const PACKAGES_PATH: &str = "/var/cache/ananke-guard/packages";
 
 /// A user name that may stand in a sudoers file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,9 @@ pub struct Episode {
     pub opened: Mono,
     /// When, for people.
     pub opened_wall: Timestamp,
+    /// Who allowed it to start machines on battery, if a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_battery: Option<String>,
     /// How it ended, if it did.
     pub end: Option<EpisodeEnd>,
 }
@@ -41,6 +44,11 @@ pub enum Cause {
     },
     /// The control plane was good and was lost.
     ControlPlaneLost,
+    /// A battery gave out.
+    Ups {
+        /// The UPSes that said so.
+        names: Vec<String>,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -49,6 +57,7 @@ impl fmt::Display for Cause {
             Self::Command { verb, by } => write!(f, "{verb} by {by}"),
             Self::Rebooted { machines } => write!(f, "{machines} machines booted anew"),
             Self::ControlPlaneLost => f.write_str("the control plane was lost"),
+            Self::Ups { names } => write!(f, "the battery of {} gave out", names.join(", ")),
         }
     }
 }
@@ -72,9 +81,22 @@ pub enum EndKind {
     Converged,
     /// The same, without machines that had their time.
     Degraded,
+    /// A battery gave out before it had an end.
+    PowerLost,
     /// A person ended it.
     Person {
         /// Who.
         by: String,
     },
+}
+
+impl fmt::Display for EndKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Converged => f.pad("converged"),
+            Self::Degraded => f.pad("converged, degraded"),
+            Self::PowerLost => f.pad("a battery gave out before its end"),
+            Self::Person { by } => write!(f, "ended by {by}"),
+        }
+    }
 }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::cordon::CordonMark;
+use super::hygiene::ClockFacts;
 use super::ids::{BootId, MachineId, MachineName};
-use super::time::{Mono, Span};
+use super::time::{Mono, Skew, Span};
 
 /// A fact with the time at which it was seen, or the reason why it could not be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,8 +145,11 @@ pub struct HostFacts {
     pub machine_id: MachineId,
     /// How long that machine has been up, by its own monotonic clock.
     pub up_for: Span,
-    /// The machine's own wall clock. Shown, never used for a decision about time.
+    /// The machine's own wall clock, in whole seconds.
     pub wall: Timestamp,
+    /// That clock against ananke's own. `None` where nobody knows when the machine was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockFacts>,
     /// The script through which changes go.
     pub guard: GuardState,
     /// What sudo answered, without asking for a password.
@@ -157,6 +161,18 @@ pub struct HostFacts {
     pub datastore: Option<Datastore>,
     /// The etcd member's own word, if there is a member on this machine.
     pub etcd: Option<EtcdFacts>,
+    /// What there is of pods.
+    #[serde(default)]
+    pub leftovers: Leftovers,
+}
+
+/// What there is of pods on a machine, whoever looks after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Leftovers {
+    /// Tasks below kubepods. `None` where the kernel does not count them.
+    pub tasks: Option<u32>,
+    /// File systems below kubelet's folder.
+    pub mounts: u32,
 }
 
 /// Whether ananke's script is on the machine, and which one.
@@ -201,6 +217,10 @@ pub struct UnitFacts {
     pub restarts: u32,
     /// How long it has been in its present state. `None` if systemd does not say.
     pub for_time: Option<Span>,
+    /// By how much the machine's wall clock was set since the unit's process began, forward if it
+    /// is ahead. `None` if systemd does not say when that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_set: Option<Skew>,
 }
 
 /// systemd's LoadState, as far as it matters here.

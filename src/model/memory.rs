@@ -10,7 +10,9 @@ use super::cordon::CordonRecord;
 use super::episode::Episode;
 use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineName, RemedyId};
 use super::intent::{Author, Desired, Intent, Progress, Scope};
+use super::object::ObjectName;
 use super::outcome::ActionResult;
+use super::power::{PowerView, UpsKept, UpsMemory, UpsName};
 use super::time::{Moment, Mono, Span};
 use super::verdict::Target;
 
@@ -57,6 +59,12 @@ pub struct Durable {
     pub acked: BTreeSet<Target>,
     /// Alarms that were raised in this episode, so that each is raised once.
     pub alarms: BTreeSet<(GateId, Target)>,
+    /// What must not be forgotten of each UPS.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upses: BTreeMap<UpsName, UpsKept>,
+    /// What a person wanted before a UPS wanted more: it holds again when mains are back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beneath: Option<Intent>,
     /// What a good day looks like.
     pub normal: Normal,
 }
@@ -88,6 +96,8 @@ impl Durable {
             manual: BTreeMap::new(),
             acked: BTreeSet::new(),
             alarms: BTreeSet::new(),
+            upses: BTreeMap::new(),
+            beneath: None,
             normal: Normal::default(),
         }
     }
@@ -140,6 +150,10 @@ pub struct FreshProof {
     pub boot_id: BootId,
     /// When.
     pub at: Mono,
+    /// The number of the last action that was given out before it: what a later one brought is
+    /// newer than the proof.
+    #[serde(default)]
+    pub action: u64,
 }
 
 /// A cordon that ananke holds.
@@ -170,6 +184,9 @@ pub struct Normal {
     pub leader: Option<MachineName>,
     /// Whether the control plane was open when everything was last good.
     pub control_plane: bool,
+    /// The objects of Flux that were there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flux: BTreeSet<ObjectName>,
 }
 
 /// Streaks and timings.
@@ -195,8 +212,26 @@ pub struct Passing {
     pub answering: BTreeMap<MachineName, Mono>,
     /// Cluster-up time used by each cordon since it was last written down.
     pub cordon_extra: BTreeMap<MachineName, Span>,
+    /// Each UPS.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upses: BTreeMap<UpsName, UpsMemory>,
+    /// What the UPSes mean, as this tick has it. Worked out anew each time, so it is never kept.
+    #[serde(skip)]
+    pub power: PowerView,
+    /// What was told of each UPS, by the kind of the alarm.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub power_told: BTreeMap<UpsName, BTreeMap<String, PowerTold>>,
     /// Since when the API has not answered. `None` while it does.
     pub control_plane_lost: Option<Mono>,
+}
+
+/// An alarm about a UPS that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerTold {
+    /// Since when it stands.
+    pub since: Mono,
+    /// When it last stood.
+    pub last: Mono,
 }
 
 /// Since when a repair has been held, and for what kind of reason.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ClusterFacts;
 use super::facts::{ApiFacts, Blind, BlindKind, HostFacts, Link, Seen};
+use super::hygiene::HygieneFacts;
 use super::ids::MachineName;
 use super::power::{UpsFacts, UpsName};
 use super::time::{Mono, Span};
@@ -14,11 +16,16 @@ use super::time::{Mono, Span};
 pub struct Observation {
     /// Each machine of the inventory, over SSH.
     pub hosts: BTreeMap<MachineName, Seen<HostFacts>>,
+    /// Each machine of the inventory, looked at closer, which is done less often.
+    #[serde(default)]
+    pub hygiene: BTreeMap<MachineName, Seen<HygieneFacts>>,
     /// Each UPS, over NUT. Empty where none is configured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub upses: BTreeMap<UpsName, Seen<UpsFacts>>,
     /// The Kubernetes API.
     pub api: ApiFacts,
+    /// What lives in the cluster, through that API.
+    pub cluster: ClusterFacts,
     /// Whether ananke's own disk takes records; the reason if it does not.
     pub disk: Result<(), String>,
 }
@@ -30,27 +37,32 @@ impl Observation {
             Seen::Known { .. } => true,
             Seen::Unknown { why, .. } => why.kind != BlindKind::NotYet,
         };
+        let asked = |seen: &Seen<UpsFacts>| match seen {
+            Seen::Known { .. } => true,
+            Seen::Unknown { why, .. } => why.kind != BlindKind::NotYet,
+        };
         self.hosts.len() >= machines
             && self.hosts.values().all(looked)
+            && self.upses.values().all(asked)
             && self.api.link != Link::Probing
     }
 }
 
 /// Machines at which nobody has looked yet.
-pub fn not_looked_at<'a>(
+pub fn not_looked_at<'a, T>(
     machines: impl Iterator<Item = &'a MachineName>,
     now: Mono,
-) -> BTreeMap<MachineName, Seen<HostFacts>> {
+) -> BTreeMap<MachineName, Seen<T>> {
     let why = || Blind::new(BlindKind::NotYet, "nobody has looked yet");
     machines.map(|name| (name.clone(), Seen::Unknown { why: why(), since: now })).collect()
 }
 
 /// Files what one look at a machine gave, and says whether it is news: a new age alone is none.
 /// Who can't be seen has not been seen since the first look that failed.
-pub fn file_look(
-    hosts: &mut BTreeMap<MachineName, Seen<HostFacts>>,
+pub fn file_look<T: Steady>(
+    hosts: &mut BTreeMap<MachineName, Seen<T>>,
     name: &MachineName,
-    seen: Result<HostFacts, Blind>,
+    seen: Result<T, Blind>,
     now: Mono,
 ) -> bool {
     let before = hosts.get(name);
@@ -58,7 +70,7 @@ pub fn file_look(
         Ok(value) => {
             let same = before
                 .and_then(Seen::any_age)
-                .is_some_and(|before| steady(before) == steady(&value));
+                .is_some_and(|before| before.steady() == value.steady());
             (Seen::Known { value, at: now }, !same)
         }
         Err(why) => {
@@ -73,13 +85,41 @@ pub fn file_look(
     news
 }
 
-/// The facts without what changes at every look.
-fn steady(facts: &HostFacts) -> HostFacts {
-    let mut facts = facts.clone();
-    facts.up_for = Span::ZERO;
-    facts.wall = jiff::Timestamp::UNIX_EPOCH;
-    for unit in facts.units.values_mut() {
-        unit.for_time = None;
+/// Facts of which some part changes at every look.
+pub trait Steady {
+    /// The same without that part.
+    type Still: PartialEq;
+
+    /// What is news when it changes.
+    fn steady(&self) -> Self::Still;
+}
+
+impl Steady for HostFacts {
+    type Still = Self;
+
+    fn steady(&self) -> Self {
+        let mut facts = self.clone();
+        facts.up_for = Span::ZERO;
+        facts.wall = jiff::Timestamp::UNIX_EPOCH;
+        facts.clock = None;
+        // Pods come and go; that there are none any more is news.
+        facts.leftovers.tasks = facts.leftovers.tasks.map(|tasks| tasks.min(1));
+        facts.leftovers.mounts = facts.leftovers.mounts.min(1);
+        for unit in facts.units.values_mut() {
+            (unit.for_time, unit.clock_set) = (None, None);
+        }
+        facts
     }
-    facts
+}
+
+impl Steady for HygieneFacts {
+    type Still = Self;
+
+    fn steady(&self) -> Self {
+        let mut facts = self.clone();
+        for disk in facts.disks.values_mut().flatten() {
+            (disk.free, disk.free_inodes) = (0, None);
+        }
+        facts
+    }
 }

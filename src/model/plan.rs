@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::ids::{GateId, MachineName, RemedyId};
+use super::power::UpsName;
 use super::time::{Mono, Span};
 use super::verdict::Target;
 
@@ -53,6 +54,13 @@ pub enum Hold {
     },
     /// It is a quiet day: only remedies declared `Always` run.
     NoEpisode,
+    /// A UPS forbids a start: no stable mains, or too little in the battery.
+    Power {
+        /// Which.
+        ups: UpsName,
+        /// Why.
+        why: String,
+    },
     /// Our own disk does not take the record that must precede the act.
     DiskBroken {
         /// What the disk said.
@@ -157,6 +165,7 @@ impl Hold {
             Self::Paused { .. } => "paused",
             Self::IntentDown { .. } => "intent-down",
             Self::NoEpisode => "no-episode",
+            Self::Power { .. } => "power",
             Self::DiskBroken { .. } => "disk-broken",
             Self::GateClosed { .. } => "gate-closed",
             Self::Blind { .. } => "blind",
@@ -189,6 +198,7 @@ impl Hold {
             Self::Paused { .. }
             | Self::IntentDown { .. }
             | Self::NoEpisode
+            | Self::Power { .. }
             | Self::DiskBroken { .. }
             | Self::GateClosed { .. }
             | Self::Blind { .. }
@@ -234,6 +244,7 @@ impl fmt::Display for Hold {
             Self::Paused { by, why } => write!(f, "paused by {by}: {why}"),
             Self::IntentDown { by, why } => write!(f, "{by} wants the cluster down: {why}"),
             Self::NoEpisode => f.write_str("no episode is open, and this is not for quiet days"),
+            Self::Power { ups, why } => write!(f, "{ups} forbids a start: {why}"),
             Self::DiskBroken { why } => write!(f, "ananke's own disk takes no record: {why}"),
             Self::GateClosed { gate } => write!(f, "{gate} comes first"),
             Self::Blind { why } => write!(f, "not enough is known: {why}"),

@@ -1,11 +1,13 @@
 //! The checked settings that a decision may use. Addresses, keys and paths are not among them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ObjectPath;
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
+use super::power::PowerPolicy;
 use super::time::Span;
 
 /// Everything that `tick` may know of the configuration.
@@ -23,6 +25,95 @@ pub struct Policy {
     pub timing: Timing,
     /// Every count that a decision uses.
     pub limits: Limits,
+    /// What is expected of Flux.
+    #[serde(default)]
+    pub flux: FluxPolicy,
+    /// Whose clocks must be right. `None`: clocks are not judged.
+    #[serde(default)]
+    pub time: Option<TimeSync>,
+    /// What the nodes must have.
+    #[serde(default)]
+    pub hosts: HostNeeds,
+    /// The UPSes and what they feed.
+    #[serde(default)]
+    pub power: PowerPolicy,
+}
+
+/// What is expected of Flux.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FluxPolicy {
+    /// The source and the Kustomization from which everything else comes: both have this name.
+    pub root: ObjectPath,
+    /// The branch that the root source must follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The repository that the root source must follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl FluxPolicy {
+    /// What `flux bootstrap` calls the root.
+    pub const ROOT: &str = "flux-system/flux-system";
+}
+
+impl Default for FluxPolicy {
+    fn default() -> Self {
+        Self { root: ObjectPath::new(Self::ROOT), branch: None, url: None }
+    }
+}
+
+/// Whose clocks must be right before the cluster is started (`startup.time_sync_mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeSync {
+    /// Those of all nodes.
+    Strict,
+    /// Those of so many servers, and never of fewer than a majority.
+    Quorum(usize),
+}
+
+/// What the nodes must have (`hosts`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct HostNeeds {
+    /// What servers need.
+    pub servers: Needs,
+    /// What agents need.
+    pub agents: Needs,
+    /// Folders whose file systems must be writable and not full; one that is not there is none.
+    pub disks: BTreeSet<String>,
+    /// Below this percentage of free space or inodes a file system counts as full.
+    pub full_below: u8,
+    /// Whether there must be a default route.
+    pub default_route: bool,
+}
+
+impl HostNeeds {
+    /// What a machine of this role needs. `None` for one that is no node.
+    pub const fn of(&self, role: Role) -> Option<&Needs> {
+        match role {
+            Role::Server => Some(&self.servers),
+            Role::Agent => Some(&self.agents),
+            Role::Other => None,
+        }
+    }
+}
+
+/// What one kind of node needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Needs {
+    /// Debian packages.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub packages: BTreeSet<String>,
+    /// Programs, wherever they come from.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub programs: BTreeSet<String>,
+    /// Kernel modules, loaded or built in.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub modules: BTreeSet<String>,
+    /// systemd units that must be active.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<String>,
 }
 
 /// One machine of the inventory.

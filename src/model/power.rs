@@ -3,6 +3,7 @@
 //! What follows from them is decided in `crate::power`.
 
 mod facts;
+mod host;
 mod memory;
 mod name;
 mod outlook;
@@ -11,13 +12,16 @@ mod status;
 mod view;
 
 pub use facts::{Reading, UpsFacts, UpsSource};
+pub use host::NutHost;
 pub use memory::{
     Anchor, BlindSpell, Condition, Drain, Holding, Outage, ReasonKind, Sample, StageTimes, Trusted,
     UpsKept, UpsMemory,
 };
 pub use name::{NUT_PORT, UpsName, UpsNameError};
-pub use outlook::{Budget, DomainView, Down, Obstacle, StageBudget};
-pub use policy::{BudgetRules, Domain, PowerPolicy, StageId, UpsRules};
+pub use outlook::{
+    Against, Arming, Budget, DomainView, Down, Obstacle, PowerView, StageBudget, Unarmed,
+};
+pub use policy::{BudgetRules, Domain, OnLow, PowerPolicy, StageId, UpsRules};
 pub use status::{StatusToken, UpsStatus};
 pub use view::{
     Claim, Distrust, Fit, Measure, Reason, RuntimeSource, RuntimeView, UpsAlarm, UpsState, UpsView,

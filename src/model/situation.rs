@@ -6,12 +6,14 @@ use jiff::Timestamp;
 
 use super::cordon::{CordonKind, CordonMark, CordonRecord};
 use super::facts::{Blind, BlindKind, HostFacts, Link, NodeFacts, Seen};
+use super::hygiene::{self, HygieneFacts};
 use super::ids::MachineName;
 use super::in_step::InStep;
 use super::memory::{Durable, Passing};
 use super::observation::Observation;
 use super::plan::Missing;
 use super::policy::{Machine, Policy, Role};
+use super::power::PowerView;
 use super::tick::Request;
 use super::time::Mono;
 
@@ -22,6 +24,8 @@ pub struct Situation<'a> {
     pub now: Mono,
     /// The wall clock, for records that people read.
     pub wall: Timestamp,
+    /// Whether somebody vouches for that wall clock.
+    pub wall_trusted: bool,
     /// The settings.
     pub policy: &'a Policy,
     /// Who asked for what.
@@ -32,6 +36,8 @@ pub struct Situation<'a> {
     pub durable: &'a Durable,
     /// Streaks and timings.
     pub passing: &'a Passing,
+    /// The UPSes, and what they forbid.
+    pub power: &'a PowerView,
     /// Machines that a gate before this one gave up.
     pub missing: &'a BTreeMap<MachineName, Missing>,
 }
@@ -80,6 +86,23 @@ impl<'a> Situation<'a> {
         machines.map(move |(name, machine)| (name, machine, sit.fresh(hosts.at(name))))
     }
 
+    /// What the closer look at a machine told, if it is fresh and of the boot that answers now.
+    ///
+    /// # Errors
+    /// [`Blind`]: why nothing fresh is known.
+    pub fn hygiene(&self, name: &MachineName) -> Result<&'a HygieneFacts, Blind> {
+        let host = self.host(name)?;
+        let Some(seen) = self.seen.hygiene.get(name) else {
+            return Err(Blind::new(BlindKind::NotYet, "nobody has looked closer yet"));
+        };
+        let facts = seen.fresh(self.now, hygiene::EVERY + self.policy.timing.fresh_for)?;
+        if facts.boot_id == host.boot_id {
+            Ok(facts)
+        } else {
+            Err(Blind::new(BlindKind::Stale, "it has booted since somebody looked closer"))
+        }
+    }
+
     /// What the API says of a node, if it is fresh. `None`: there is no such node.
     ///
     /// # Errors
@@ -118,6 +141,11 @@ impl<'a> Situation<'a> {
             }
             CordonMark::Record(_) | CordonMark::None | CordonMark::Garbled => None,
         }
+    }
+
+    /// Whether a stretch of trouble, or of a person's will, is open.
+    pub fn in_episode(&self) -> bool {
+        self.durable.episode.as_ref().is_some_and(|episode| episode.end.is_none())
     }
 
     /// The role of a machine.

@@ -10,6 +10,7 @@ use super::observation::Observation;
 use super::outcome::Outcome;
 use super::plan::Plan;
 use super::policy::Policy;
+use super::power::PowerView;
 use super::time::{Moment, Mono};
 
 /// The whole input of one decision.
@@ -95,6 +96,12 @@ pub enum Order {
         /// Who.
         by: String,
     },
+    /// In the episode that is open machines may be started although a UPS is on battery, or can't
+    /// be heard.
+    AllowOnBattery {
+        /// Who.
+        by: String,
+    },
     /// Forget a wish for down.
     ClearIntent {
         /// Who.
@@ -118,6 +125,9 @@ pub struct Decision {
     pub phase: Phase,
     /// What to do now and what is held back.
     pub plan: Plan,
+    /// The UPSes and what follows from them.
+    #[serde(default)]
+    pub power: PowerView,
     /// What ananke is at its end with. The new ones are told loudly.
     pub alarms: Vec<Alarm>,
     /// What to remember.

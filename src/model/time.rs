@@ -86,6 +86,47 @@ impl fmt::Display for Span {
     }
 }
 
+/// How far a clock is ahead of another one, in milliseconds; behind is negative.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct Skew(i64);
+
+impl Skew {
+    /// Ahead by `ms` milliseconds.
+    pub const fn millis(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// In milliseconds.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// How far the clocks are apart, whichever is ahead.
+    pub const fn apart(self) -> Span {
+        Span(self.0.unsigned_abs())
+    }
+
+    /// Whether the clock is behind.
+    pub const fn is_behind(self) -> bool {
+        self.0 < 0
+    }
+
+    /// By how much this clock is ahead of another, where both are compared with the same third.
+    pub const fn from(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl fmt::Display for Skew {
+    /// `2h 5m behind`, `3s ahead`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.apart(), if self.is_behind() { "behind" } else { "ahead" })
+    }
+}
+
 /// Milliseconds on the monotonic clock of ananke's own host, counted from its boot
 /// (`CLOCK_BOOTTIME`, clock_gettime(2): it goes on while the machine sleeps).
 /// Only comparable within one boot; [`Moment`] says which.

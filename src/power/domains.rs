@@ -106,9 +106,5 @@ pub fn uncovered<'a>(
     policy: &PowerPolicy,
     machines: impl IntoIterator<Item = &'a MachineName>,
 ) -> BTreeSet<MachineName> {
-    let covered = |name: &MachineName| {
-        policy.exempt.contains(name)
-            || policy.domains.iter().any(|domain| domain.machines.contains(name))
-    };
-    machines.into_iter().filter(|name| !covered(name)).cloned().collect()
+    machines.into_iter().filter(|name| policy.is_unfed(name)).cloned().collect()
 }

@@ -7,11 +7,19 @@ mod clear_failed_unit;
 mod clear_mark;
 mod cordon_for_repair;
 mod hand_to_person;
+mod install_packages;
+mod load_module;
 mod mark_missing;
 mod prove_write;
+mod request_reconcile;
 mod restart_agent;
+mod restart_under_right_clock;
+mod resume_flux;
+mod resync_clock;
+mod set_clock;
 mod start_agent;
 mod start_server;
+mod start_service;
 mod uncordon_own;
 mod unit;
 
@@ -19,11 +27,19 @@ pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
 pub use clear_mark::REMEDY as CLEAR_MARK;
 pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
 pub use hand_to_person::REMEDY as HAND_TO_PERSON;
+pub use install_packages::REMEDY as INSTALL_PACKAGES;
+pub use load_module::REMEDY as LOAD_MODULE;
 pub use mark_missing::REMEDY as MARK_MISSING;
 pub use prove_write::REMEDY as PROVE_WRITE;
+pub use request_reconcile::REMEDY as REQUEST_RECONCILE;
 pub use restart_agent::REMEDY as RESTART_AGENT;
+pub use restart_under_right_clock::REMEDY as RESTART_UNDER_RIGHT_CLOCK;
+pub use resume_flux::REMEDY as RESUME_FLUX;
+pub use resync_clock::REMEDY as RESYNC_CLOCK;
+pub use set_clock::REMEDY as SET_CLOCK;
 pub use start_agent::REMEDY as START_AGENT;
 pub use start_server::REMEDY as START_SERVER;
+pub use start_service::REMEDY as START_SERVICE;
 pub use uncordon_own::REMEDY as UNCORDON_OWN;
 
 use std::fmt;
@@ -38,6 +54,12 @@ use crate::model::verdict::Target;
 
 /// Every remedy.
 pub static ALL: &[&Remedy] = &[
+    &RESYNC_CLOCK,
+    &SET_CLOCK,
+    &RESTART_UNDER_RIGHT_CLOCK,
+    &INSTALL_PACKAGES,
+    &LOAD_MODULE,
+    &START_SERVICE,
     &CLEAR_FAILED_UNIT,
     &START_SERVER,
     &PROVE_WRITE,
@@ -48,6 +70,8 @@ pub static ALL: &[&Remedy] = &[
     &HAND_TO_PERSON,
     &MARK_MISSING,
     &CLEAR_MARK,
+    &RESUME_FLUX,
+    &REQUEST_RECONCILE,
 ];
 
 /// A declared repair. No field has a default: a missing one does not compile.
@@ -188,6 +212,11 @@ pub enum Applies {
 /// How long an effect of the API may take to show in what we watch.
 const fn shown_soon(timing: &Timing) -> Span {
     timing.fresh_for
+}
+
+/// How long what a closer look shows may take to show.
+const fn looked_closer(timing: &Timing) -> Span {
+    Span::millis(timing.fresh_for.as_millis() + crate::model::hygiene::EVERY_AMISS.as_millis())
 }
 
 #[cfg(test)]

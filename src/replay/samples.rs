@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::action::{Action, Channel, Effect, Expect};
 use crate::model::assessment::{Assessment, Phase};
+use crate::model::cluster::ClusterFacts;
 use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
@@ -15,7 +16,8 @@ use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Pass
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
-use crate::model::policy::{Limits, Policy, Timing};
+use crate::model::policy::{FluxPolicy, HostNeeds, Limits, Policy, Timing};
+use crate::model::power::{PowerPolicy, PowerView};
 use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use crate::model::time::{Moment, Mono, Span};
@@ -100,11 +102,13 @@ impl SmallLoop {
             | Effect::WriteCanary
             | Effect::StopUnit { .. }
             | Effect::EndPods { .. }
+            | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => true,
         });
         let up = self.memory.intent.desired == Desired::Up;
@@ -182,6 +186,7 @@ impl SmallLoop {
             cause: Cause::Rebooted { machines: 3 },
             opened: Mono(0),
             opened_wall: Timestamp::UNIX_EPOCH,
+            on_battery: None,
             end: None,
         });
         self.memory.attempts.clear();
@@ -263,6 +268,10 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     tick: span,
                 },
                 limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
+                flux: FluxPolicy::default(),
+                time: None,
+                hosts: HostNeeds::default(),
+                power: PowerPolicy::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
@@ -272,6 +281,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             },
             observation: Observation {
                 hosts: BTreeMap::new(),
+                hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
@@ -281,6 +291,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     canary: Seen::Unknown { why: blind(), since: unseen },
                     serves: Vec::new(),
                 },
+                cluster: ClusterFacts::bare(unseen),
                 disk: Ok(()),
             },
             outcomes: Vec::new(),
@@ -290,6 +301,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             assessment: Assessment::default(),
             phase: Phase::Looking,
             plan: Plan::default(),
+            power: PowerView::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 5_000), why: "the next look".into() },

@@ -227,11 +227,13 @@ impl<'a> Verifier<'a> {
             | Effect::WriteCanary
             | Effect::StopUnit { .. }
             | Effect::EndPods { .. }
+            | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => {}
         }
     }
@@ -312,6 +314,7 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::ResetFailedUnit { host, .. }
         | Effect::StopUnit { host, .. }
         | Effect::EndPods { host }
+        | Effect::MendHost { host, .. }
         | Effect::SaveDatastore { host }
         | Effect::PowerOff { host }
         | Effect::Wake { machine: host } => Some(host),
@@ -320,7 +323,10 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::MarkManual { node, .. }
         | Effect::ClearMark { node }
         | Effect::EvictPods { node, .. } => Some(node),
-        Effect::WriteCanary | Effect::SuspendFlux { .. } | Effect::ResumeFlux { .. } => None,
+        Effect::WriteCanary
+        | Effect::SuspendFlux { .. }
+        | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. } => None,
     }
 }
 

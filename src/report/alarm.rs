@@ -5,17 +5,26 @@ use crate::model::alarm::{Alarm, Tried};
 use crate::model::assessment::GateState;
 use crate::model::record::TickRecord;
 use crate::model::time::Mono;
+use crate::model::verdict::Target;
 
 /// One alarm in words.
 pub fn alarm_text(alarm: &Alarm, now: Mono) -> String {
     let mut lines = vec![
         labelled("  what", &format!("{} at {}: {}", alarm.target, alarm.gate, alarm.what)),
         labelled("  since", &format!("{} ago", now.since(alarm.since))),
-        labelled("  tried", &tried(&alarm.tried)),
     ];
+    if !matches!(alarm.target, Target::Ups(_)) {
+        lines.push(labelled("  tried", &tried(&alarm.tried)));
+    }
     let mut steps: Vec<String> = alarm.by_hand.clone();
     let name = alarm.target.machine().map_or_else(|| alarm.gate.to_string(), ToString::to_string);
-    steps.push(format!("tell ananke to go on:  sudo ananke ack {name}"));
+    // A UPS is judged anew all the time: there is nothing to go on with.
+    let of_ups = matches!(alarm.target, Target::Ups(_));
+    if of_ups {
+        steps.push("see more:  ananke why power".to_owned());
+    } else {
+        steps.push(format!("tell ananke to go on:  sudo ananke ack {name}"));
+    }
     let numbered: Vec<String> =
         steps.iter().enumerate().map(|(at, step)| format!("{}. {step}", at + 1)).collect();
     lines.extend(listed("  you", &numbered));
@@ -41,7 +50,10 @@ pub fn at_the_end(record: &TickRecord, alarms: &[Alarm]) -> String {
     let now = record.input.now.mono;
     let degraded =
         record.decision.assessment.gates.iter().any(|gate| gate.state == GateState::Degraded);
-    let first = if degraded {
+    let power = alarms.iter().all(|alarm| matches!(alarm.target, Target::Ups(_)));
+    let first = if power {
+        "something is wrong with its power. A person should look."
+    } else if degraded {
         "ananke goes on without something. A person is needed for it."
     } else {
         "ananke is at the end of what it may do. A person is needed."

@@ -2,18 +2,35 @@
 //! recorded tick, so that the terminal, the journal, the files and the socket say the same.
 
 mod alarm;
+mod event;
 mod explain;
+mod files;
+mod history;
+mod metrics;
+mod nut_traps;
+mod page;
 mod plan;
+mod power;
+mod recovery_status;
 mod rehearsal;
+mod runs;
 mod status;
 mod summary;
 mod text;
 mod why;
 
 pub use alarm::{alarm_text, at_the_end};
+pub use event::{Event, event_object, events};
 pub use explain::{Topic, explain};
+pub use files::files;
+pub use history::{History, history, history_text};
+pub use metrics::{METRICS, METRICS_TYPE, Metric, Tally, metrics};
+pub use nut_traps::nut_traps;
+pub use page::page;
 pub use plan::plan_text;
+pub use recovery_status::{Anchor, Context, crd, crd_yaml, pace, recovery_status};
 pub use rehearsal::{Actor, Picture, happening, picture};
+pub use runs::fold_run;
 pub use status::{acting_line, headline, status_text};
 pub use summary::{
     ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, action_line, summary,
@@ -41,11 +58,13 @@ fn situation<'a>(
     Situation {
         now: record.input.now.mono,
         wall: record.input.now.wall,
+        wall_trusted: record.input.now.wall_trusted,
         policy: &record.input.policy,
         request: &record.input.request,
         seen: &record.input.observation,
         durable: &record.decision.memory.durable,
         passing: &record.decision.memory.passing,
+        power: &record.decision.power,
         missing,
     }
 }

@@ -1,6 +1,7 @@
 //! `ananke status`: facts first, then what ananke does about them, then what the reader can do.
 
-use super::text::{count, labelled, listed};
+use super::power;
+use super::text::{count, labelled, listed, paragraph};
 use crate::model::assessment::{GateState, GateView, Phase};
 use crate::model::facts::{Link, Seen};
 use crate::model::ids::MachineName;
@@ -12,6 +13,7 @@ use crate::model::verdict::{Target, Verdict};
 /// The whole screen.
 pub fn status_text(record: &TickRecord) -> String {
     let mut lines = vec![headline(record), acting_line(record), String::new()];
+    lines.extend(listed("power", &power::lines(record)));
     lines.extend(listed("machines", &machines(record)));
     lines.push(labelled("api", &api(record)));
     lines.push(labelled("way up", &way_up(record)));
@@ -55,7 +57,12 @@ pub fn acting_line(record: &TickRecord) -> String {
     let epoch = record.decision.memory.durable.epoch;
     let armed =
         if record.input.request.execute { "may act" } else { "observing only: nothing is changed" };
-    format!("acting: {owner} (this host), epoch {epoch}, {armed}")
+    let power = power::armed(record).map(|power| format!("; power {power}")).unwrap_or_default();
+    paragraph(
+        "",
+        "        ",
+        &format!("acting: {owner} (this host), epoch {epoch}, {armed}{power}"),
+    )
 }
 
 fn machines(record: &TickRecord) -> Vec<String> {
@@ -142,6 +149,8 @@ fn kept(record: &TickRecord) -> Vec<String> {
     let gates = record.decision.assessment.gates.iter();
     let judged = gates.filter(|gate| !matches!(gate.state, GateState::Waiting { .. }));
     let mut lines = Vec::new();
+    // The UPSes have lines of their own.
+    let judged = judged.filter(|gate| gate.id != crate::gates::POWER.id);
     for finding in judged.flat_map(|gate| &gate.findings) {
         let Verdict::Skipped { why } = &finding.verdict else { continue };
         let seen =

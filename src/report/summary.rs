@@ -1,6 +1,7 @@
 //! The same as the screens, for programs: `-o json` and the files in the state directory.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::held_line;
@@ -11,7 +12,7 @@ use crate::model::outcome::Outcome;
 use crate::model::record::TickRecord;
 
 /// How a command ended, in one word. The exit code follows from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResultWord {
     /// Everything is proven good, or there was nothing to do.
@@ -47,7 +48,7 @@ impl ResultWord {
 }
 
 /// One look, or one whole run, as data. Additive changes only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// The version of this form.
@@ -59,10 +60,12 @@ pub struct Summary {
     /// The ananke host.
     pub host: String,
     /// Where the cluster stands.
+    #[schemars(with = "String")]
     pub phase: Phase,
     /// The first line of the status screen.
     pub headline: String,
     /// Wall-clock time of the look.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
     /// Whether that clock was synchronised.
     pub clock_trusted: bool,
@@ -81,11 +84,12 @@ pub struct Summary {
     /// What waits for a person.
     pub manual: Vec<ManualLine>,
     /// What ananke is at its end with.
+    #[schemars(with = "Vec<serde_json::Value>")]
     pub alarms: Vec<Alarm>,
 }
 
 /// One gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GateLine {
     /// Which.
@@ -99,7 +103,7 @@ pub struct GateLine {
 }
 
 /// One action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionLine {
     /// Its id.
@@ -119,7 +123,7 @@ pub struct ActionLine {
 }
 
 /// One repair that is held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldLine {
     /// Which remedy.
@@ -133,7 +137,7 @@ pub struct HeldLine {
 }
 
 /// What waits for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ManualLine {
     /// What.
@@ -141,6 +145,7 @@ pub struct ManualLine {
     /// Why.
     pub reason: String,
     /// Since when.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub since: Timestamp,
 }
 

@@ -84,6 +84,9 @@ fn gate(record: &TickRecord, view: &GateView) -> String {
         lines.extend(listed("  because", &findings));
     }
     lines.extend(tail(record, root, &|_| true));
+    if view.id == gates::POWER.id {
+        lines.extend(super::power::details(record));
+    }
     lines.join("\n")
 }
 

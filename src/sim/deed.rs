@@ -93,6 +93,13 @@ pub enum Deed {
         /// 0 to 100.
         percent: u8,
     },
+    /// The driver of a UPS does not run, or does again.
+    UpsDriver {
+        /// Which.
+        ups: String,
+        /// Whether it runs.
+        on: bool,
+    },
     /// Nothing can be heard of a UPS.
     UpsSilent {
         /// Which.
@@ -100,4 +107,46 @@ pub enum Deed {
         /// Whether.
         on: bool,
     },
+    /// Something befalls what runs inside the cluster.
+    Inside(Within),
+}
+
+/// What befalls what runs inside the cluster. Workloads are called by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Within {
+    /// A workload runs and answers nobody, or answers again.
+    Mute {
+        /// Which.
+        workload: String,
+        /// Whether it is so.
+        on: bool,
+    },
+    /// No node has a workload's image any more: the next start must pull it.
+    ImageGone(String),
+    /// Somebody scales a workload.
+    Scaled {
+        /// Which.
+        workload: String,
+        /// To so many pods.
+        replicas: u32,
+    },
+    /// Somebody deletes the pods of a workload.
+    PodsDeleted(String),
+    /// What stands in git for a Kustomization can't be built, or can again.
+    KustomizationFails {
+        /// Which.
+        name: String,
+        /// Whether it is so.
+        on: bool,
+    },
+    /// Somebody put Flux' source on another branch.
+    FluxBranch(String),
+    /// Somebody suspends Flux' source and root, or resumes them.
+    FluxSuspended(bool),
+    /// The ingress loses its routes until its pods start anew: Ready, and 404 for everybody.
+    IngressForgets,
+    /// From now on the vault waits for its key after each start, or no longer.
+    VaultSeals(bool),
+    /// Somebody gives the vault its key.
+    VaultUnsealed,
 }

@@ -35,6 +35,11 @@ pub struct Spec {
     pub guard: bool,
     /// The UPS that feeds it.
     pub ups: Option<String>,
+    /// What it draws while it is on.
+    pub watts: u32,
+    /// Whether it starts by itself when power comes back (`restore on AC loss` in the firmware; a
+    /// single-board computer knows nothing else).
+    pub restores: bool,
 }
 
 /// A processor.
@@ -69,6 +74,12 @@ const PC_BOOT: Span = Span::secs(75);
 /// How long a single-board computer takes.
 const BOARD_BOOT: Span = Span::secs(45);
 
+/// What a small PC draws with its disks.
+const PC_WATTS: u32 = 45;
+
+/// What a single-board computer draws with its SD card.
+const BOARD_WATTS: u32 = 7;
+
 impl Site {
     /// The size to think of: three servers, 22 boards, two UPSes.
     pub fn big() -> Self {
@@ -97,6 +108,8 @@ impl Site {
                 clock_battery: arch == Arch::Amd64,
                 guard: true,
                 ups: Some(ups.to_owned()),
+                watts: if arch == Arch::Amd64 { PC_WATTS } else { BOARD_WATTS },
+                restores: true,
             };
             (MachineName::new(format!("titan-{at:02}")), spec)
         };

@@ -3,18 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use ananke::model::action::{Action, Effect};
+use ananke::model::action::{Action, Effect, Mending};
 use ananke::model::cordon::{CordonKind, CordonMark};
 use ananke::model::facts::{
     ApiFacts, Blind, BlindKind, Canary, Datastore, EtcdFacts, GuardState, HostFacts, LeaseFacts,
-    Link, NodeFacts, Ready, Seen, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
+    Leftovers, Link, NodeFacts, Ready, Seen, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
 };
+use ananke::model::hygiene::{ClockFacts, DiskFacts, HygieneFacts};
 use ananke::model::ids::{BootId, CordonId, MachineId, MachineName};
 use ananke::model::observation::Observation;
 use ananke::model::outcome::ActionResult;
 use ananke::model::policy::{Policy, Role};
-use ananke::model::time::{Mono, Span};
+use ananke::model::power::UpsName;
+use ananke::model::time::{Mono, Skew, Span};
 use jiff::Timestamp;
+
+use crate::cluster::Cluster;
+use crate::upsd::ups;
 
 /// Seconds of the bench's own, never-resetting time.
 pub(crate) type Secs = u64;
@@ -60,6 +65,11 @@ pub(crate) struct Host {
     pub(crate) hung: bool,
     pub(crate) guard: GuardState,
     pub(crate) sudo: Sudo,
+    /// Its clock against ananke's own, and how far it was set since the unit began.
+    pub(crate) clock: Option<ClockFacts>,
+    pub(crate) clock_set: Option<Skew>,
+    /// What a closer look tells; without one nobody has looked.
+    pub(crate) hygiene: Option<HygieneFacts>,
     /// Since when the kubelet has really worked without a break.
     pub(crate) alive_since: Option<Secs>,
     /// The last stretch in which it did not, with its end.
@@ -95,6 +105,24 @@ pub(crate) struct World {
     pub(crate) disk: Result<(), String>,
     pub(crate) leader: Option<MachineName>,
     pub(crate) proofs_of_write: u64,
+    pub(crate) cluster: Cluster,
+    /// What each UPS says: `OB LB r600 c90`, or `- REASON` for silence.
+    pub(crate) upses: BTreeMap<UpsName, String>,
+}
+
+/// Nothing is amiss.
+pub(crate) fn good_hygiene() -> HygieneFacts {
+    let disk = DiskFacts { read_only: false, free: 60, free_inodes: Some(90) };
+    HygieneFacts {
+        boot_id: BootId::fixed("filled in by the look"),
+        synchronised: Some(true),
+        default_route: true,
+        disks: BTreeMap::from([("/".to_owned(), Some(disk))]),
+        missing_packages: Some(Default::default()),
+        missing_programs: Default::default(),
+        missing_modules: Default::default(),
+        idle_services: Some(BTreeMap::new()),
+    }
 }
 
 impl World {
@@ -120,6 +148,9 @@ impl World {
                 hung: false,
                 guard: GuardState::Current,
                 sudo: Sudo::Works,
+                clock: Some(ClockFacts { ahead: Skew::millis(40), within: Span::millis(520) }),
+                clock_set: Some(Skew::default()),
+                hygiene: Some(good_hygiene()),
                 alive_since: Some(start - 3_500),
                 dead: None,
             };
@@ -151,6 +182,8 @@ impl World {
             disk: Ok(()),
             leader: policy.with_role(Role::Server).last().cloned(),
             proofs_of_write: 0,
+            cluster: Cluster::default(),
+            upses: BTreeMap::new(),
         }
     }
 
@@ -293,6 +326,20 @@ impl World {
             (name.clone(), seen)
         });
         let hosts = hosts.collect();
+        let hygiene = self.hosts.iter().map(|(name, host)| {
+            let seen = match &host.hygiene {
+                Some(facts) if host.power == Power::On && !host.deaf => {
+                    let boot_id = boot_id(name, host);
+                    Seen::Known {
+                        value: HygieneFacts { boot_id, ..facts.clone() },
+                        at: at(self.now),
+                    }
+                }
+                Some(_) | None => unknown("connect: no route to host", at(host.deaf_since)),
+            };
+            (name.clone(), seen)
+        });
+        let hygiene = hygiene.collect();
         if self.link_up {
             let nodes =
                 self.nodes.iter().map(|(name, node)| (name.clone(), node_facts(name, node)));
@@ -328,7 +375,10 @@ impl World {
             canary,
             serves: vec!["v1/Node".to_owned(), "coordination.k8s.io/v1/Lease".to_owned()],
         };
-        Observation { hosts, upses: BTreeMap::new(), api, disk: self.disk.clone() }
+        let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
+        let disk = self.disk.clone();
+        let upses = self.upses.iter().map(|(name, line)| (name.clone(), ups(line, at(self.now))));
+        Observation { hosts, hygiene, upses: upses.collect(), api, cluster, disk }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {
@@ -339,6 +389,7 @@ impl World {
             result: host.result.to_owned(),
             restarts: 0,
             for_time: Some(Span::secs(self.now - host.active_since)),
+            clock_set: host.clock_set,
         };
         let server = host.role == Role::Server;
         let member = server && host.active == UnitActive::Active;
@@ -347,6 +398,7 @@ impl World {
             machine_id: MachineId::new(format!("machine-{name}-0123456789abcdef")),
             up_for: Span::secs(self.now - host.on_since),
             wall: wall(self.now),
+            clock: host.clock,
             guard: host.guard.clone(),
             sudo: host.sudo.clone(),
             units: BTreeMap::from([(unit, facts)]),
@@ -356,6 +408,7 @@ impl World {
                 has_leader: member && self.leader.is_some(),
                 is_leader: self.leader.as_ref() == Some(name),
             }),
+            leftovers: Leftovers { tasks: Some(40), mounts: 12 },
         }
     }
 
@@ -387,6 +440,7 @@ impl World {
             Effect::StartUnit { host, .. } | Effect::RestartUnit { host, .. } => {
                 let host = self.hosts.get_mut(host).expect("a machine of the bench");
                 (host.active, host.active_since) = (UnitActive::Activating, now);
+                host.clock_set = Some(Skew::default());
                 host.alive_since = None;
                 host.hung = host.starts == Starts::Hangs;
             }
@@ -421,18 +475,44 @@ impl World {
                 self.canary = Some(now);
                 self.proofs_of_write += 1;
             }
+            effect @ (Effect::ResumeFlux { .. } | Effect::RequestReconcile { .. }) => {
+                self.cluster.perform(effect);
+            }
+            Effect::MendHost { host, mending } => {
+                mend(self.hosts.get_mut(host).expect("a machine of the bench"), mending);
+            }
             Effect::StopUnit { .. }
             | Effect::EndPods { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
-            | Effect::ResumeFlux { .. }
             | Effect::EvictPods { .. } => {
                 return ActionResult::Failed { why: format!("the bench can't {}", action.effect) };
             }
         }
         ActionResult::Done
+    }
+}
+
+/// A time daemon that hears of nothing; everything else helps.
+fn mend(host: &mut Host, mending: &Mending) {
+    let Some(hygiene) = &mut host.hygiene else { return };
+    match mending {
+        Mending::ResyncClock => {}
+        Mending::SetClock { .. } => {
+            host.clock = Some(ClockFacts { ahead: Skew::millis(500), within: Span::millis(600) });
+        }
+        Mending::LoadModule(module) => drop(hygiene.missing_modules.remove(module)),
+        Mending::StartService(service) => {
+            if let Some(idle) = &mut hygiene.idle_services {
+                idle.remove(service);
+            }
+        }
+        Mending::InstallPackages(packages) => {
+            let missing = hygiene.missing_packages.as_mut().expect("there is a dpkg");
+            missing.retain(|name| !packages.contains(name));
+        }
     }
 }
 

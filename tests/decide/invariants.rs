@@ -11,6 +11,7 @@ use ananke::model::ids::{EpisodeId, MachineName, RemedyId};
 use ananke::model::intent::Desired;
 use ananke::model::memory::Durable;
 use ananke::model::plan::Missing;
+use ananke::model::power::{StatusToken, UpsName};
 use ananke::model::situation::Situation;
 use ananke::model::tick::{Decision, Order, TickInput};
 use ananke::model::verdict::Target;
@@ -39,6 +40,7 @@ pub(crate) fn breaches(
         ownership(input, decision, action, &mut found);
     }
     permission(input, decision, &mut found);
+    power(input, decision, &mut found);
     crowds(input, decision, &mut found);
     counts(input, decision, &mut found);
     truth(input, decision, world, step, &mut found);
@@ -59,11 +61,13 @@ fn situation<'a>(
     Situation {
         now: input.now.mono,
         wall: input.now.wall,
+        wall_trusted: input.now.wall_trusted,
         policy: &input.policy,
         request: &input.request,
         seen: &input.observation,
         durable: &decision.memory.durable,
         passing: &decision.memory.passing,
+        power: &decision.power,
         missing: none,
     }
 }
@@ -135,11 +139,13 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::WriteCanary
         | Effect::StopUnit { .. }
         | Effect::EndPods { .. }
+        | Effect::MendHost { .. }
         | Effect::SaveDatastore { .. }
         | Effect::PowerOff { .. }
         | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. }
         | Effect::EvictPods { .. } => {}
     }
 }
@@ -156,6 +162,32 @@ fn permission(input: &TickInput, decision: &Decision, found: &mut Found) {
     }
     if input.observation.disk.is_err() {
         found.push(("disk", format!("{} without a record", first.effect)));
+    }
+}
+
+/// Nothing is started on borrowed time, and nothing goes down while every UPS says mains.
+fn power(input: &TickInput, decision: &Decision, found: &mut Found) {
+    let (before, after) = (&input.memory.durable.intent, &decision.memory.durable);
+    let mains = |name: &UpsName| {
+        let seen = input.observation.upses.get(name);
+        let fresh_for = input.policy.power.upses[name].fresh_for;
+        seen.and_then(|seen| seen.fresh(input.now.mono, fresh_for).ok())
+            .is_some_and(|facts| facts.status.has(&StatusToken::Online))
+    };
+    let mut upses = input.policy.power.upses.keys();
+    let on_mains = upses.len() > 0 && upses.all(mains);
+    let goes_down = before.desired == Desired::Up && after.intent.desired != Desired::Up;
+    if goes_down && on_mains {
+        found.push(("mains", format!("{} although there is mains", after.intent.reason)));
+    }
+    let consent = after.episode.as_ref().is_some_and(|episode| episode.on_battery.is_some())
+        || input.policy.power.start_on_battery;
+    let alone = input.policy.power.domains.iter().all(|domain| domain.feeds.len() == domain.need);
+    for action in decision.plan.steps.iter().filter(|action| action.effect.starts()) {
+        let dark = input.policy.power.upses.keys().find(|name| !mains(name));
+        if let Some(name) = dark.filter(|_| !consent && alone) {
+            found.push(("power", format!("{} while {name} has no mains", action.effect)));
+        }
     }
 }
 

@@ -1,12 +1,19 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
 mod bench;
+mod clocks;
+mod cluster;
+mod flux;
+mod hosts;
 mod invariants;
+mod power;
+mod published;
 mod quiet;
 mod random;
 mod rig;
 mod site;
 mod size;
 mod trouble;
+mod upsd;
 mod way_up;
 mod will;

@@ -52,6 +52,8 @@ pub(crate) struct Rig {
     pub(crate) fate: Fate,
     /// What becomes of what goes to this machine over SSH.
     pub(crate) fates: BTreeMap<MachineName, Fate>,
+    /// Whether ananke's own wall clock is synchronised.
+    pub(crate) trusted: bool,
     /// The bench time at which ananke's own host booted, and how often it has.
     pub(crate) zero: Secs,
     pub(crate) own_boots: u32,
@@ -95,6 +97,7 @@ impl Rig {
             },
             fate: Fate::Arrives,
             fates: BTreeMap::new(),
+            trusted: true,
             zero,
             own_boots: 1,
             due: Vec::new(),
@@ -119,7 +122,7 @@ impl Rig {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        moment(self.world.now, self.zero, self.own_boots)
+        Moment { wall_trusted: self.trusted, ..moment(self.world.now, self.zero, self.own_boots) }
     }
 
     pub(crate) fn machine(&mut self, name: &str) -> &mut Machine {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ananke::model::ids::{GateId, MachineName};
-use ananke::model::policy::{Limits, Machine, Policy, Role, Timing};
+use ananke::model::policy::{FluxPolicy, HostNeeds, Limits, Machine, Policy, Role, Timing};
+use ananke::model::power::PowerPolicy;
 use ananke::model::time::Span;
 
 pub(crate) fn name(text: &str) -> MachineName {
@@ -37,5 +38,9 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
             tick: Span::secs(5),
         },
         limits: Limits { wave: 5, cordons: 1, storm_percent: 50 },
+        flux: FluxPolicy::default(),
+        time: None,
+        hosts: HostNeeds::default(),
+        power: PowerPolicy::default(),
     }
 }

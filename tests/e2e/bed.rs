@@ -9,8 +9,8 @@ use ananke::model::ids::{BootId, MachineName};
 use ananke::model::record::{LedgerRecord, TickRecord};
 use ananke::model::tick::Verb;
 use ananke::model::time::Span;
-use ananke::sim::deed::{Deed, Which};
-use ananke::sim::scenario::ast::{Ahead, Boundary, Event, Life};
+use ananke::sim::deed::{Deed, Which, Within};
+use ananke::sim::scenario::ast::{Boundary, Event, Life};
 use ananke::sim::scenario::look::{Body, Look, Node, Process as State, Truth};
 use ananke::sim::scenario::{Driver, Roster};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::disk::Full;
 use crate::process::{Process, note, now, pause};
 use crate::scene::Scene;
-use crate::site;
+use crate::site::{self, FLUX};
 
 /// What can't be done to real machines here, or did not work.
 #[derive(Debug)]
@@ -164,6 +164,7 @@ impl Bed {
             | Deed::Uncordon(_)
             | Deed::UpsMains { .. }
             | Deed::UpsCharge { .. }
+            | Deed::UpsDriver { .. }
             | Deed::UpsSilent { .. }
             | Deed::BootTakes(..)
             | Deed::BootLoop(..)
@@ -173,6 +174,7 @@ impl Bed {
             | Deed::UnitSlow(..)
             | Deed::KubeletHangsThrough(..)
             | Deed::ApiFlaps { .. } => return self.other(deed),
+            Deed::Inside(within) => return self.inside(within),
         }
         Ok(())
     }
@@ -205,6 +207,35 @@ impl Bed {
                 site.make(&[if *on { "ups-stop" } else { "ups-start" }, ups]);
             }
             _ => return Err(Unable(format!("`{deed}` can't be had on these machines"))),
+        }
+        Ok(())
+    }
+
+    /// What a person does to Flux, to git, or to what Flux applies.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is for simulated clusters only")]
+    fn inside(&self, within: &Within) -> Result<(), Unable> {
+        let site = &self.scene.site;
+        match within {
+            Within::FluxBranch(branch) => {
+                site.make(&["push", "--branch", branch, "An experiment"]);
+                site.patch("gitrepository", FLUX, &json!({"spec": {"ref": {"branch": branch}}}));
+            }
+            Within::FluxSuspended(is) => {
+                for kind in ["gitrepository", "kustomization"] {
+                    site.patch(kind, FLUX, &json!({"spec": {"suspend": is}}));
+                }
+            }
+            Within::KustomizationFails { name, on: true } => {
+                site.patch("kustomization", name, &json!({"spec": {"path": "./nowhere"}}));
+            }
+            // The one workload of that name here is the git server.
+            Within::Mute { on, .. } => {
+                site.make(&[if *on { "git-stop" } else { "git-start" }]);
+            }
+            _ => {
+                let deed = Deed::Inside(within.clone());
+                return Err(Unable(format!("`{deed}` can't be had on these machines")));
+            }
         }
         Ok(())
     }
@@ -319,7 +350,8 @@ impl Bed {
             let changes = lines.next().and_then(|count| count.trim().parse().ok());
             body.changes = changes.unwrap_or(body.changes);
         }
-        Truth { api: nodes.is_some(), machines: self.bodies.clone() }
+        let machines = self.bodies.clone();
+        Truth { api: nodes.is_some(), machines, ..Truth::default() }
     }
 }
 
@@ -349,12 +381,6 @@ impl Driver for Bed {
                 self.life(life);
                 Ok(())
             }
-            Event::Ahead(
-                Ahead::FluxBranch(_)
-                | Ahead::FluxSuspended(_)
-                | Ahead::KustomizationFails(_)
-                | Ahead::GitDown(_),
-            ) => Err(Unable(format!("`{event}` is not built yet"))),
         }
     }
 

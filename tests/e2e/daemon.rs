@@ -40,14 +40,14 @@ fn the_daemon_is_the_only_loop_and_takes_the_orders() {
     let mark = scene.mark();
 
     paused_and_resumed(&scene);
-    assert_eq!(scene.begun_since(mark).len(), 1, "one start, by the daemon");
+    assert_eq!(scene.begun_since(&mark).len(), 1, "one start, by the daemon");
 
     drop(first.kill());
     scene.site.stop_agent();
     let second = daemon(&scene);
     let answer = scene.startup(0);
     assert_eq!(answer["actions"].as_array().unwrap().len(), 1, "{answer:#}");
-    assert_eq!(scene.begun_since(mark).len(), 2);
+    assert_eq!(scene.begun_since(&mark).len(), 2);
 
     quiet(&scene);
     second.terminate().exits(0);

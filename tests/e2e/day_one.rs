@@ -5,7 +5,6 @@ use std::fs;
 use serde_json::json;
 
 use crate::scene::Scene;
-use crate::site::NODES;
 
 const REMOVE: &str = "sudo rm -rf /etc/sudoers.d/ananke /usr/local/sbin/ananke-guard \
                       /var/lib/ananke-guard /run/ananke-guard";
@@ -15,14 +14,15 @@ const INSTALLED: &str = "sudo ls /etc/sudoers.d /usr/local/sbin";
 #[test]
 fn day_one_leads_from_unknown_host_keys_to_a_proven_guard() {
     let mut scene = Scene::unprepared("day one");
-    for node in NODES {
-        scene.site.on(node, REMOVE);
+    for node in scene.site.nodes_named() {
+        scene.site.on(&node, REMOVE);
     }
     let known = scene.path("known_hosts");
     fs::write(&known, "").unwrap();
     scene.set("ssh_known_hosts_file", &json!(known));
     host_keys(&scene);
-    assert_eq!(fs::read_to_string(&known).unwrap().lines().count(), NODES.len());
+    let keys = fs::read_to_string(&known).unwrap();
+    assert_eq!(keys.lines().count(), scene.site.members().len());
     sudo(&scene);
     guard(&scene);
     scene.status().says("nodes ok");
@@ -36,10 +36,12 @@ fn host_keys(scene: &Scene) {
     assert_eq!(fs::read_to_string(&known).unwrap(), "", "a look or a startup accepts no key");
     scene.ananke(&["hosts", "scan"]).exits(0).says("unknown");
     assert_eq!(fs::read_to_string(&known).unwrap(), "", "a scan accepts no key");
-    scene.ananke(&["hosts", "accept", "cp-1", "w-1"]).exits(0).says("accepted");
+    let nodes = scene.site.nodes_named();
+    let names: Vec<&str> = nodes.iter().map(String::as_str).collect();
+    scene.ananke(&[&["hosts", "accept"], &names[..]].concat()).exits(0).says("accepted");
     let lines = scene.ananke(&["hosts", "scan", "-o", "json"]).exits(0).json();
     let lines = lines.as_array().unwrap();
-    assert_eq!(lines.len(), NODES.len());
+    assert_eq!(lines.len(), nodes.len());
     assert!(lines.iter().all(|line| line["verdict"] == "known"), "{lines:?}");
 }
 
@@ -51,15 +53,19 @@ fn sudo(scene: &Scene) {
     scene.site.make(&["sudoers", "none", "w-1"]);
 }
 
+fn installed(scene: &Scene) -> Vec<String> {
+    scene.site.nodes_named().iter().map(|node| scene.site.on(node, INSTALLED)).collect()
+}
+
 fn guard(scene: &Scene) {
     let key = scene.site.fact("admin_key");
     let by = ["prepare", "--user", "admin", "--identity", &key];
-    let before = NODES.map(|node| scene.site.on(node, INSTALLED));
+    let before = installed(scene);
     let dry = scene.ananke(&by).exits(0);
     let dry = dry.says("/usr/local/sbin/ananke-guard").says("/etc/sudoers.d/ananke");
     dry.says("+ananke ALL=(root) NOPASSWD: /usr/local/sbin/ananke-guard")
         .says("nothing was changed");
-    assert_eq!(NODES.map(|node| scene.site.on(node, INSTALLED)), before, "a dry run");
+    assert_eq!(installed(scene), before, "a dry run");
     let execute = [&by[..], &["--execute"]].concat();
     scene.ananke(&execute).exits(0).says("w-1 installed, and proven through sudo");
     scene.ananke(&execute).exits(0).says("w-1 ready: the guard of this version answers");

@@ -53,7 +53,7 @@ fn with_a_full_disk_nothing_is_begun() {
     let answer = scene.ananke(&["startup", "--execute", "--timeout", "20"]);
     assert!(answer.code.is_some_and(|code| code != 0), "{answer}");
     answer.says("No space left on device");
-    assert_eq!(scene.begun_since(mark), [""; 0]);
+    assert_eq!(scene.begun_since(&mark), [""; 0]);
     assert_eq!(scene.site.unit(AGENT, "k3s-agent"), "inactive");
     drop(full);
     scene.site.on(AGENT, "sudo systemctl start k3s-agent");
@@ -72,7 +72,7 @@ fn a_disk_that_fills_up_on_the_way_stops_every_new_effect() {
     let answer = scene.ananke(&["startup", "--execute", "--timeout", "20"]);
     assert!(answer.code.is_some_and(|code| code != 0), "{answer}");
     answer.says("No space left on device");
-    assert_eq!(scene.begun_since(mark), [""; 0]);
+    assert_eq!(scene.begun_since(&mark), [""; 0]);
     assert_eq!(scene.site.unit(AGENT, "k3s-agent"), "inactive");
     drop(full);
     let answer = scene.startup(0);

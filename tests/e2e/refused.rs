@@ -24,7 +24,7 @@ fn blocked(scene: &Scene, reason: &str) -> Value {
     let alarms = answer["alarms"].to_string();
     assert!(alarms.contains(reason), "nothing about {reason:?} in {alarms}");
     assert!(alarms.contains(AGENT), "{alarms}");
-    assert_eq!(scene.begun_since(mark), [""; 0], "nothing was changed");
+    assert_eq!(scene.begun_since(&mark), [""; 0], "nothing was changed");
     assert_eq!(answer["actions"], json!([]));
     assert_eq!(scene.site.unit(AGENT, "k3s-agent"), "inactive");
     answer

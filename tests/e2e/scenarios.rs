@@ -7,12 +7,13 @@ use std::task::{Context, Poll, Waker};
 use ananke::config::problems_to_text;
 use ananke::decide::LIBRARY;
 use ananke::sim::faces::drive::drive;
+use ananke::sim::scenario::ast::Size;
 use ananke::sim::scenario::outcome::Word;
 use ananke::sim::scenario::{Outcome, Run, parse};
 
 use crate::bed::{Bed, roster};
 use crate::process::pause;
-use crate::scene::Scene;
+use crate::scene::{Scene, Way};
 
 /// Moments to die at are the same in every run.
 const SEED: u64 = 1;
@@ -52,6 +53,7 @@ scenarios! {
     }
     small {
         jump_host_down "jump-host-down.txt"
+        jump_host_gone_round "jump-host-gone-round.txt"
     }
     big {
         cold_start "cold-start.txt"
@@ -67,7 +69,8 @@ fn run(size: &str, file: &str, text: &str) {
     if let Some(outcome) = Outcome::not_built(&scenario, SEED, &gates) {
         panic!("{outcome}");
     }
-    let scene = Scene::on(size, &scenario.name);
+    let jump = matches!(scenario.site, Size::Of { jump: true, .. });
+    let scene = Scene::on(size, &scenario.name, if jump { Way::Jump } else { Way::Direct });
     let roster = roster(&scene);
     let run = Run::new(&scenario, roster.clone(), SEED).unwrap_or_else(|error| panic!("{error}"));
     let mut scene = scene;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{Answer, Journal, Process, note, now, program, variable, wall};
-use crate::site::{NODES, Site};
+use crate::site::Site;
 use crate::timeline::timeline;
 
 /// There is one site.
@@ -21,6 +21,18 @@ static SITE: Mutex<()> = Mutex::new(());
 
 /// What one command of ananke may take: it has its own limits below this.
 const COMMAND: Duration = Duration::from_secs(150);
+
+/// How ananke reaches the machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Direct,
+    /// Through `jump-1`, and directly where that fails.
+    Jump,
+}
+
+/// How many changes each node's guard had begun.
+#[derive(Debug)]
+pub(crate) struct Mark(Vec<(String, usize)>);
 
 pub(crate) struct Scene {
     pub(crate) site: Site,
@@ -38,12 +50,12 @@ pub(crate) struct Scene {
 impl Scene {
     /// The site well, with the guard of this version on every node.
     pub(crate) fn open(name: &str) -> Self {
-        Self::on("tiny", name)
+        Self::on("tiny", name, Way::Direct)
     }
 
     /// The same on a site of this size.
-    pub(crate) fn on(size: &str, name: &str) -> Self {
-        let scene = Self::bare(size, name);
+    pub(crate) fn on(size: &str, name: &str, way: Way) -> Self {
+        let scene = Self::bare(size, name, way);
         scene.prepare();
         scene
     }
@@ -76,16 +88,23 @@ impl Scene {
 
     /// The site well; what is known of the guard is nothing.
     pub(crate) fn unprepared(name: &str) -> Self {
-        Self::bare("tiny", name)
+        Self::bare("tiny", name, Way::Direct)
     }
 
-    fn bare(size: &str, name: &str) -> Self {
+    fn bare(size: &str, name: &str, way: Way) -> Self {
         let alone = SITE.lock().unwrap_or_else(PoisonError::into_inner);
         let (from, began) = (wall(), now());
         let journal: Journal = Arc::default();
         let site = Site::named(size, &journal);
         let dir = TempDir::new().unwrap();
-        let text = fs::read_to_string(site.fact("config")).unwrap();
+        let given = match way {
+            Way::Direct => site.fact("config"),
+            Way::Jump => {
+                let path = dir.path().join("jump.yaml");
+                site.make(&["config", "--jump", path.to_str().unwrap()]).trim().to_owned()
+            }
+        };
+        let text = fs::read_to_string(given).unwrap();
         let mut config: Value = serde_saphyr::from_str(&text).unwrap();
         config["cluster"] = json!("rig");
         config["state_dir"] = json!(dir.path().join("state"));
@@ -178,14 +197,18 @@ impl Scene {
     }
 
     /// How many changes the guards have begun, for a later look at what is new.
-    pub(crate) fn mark(&self) -> [usize; 2] {
-        NODES.map(|node| self.site.begun(node).len())
+    pub(crate) fn mark(&self) -> Mark {
+        let begun = |node: String| {
+            let count = self.site.begun(&node).len();
+            (node, count)
+        };
+        Mark(self.site.nodes_named().into_iter().map(begun).collect())
     }
 
     /// What the guards have begun since.
-    pub(crate) fn begun_since(&self, mark: [usize; 2]) -> Vec<String> {
-        let new = NODES.into_iter().zip(mark).flat_map(|(node, from)| {
-            let begun = self.site.begun(node).split_off(from);
+    pub(crate) fn begun_since(&self, mark: &Mark) -> Vec<String> {
+        let new = mark.0.iter().flat_map(|(node, from)| {
+            let begun = self.site.begun(node).split_off(*from);
             begun.into_iter().map(move |line| format!("{node}: {line}"))
         });
         new.collect()

@@ -17,12 +17,14 @@ use ananke::adapters::control::{
 };
 use ananke::adapters::process::{ChildSpec, End, run};
 use ananke::model::assessment::{Assessment, Phase};
+use ananke::model::cluster::ClusterFacts;
 use ananke::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen};
 use ananke::model::ids::BootId;
 use ananke::model::intent::Author;
 use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::observation::Observation;
 use ananke::model::plan::Plan;
+use ananke::model::power::PowerView;
 use ananke::model::record::{TICK_FORMAT, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use ananke::model::time::{Moment, Mono, Span};
@@ -113,6 +115,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             },
             observation: Observation {
                 hosts: BTreeMap::new(),
+                hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
@@ -122,6 +125,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                     canary: Seen::Unknown { why: unseen, since: Mono(0) },
                     serves: Vec::new(),
                 },
+                cluster: ClusterFacts::bare(Mono(0)),
                 disk: Ok(()),
             },
             outcomes: Vec::new(),
@@ -131,6 +135,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             assessment: Assessment::default(),
             phase: Phase::Recovering,
             plan: Plan::default(),
+            power: PowerView::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 1), why: "test".to_owned() },

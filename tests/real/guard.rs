@@ -5,6 +5,8 @@
 
 mod change;
 mod disk;
+mod down;
+mod hosts;
 mod install;
 pub(crate) mod look;
 pub(crate) mod rig;

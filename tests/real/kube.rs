@@ -6,7 +6,9 @@
     reason = "a test that starts real processes, reads the real clock, and fails where it stands"
 )]
 
+mod flux;
 pub(crate) mod rig;
+mod status;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -53,6 +55,7 @@ async fn the_adapter_holds_against_a_real_api_server() {
     let link = site.link("ananke", "ananke.kubeconfig");
     missing_rights_are_named_and_the_generated_ones_suffice(&site, &link).await;
     what_the_server_is_gets_known(&site, &link).await;
+    flux::flux_is_seen_asked_and_resumed(&site.admin, &link).await;
     cordon_and_record_are_one_step(&site, &link).await;
     only_our_own_cordon_is_given_back(&site, &link).await;
     what_is_not_ours_is_never_touched(&site, &link).await;
@@ -62,6 +65,11 @@ async fn the_adapter_holds_against_a_real_api_server() {
     of_two_hosts_one_gets_the_cordon(&site, &link).await;
     the_canary_proves_writes(&site, &link).await;
     heartbeats_are_seen_to_move(&site, &link).await;
+    status::the_kind_is_made_by_who_may_and_missed_by_name(&site, &link).await;
+    status::every_status_is_read_as_it_is_meant(&site, &link).await;
+    status::one_look_tells_where_the_cluster_stands(&site, &link).await;
+    status::each_host_keeps_its_own_entry_and_a_wish_is_read(&site, &link).await;
+    status::an_event_is_written_once_and_described(&site, &link).await;
     a_frozen_server_is_down_and_its_facts_grow_old(&site, &link).await;
     a_killed_server_comes_back_with_a_new_client(&mut site, &link).await;
     link.stop().await;

@@ -11,4 +11,5 @@ mod nut;
 mod ssh;
 mod ssh_config;
 mod world_api;
+mod world_nut;
 mod world_ssh;

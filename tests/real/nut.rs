@@ -5,7 +5,9 @@
     reason = "tests that start real processes, read the real clock, and fail where they stand"
 )]
 
+mod daemon;
 mod liar;
 mod lies;
-mod rig;
+pub(crate) mod rig;
 mod upsd;
+mod whole;

@@ -5,3 +5,4 @@ mod kills;
 mod rehearse;
 mod scenarios;
 mod stage;
+mod web;

@@ -11,12 +11,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The pure half.
     ("model", &[]),
     ("config", &["model"]),
-    // What follows from what the UPSes say. `decide` will ask it.
+    // What follows from what the UPSes say.
     ("power", &["model"]),
     ("checks", &["model"]),
     ("remedies", &["model", "checks"]),
     ("gates", &["model", "checks", "remedies"]),
-    ("decide", &["model", "checks", "remedies", "gates"]),
+    ("decide", &["model", "power", "checks", "remedies", "gates"]),
     // The words for what was decided come from the declarations, those of the holds too.
     ("report", &["model", "checks", "remedies", "gates", "decide::RULES"]),
     // The decision function is an argument of a replay, so that it needs no other module.
@@ -65,6 +65,8 @@ const TESTS_MAY_IMPORT: &[(&str, &[&str])] = &[
     ("adapters", &["replay"]),
     // So is one that the loop wrote.
     ("engine", &["replay"]),
+    // What is shown of a whole tick is tried with the samples of a replay.
+    ("report", &["replay"]),
     // Whether the language knows every reason to hold.
     ("sim", &["decide"]),
 ];

@@ -328,6 +328,7 @@ fn objection(stance: Stance, order: &Order) -> Option<String> {
     let texts: &[&String] = match order {
         Order::Startup { by }
         | Order::Converge { by }
+        | Order::AllowOnBattery { by }
         | Order::Resume { by }
         | Order::ClearIntent { by } => &[by],
         Order::Pause { by, why } => &[by, why],

@@ -1,6 +1,6 @@
 //! The JSON files that people read at 3 a.m. Each is replaced as a whole, says when and in which
-//! boot it was written, and carries a checksum. Only `intent.json` is read back, and checked
-//! against the ledger, which wins.
+//! boot it was written, and carries a checksum. Two are read back: `intent.json`, which is checked
+//! against the ledger, which wins, and `runs.json`.
 
 use std::io;
 use std::path::Path;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::model::ids::BootId;
 use crate::model::intent::Intent;
+use crate::model::runs::Runs;
 use crate::model::time::Moment;
 
 use super::dir::StateDir;
@@ -31,6 +32,8 @@ pub enum PeopleFile {
     StartupProgress,
     /// How the last way up ended.
     LastStartupReport,
+    /// How long each part of each episode took.
+    Runs,
 }
 
 impl PeopleFile {
@@ -40,6 +43,7 @@ impl PeopleFile {
             Self::Intent => "intent.json",
             Self::StartupProgress => "startup-progress.json",
             Self::LastStartupReport => "last-startup-report.json",
+            Self::Runs => "runs.json",
         }
     }
 
@@ -49,17 +53,18 @@ impl PeopleFile {
             Self::Intent => "intent",
             Self::StartupProgress => "progress",
             Self::LastStartupReport => "report",
+            Self::Runs => "runs",
         }
     }
 }
 
-/// What `intent.json` says.
+/// What a file that is read back says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IntentFile {
+pub enum Kept<T> {
     /// There is none. A first start only if the ledger says so, too.
     Missing,
     /// It is whole and ours.
-    Whole(Box<Written<Intent>>),
+    Whole(Box<Written<T>>),
     /// It is empty, cut off, or no JSON.
     Torn {
         /// What is wrong.
@@ -88,6 +93,9 @@ pub enum IntentFile {
         why: String,
     },
 }
+
+/// What `intent.json` says.
+pub type IntentFile = Kept<Intent>;
 
 /// A content with its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,11 +147,19 @@ impl JsonFiles {
 
     /// Reads `intent.json` back. Never fails: each way of being wrong has a name.
     pub fn read_intent(&self) -> IntentFile {
-        let name = PeopleFile::Intent.name();
-        match self.dir.read(name, MAX) {
-            Ok(None) => IntentFile::Missing,
-            Ok(Some(text)) => parse(&text, &self.cluster),
-            Err(error) => IntentFile::Unreadable { why: error.to_string() },
+        self.read(PeopleFile::Intent)
+    }
+
+    /// Reads `runs.json` back, in the same way.
+    pub fn read_runs(&self) -> Kept<Runs> {
+        self.read(PeopleFile::Runs)
+    }
+
+    fn read<T: DeserializeOwned>(&self, file: PeopleFile) -> Kept<T> {
+        match self.dir.read(file.name(), MAX) {
+            Ok(None) => Kept::Missing,
+            Ok(Some(text)) => parse(&text, &self.cluster, file.key()),
+            Err(error) => Kept::Unreadable { why: error.to_string() },
         }
     }
 }
@@ -157,28 +173,28 @@ struct Envelope {
     crc: String,
 }
 
-fn parse(text: &[u8], cluster: &str) -> IntentFile {
-    let changed = |why: String| IntentFile::Changed { why };
+fn parse<T: DeserializeOwned>(text: &[u8], cluster: &str, key: &str) -> Kept<T> {
+    let changed = |why: String| Kept::Changed { why };
     if text.is_empty() {
-        return IntentFile::Torn { why: "it is empty".to_owned() };
+        return Kept::Torn { why: "it is empty".to_owned() };
     }
     let mut value: Value = match serde_json::from_slice(text) {
         Ok(value) => value,
-        Err(error) => return IntentFile::Torn { why: error.to_string() },
+        Err(error) => return Kept::Torn { why: error.to_string() },
     };
     // The version first: a newer file need not look like ours at all.
     let Some(found) = value.get("schema").and_then(Value::as_u64) else {
         return changed("it names no schema".to_owned());
     };
     if found > u64::from(SCHEMA) {
-        return IntentFile::Future { found, known: SCHEMA };
+        return Kept::Future { found, known: SCHEMA };
     }
     let envelope: Envelope = match from_value(&value) {
         Ok(envelope) => envelope,
         Err(error) => return changed(error.to_string()),
     };
     if envelope.cluster != cluster {
-        return IntentFile::Foreign { found: envelope.cluster };
+        return Kept::Foreign { found: envelope.cluster };
     }
     if let Some(object) = value.as_object_mut() {
         object.remove("crc");
@@ -188,8 +204,8 @@ fn parse(text: &[u8], cluster: &str) -> IntentFile {
         Ok(_) => return changed("its checksum does not match".to_owned()),
         Err(error) => return changed(error.to_string()),
     }
-    match from_value(&value[PeopleFile::Intent.key()]) {
-        Ok(content) => IntentFile::Whole(Box::new(Written {
+    match from_value(&value[key]) {
+        Ok(content) => Kept::Whole(Box::new(Written {
             at: envelope.written_at,
             boot_id: envelope.boot_id,
             content,

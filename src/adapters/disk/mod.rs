@@ -11,7 +11,7 @@
 //! | `ledger.lock` | held by the one loop; its process id is inside |
 //! | `ledger.marker` | says that this is not a first start, should the ledger be gone |
 //! | `ticks.jsonl`, `ticks.jsonl.1` to `.3` | the flight recorder, newest first |
-//! | `intent.json`, `startup-progress.json`, `last-startup-report.json` | for people |
+//! | `intent.json`, `startup-progress.json`, `last-startup-report.json`, `runs.json` | for people |
 //! | `*.new` | a file that was being written when the process ended; overwritten by the next |
 
 mod dir;
@@ -29,7 +29,7 @@ mod crash_model;
 #[cfg(test)]
 mod crash_tests;
 
-pub use files::{IntentFile, JsonFiles, PeopleFile, SCHEMA, Written};
+pub use files::{IntentFile, JsonFiles, Kept, PeopleFile, SCHEMA, Written};
 pub use health::{DiskHealth, probe};
 pub use history::{History, history};
 pub use ledger::FileLedger;

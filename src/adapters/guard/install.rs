@@ -6,7 +6,10 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use super::{Reply, sha256, version, words};
-use crate::model::command::{GUARD_PATH, GUARD_SCRIPT, SUDOERS_PATH, SudoUser, quote};
+use crate::model::command::{
+    ALLOW_PATH, GUARD_PATH, GUARD_SCRIPT, PACKAGES_PATH, SUDOERS_PATH, SudoUser, quote,
+};
+use crate::model::policy::Needs;
 
 /// What a person's account on a node runs: the script on standard input, as root.
 pub const AS_ROOT: &str = "if [ \"$(id -u)\" = 0 ]; then exec sh -s; else exec sudo -n sh -s; fi";
@@ -23,8 +26,26 @@ const LARGEST: usize = 262_144;
 /// every Debian; `flock` is in util-linux, `visudo` in sudo.
 const TOOLS: &str = "systemctl flock timeout sha256sum stat head tail sync grep date sudo visudo";
 
+/// Which modules, services and packages the guard may touch on a node that needs these.
+fn allowed(needs: &Needs) -> String {
+    let kinds =
+        [("module", &needs.modules), ("service", &needs.services), ("package", &needs.packages)];
+    let lines = kinds
+        .iter()
+        .flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}\n")));
+    let lines: String = lines.collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!(
+        "# What ananke's guard may load, start and install. Written by `ananke prepare`.\n{lines}"
+    )
+}
+
 /// The script that looks. Changes nothing.
-pub fn probe(user: &SudoUser) -> String {
+pub fn probe(user: &SudoUser, needs: &Needs) -> String {
+    let packages: Vec<&str> = needs.packages.iter().map(String::as_str).collect();
+    let packages = packages.join(" ");
     format!(
         r#"set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -38,7 +59,10 @@ done
 grep -Eqs '^[#@]includedir[[:space:]]+/etc/sudoers[.]d/?[[:space:]]*$' /etc/sudoers ||
   echo 'lacks=@includedir /etc/sudoers.d in /etc/sudoers'
 stat -c 'folder=%U:%G %a' /usr/local/sbin || echo 'lacks=/usr/local/sbin'
-for path in {GUARD_PATH} {SUDOERS_PATH}; do
+for package in {packages}; do
+  ls {PACKAGES_PATH}/"$package"_*.deb >/dev/null 2>&1 || echo "uncached=$package"
+done
+for path in {GUARD_PATH} {SUDOERS_PATH} {ALLOW_PATH}; do
   if [ -h "$path" ] || {{ [ -e "$path" ] && [ ! -f "$path" ]; }}; then
     echo "file $path odd"
   elif [ -f "$path" ]; then
@@ -82,19 +106,25 @@ pub struct NodeState {
     pub guard: Present,
     /// The sudoers file.
     pub sudoers: Present,
+    /// The list of what the guard may load, start and install.
+    pub allow: Present,
+    /// Packages that the node needs and has no copy of.
+    pub uncached: Vec<String>,
 }
 
 /// Reads what the probe printed. `None` if it is not whole.
 pub fn read_probe(reply: &Reply) -> Option<NodeState> {
     let mut rest = reply.stdout.as_slice();
     while take_line(&mut rest)? != "ananke-prepare=1" {}
-    let (mut lacks, mut files) = (Vec::new(), Vec::new());
+    let (mut lacks, mut files, mut uncached) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         let line = take_line(&mut rest)?;
         if line == "end=1" {
             break;
         } else if let Some(what) = line.strip_prefix("lacks=") {
             lacks.push(words(what.as_bytes()));
+        } else if let Some(package) = line.strip_prefix("uncached=") {
+            uncached.push(words(package.as_bytes()));
         } else if let Some(folder) = line.strip_prefix("folder=") {
             lacks.extend(open_folder(folder));
         } else {
@@ -107,7 +137,8 @@ pub fn read_probe(reply: &Reply) -> Option<NodeState> {
         let at = files.iter().position(|(p, _)| p == path)?;
         Some(files.swap_remove(at).1)
     };
-    Some(NodeState { lacks, guard: take(GUARD_PATH)?, sudoers: take(SUDOERS_PATH)? })
+    let (guard, sudoers, allow) = (take(GUARD_PATH)?, take(SUDOERS_PATH)?, take(ALLOW_PATH)?);
+    Some(NodeState { lacks, guard, sudoers, allow, uncached })
 }
 
 fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
@@ -174,6 +205,8 @@ pub struct Preparation {
     pub obstacles: Vec<String>,
     /// What would change. Empty on a node that is ready.
     pub changes: Vec<Change>,
+    /// Packages of which a copy would be fetched, so that they can be installed without a network.
+    pub fetches: Vec<String>,
 }
 
 fn as_name<S: serde::Serializer>(user: &SudoUser, to: S) -> Result<S::Ok, S::Error> {
@@ -181,21 +214,25 @@ fn as_name<S: serde::Serializer>(user: &SudoUser, to: S) -> Result<S::Ok, S::Err
 }
 
 /// What has to be done on a node in this state.
-pub fn plan(state: &NodeState, user: &SudoUser) -> Preparation {
+pub fn plan(state: &NodeState, user: &SudoUser, needs: &Needs) -> Preparation {
     let mut obstacles: Vec<String> =
         state.lacks.iter().map(|what| format!("the node lacks {what}")).collect();
     let wanted = [
         (GUARD_PATH, "755", GUARD_SCRIPT.to_owned(), &state.guard),
         (SUDOERS_PATH, "440", user.sudoers(), &state.sudoers),
+        (ALLOW_PATH, "644", allowed(needs), &state.allow),
     ];
     let mut changes = Vec::new();
     for (path, mode, content, present) in wanted {
         if *present == Present::Odd {
             obstacles.push(format!("{path} is no plain file"));
         }
-        changes.extend(change(path, mode, content, present));
+        // Where nothing is allowed, no file says the same as an empty one.
+        if *present != Present::Absent || !content.is_empty() {
+            changes.extend(change(path, mode, content, present));
+        }
     }
-    Preparation { user: user.clone(), obstacles, changes }
+    Preparation { user: user.clone(), obstacles, changes, fetches: state.uncached.clone() }
 }
 
 fn change(
@@ -206,7 +243,7 @@ fn change(
 ) -> Option<Change> {
     let (now, diff) = match present {
         Present::Odd => return None,
-        Present::Absent => ("absent".to_owned(), diff(path, "", &content, path == SUDOERS_PATH)),
+        Present::Absent => ("absent".to_owned(), diff(path, "", &content, path != GUARD_PATH)),
         Present::File { owner, mode: is, content: old } => {
             if owner == "root:root" && is == mode && old == content.as_bytes() {
                 return None;
@@ -235,7 +272,7 @@ fn diff(path: &str, old: &str, new: &str, whole: bool) -> String {
 impl Preparation {
     /// Whether the node is as it should be.
     pub fn is_ready(&self) -> bool {
-        self.obstacles.is_empty() && self.changes.is_empty()
+        self.obstacles.is_empty() && self.changes.is_empty() && self.fetches.is_empty()
     }
 
     /// The script that installs, for [`AS_ROOT`], or for a person to run by hand:
@@ -264,8 +301,12 @@ mkdir -p -m 0700 /var/lib/ananke-guard
         for change in &self.changes {
             text.push_str(&match change.path {
                 GUARD_PATH => install_guard(&change.content),
+                ALLOW_PATH => install_allow(&change.content),
                 _ => install_rule(&change.content),
             });
+        }
+        if !self.fetches.is_empty() {
+            text.push_str(&fetch(&self.fetches));
         }
         text.push_str("sync\necho ananke-prepare=done\n}\n");
         text
@@ -284,6 +325,33 @@ mv -f "$guard_new" "$guard"
 "#,
         content = quote(content),
         sum = sha256(content.as_bytes()),
+    )
+}
+
+fn install_allow(content: &str) -> String {
+    format!(
+        r#"printf %s {content} >{ALLOW_PATH}.new
+chmod 0644 {ALLOW_PATH}.new
+sync {ALLOW_PATH}.new
+mv -f {ALLOW_PATH}.new {ALLOW_PATH}
+"#,
+        content = quote(content),
+    )
+}
+
+/// How long the packages may take to come, in seconds; well below what a step may take.
+const FETCH_SECONDS: u32 = 240;
+
+/// A copy of each package, with what it needs and the node lacks. Without a network the rest is
+/// done all the same, and the next look shows what is still lacking.
+fn fetch(packages: &[String]) -> String {
+    let names: Vec<String> = packages.iter().map(|name| quote(name)).collect();
+    format!(
+        r#"mkdir -p -m 0755 {PACKAGES_PATH}/partial
+timeout {FETCH_SECONDS} apt-get -y --reinstall --download-only \
+  -o Dir::Cache::archives={PACKAGES_PATH} install {names} >/dev/null || :
+"#,
+        names = names.join(" "),
     )
 }
 
@@ -314,6 +382,9 @@ impl fmt::Display for Preparation {
         for change in &self.changes {
             writeln!(f, "{} ({} -> root:root {})", change.path, change.now, change.mode)?;
             f.write_str(&change.diff)?;
+        }
+        if !self.fetches.is_empty() {
+            writeln!(f, "{PACKAGES_PATH}: fetches {}", self.fetches.join(", "))?;
         }
         if self.is_ready() {
             writeln!(f, "ready: guard {}, user {}", super::shown(version()), self.user)?;

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::model::command::GUARD_SCRIPT;
 
+pub mod hygiene;
 pub mod install;
+mod lines;
 pub mod parse;
 pub mod prepare;
 

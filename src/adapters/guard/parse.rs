@@ -1,22 +1,19 @@
 //! What a machine's answers mean. Pure: bytes in, facts or a reason out.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use super::lines::{LONGEST, Lines, senseless};
 use super::{Reply, shown, version, words};
 use crate::model::command::Command;
 use crate::model::facts::{
-    Blind, BlindKind, Datastore, EtcdFacts, GuardState, HostFacts, Sudo, Unit, UnitActive,
-    UnitFacts, UnitLoad,
+    Blind, BlindKind, Datastore, EtcdFacts, GuardState, HostFacts, Leftovers, Sudo, Unit,
+    UnitActive, UnitFacts, UnitLoad,
 };
 use crate::model::ids::{BootId, MachineId};
 use crate::model::outcome::ActionResult;
-use crate::model::time::Span;
-
-/// The longest answer that is read, in bytes. A look is below 1 kB, a kubeconfig below 10.
-const LONGEST: usize = 64 * 1_024;
+use crate::model::time::{Skew, Span};
 
 /// Length of one tick in `/proc/PID/stat`, in milliseconds: `USER_HZ` is 100 on every
 /// architecture that k3s is built for (proc_pid_stat(5), getconf CLK_TCK).
@@ -27,93 +24,28 @@ const TICK_MS: u64 = 10;
 /// # Errors
 /// [`Blind`]: `TimedOut` where the answer broke off or systemd was silent, `Garbled` otherwise.
 pub fn host_facts(reply: &Reply) -> Result<HostFacts, Blind> {
-    let lines = Lines::read(reply)?;
+    let lines = Lines::read(reply, "ananke-facts=")?;
     if lines.optional("units") == Some("unknown") {
         return Err(Blind::new(BlindKind::TimedOut, "systemd did not say what its units do"));
     }
     let uptime = lines.seconds("uptime")?;
+    let wall = lines.parsed::<Timestamp>("wall")?;
     Ok(HostFacts {
         boot_id: BootId::new(lines.id("boot_id", 36)?),
         machine_id: MachineId::new(lines.id("machine_id", 32)?),
         up_for: since_first_process(uptime, lines.optional("pid1_start")),
-        wall: lines.parsed::<Timestamp>("wall")?,
+        wall,
+        clock: None,
         guard: guard_state(lines.get("via")?, lines.get("guard")?)?,
         sudo: match lines.get("sudo")? {
             "works" => Sudo::Works,
             why => Sudo::Refused { why: words(why.as_bytes()) },
         },
-        units: units(&lines, uptime)?,
+        units: units(&lines, uptime, wall)?,
         datastore: datastore(lines.optional("datastore"))?,
         etcd: etcd(&lines),
+        leftovers: leftovers(&lines)?,
     })
-}
-
-/// The lines of a look, after the line with which it begins: a login shell may greet first.
-struct Lines<'a>(BTreeMap<&'a str, &'a str>);
-
-impl<'a> Lines<'a> {
-    fn read(reply: &'a Reply) -> Result<Self, Blind> {
-        let broken = |kind, what: &str| {
-            let said = if reply.stderr.is_empty() { &reply.stdout } else { &reply.stderr };
-            Blind::new(kind, format!("{what}: {:?}", words(said)))
-        };
-        if reply.stdout.len() > LONGEST {
-            return Err(garbled("the answer is longer than any look"));
-        }
-        let text = std::str::from_utf8(&reply.stdout).map_err(|_| garbled("it is not text"))?;
-        let mut lines = text.lines().skip_while(|line| !line.starts_with("ananke-facts="));
-        if lines.next().is_none() {
-            let kind = reply.status.map_or(BlindKind::TimedOut, |_| BlindKind::Garbled);
-            return Err(broken(kind, "the machine did not answer the look"));
-        }
-        let mut map = BTreeMap::new();
-        for (key, value) in lines.filter_map(|line| line.split_once('=')) {
-            if map.insert(key, value.trim()).is_some() {
-                return Err(garbled(&format!("{} comes twice", words(key.as_bytes()))));
-            }
-        }
-        if map.get("end") != Some(&"1") {
-            return Err(Blind::new(BlindKind::TimedOut, "the answer broke off"));
-        }
-        Ok(Self(map))
-    }
-
-    fn optional(&self, key: &str) -> Option<&'a str> {
-        self.0.get(key).copied()
-    }
-
-    fn get(&self, key: &str) -> Result<&'a str, Blind> {
-        self.optional(key).ok_or_else(|| garbled(&format!("no {key} in it")))
-    }
-
-    fn parsed<T: FromStr>(&self, key: &str) -> Result<T, Blind> {
-        self.get(key)?.parse().map_err(|_| senseless(key))
-    }
-
-    /// Hexadecimal, with or without dashes.
-    fn id(&self, key: &str, length: usize) -> Result<&'a str, Blind> {
-        let id = self.get(key)?;
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-';
-        if id.len() == length && id.bytes().all(hex) { Ok(id) } else { Err(senseless(key)) }
-    }
-
-    /// Seconds with two decimals, as in `/proc/uptime`.
-    fn seconds(&self, key: &str) -> Result<Span, Blind> {
-        let (whole, part) = self.get(key)?.split_once('.').ok_or_else(|| senseless(key))?;
-        let hundredths = (part.len() == 2).then(|| part.parse::<u64>().ok()).flatten();
-        match (whole.parse::<u64>(), hundredths) {
-            (Ok(seconds), Some(h)) => Ok(Span::millis(seconds.saturating_mul(1_000) + h * 10)),
-            _ => Err(senseless(key)),
-        }
-    }
-}
-
-fn garbled(why: &str) -> Blind {
-    Blind::new(BlindKind::Garbled, format!("the look makes no sense: {why}"))
-}
-
-fn senseless(key: &str) -> Blind {
-    garbled(&format!("{key} is not one"))
 }
 
 /// How long the machine has been up. `/proc/uptime` alone is the host's in a container, so the
@@ -140,11 +72,15 @@ fn guard_state(via: &str, guard: &str) -> Result<GuardState, Blind> {
     }
 }
 
-fn units(lines: &Lines<'_>, uptime: Span) -> Result<BTreeMap<Unit, UnitFacts>, Blind> {
+fn units(
+    lines: &Lines<'_>,
+    uptime: Span,
+    wall: Timestamp,
+) -> Result<BTreeMap<Unit, UnitFacts>, Blind> {
     let mut units = BTreeMap::new();
     for unit in Unit::ALL {
         let key = format!("unit.{unit}");
-        let facts = unit_facts(lines.get(&key)?, uptime).ok_or_else(|| senseless(&key))?;
+        let facts = unit_facts(lines.get(&key)?, uptime, wall).ok_or_else(|| senseless(&key))?;
         let gone = facts.load == UnitLoad::NotFound && facts.active == UnitActive::Inactive;
         if !gone {
             units.insert(unit, facts);
@@ -153,8 +89,9 @@ fn units(lines: &Lines<'_>, uptime: Span) -> Result<BTreeMap<Unit, UnitFacts>, B
     Ok(units)
 }
 
-/// `LoadState ActiveState Result NRestarts StateChangeTimestampMonotonic`.
-fn unit_facts(line: &str, uptime: Span) -> Option<UnitFacts> {
+/// `LoadState ActiveState Result NRestarts StateChangeTimestampMonotonic`, and when the main
+/// process began, by the wall clock of that time and by the monotonic one.
+fn unit_facts(line: &str, uptime: Span, wall: Timestamp) -> Option<UnitFacts> {
     let mut fields = line.split(' ');
     let load = match fields.next()? {
         "loaded" => UnitLoad::Loaded,
@@ -163,15 +100,7 @@ fn unit_facts(line: &str, uptime: Span) -> Option<UnitFacts> {
         "" | "-" => return None,
         _ => UnitLoad::Broken,
     };
-    let active = match fields.next()? {
-        // A service that reloads runs; the other two words are its newer kin (systemctl(1)).
-        "active" | "reloading" | "refreshing" | "maintenance" => UnitActive::Active,
-        "activating" => UnitActive::Activating,
-        "deactivating" => UnitActive::Deactivating,
-        "inactive" => UnitActive::Inactive,
-        "failed" => UnitActive::Failed,
-        _ => return None,
-    };
+    let active = unit_active(fields.next()?)?;
     let result = words(fields.next()?.as_bytes());
     // systemd before 235 does not count.
     let restarts = match fields.next()? {
@@ -181,7 +110,33 @@ fn unit_facts(line: &str, uptime: Span) -> Option<UnitFacts> {
     // Microseconds; zero where the unit never left its first state.
     let changed = fields.next()?.parse::<u64>().ok().filter(|us| *us > 0);
     let for_time = changed.map(|us| uptime.less(Span::millis(us / 1_000)));
-    fields.next().is_none().then_some(UnitFacts { load, active, result, restarts, for_time })
+    let began = (fields.next()?.parse::<Timestamp>(), fields.next()?.parse::<u64>());
+    let clock_set = match began {
+        (Ok(then), Ok(us)) if us > 0 => Some(clock_set(wall, then, uptime, us / 1_000)),
+        _ => None,
+    };
+    let facts = UnitFacts { load, active, result, restarts, for_time, clock_set };
+    fields.next().is_none().then_some(facts)
+}
+
+/// By how much the wall clock was set between two moments that were read by both clocks.
+pub fn clock_set(wall: Timestamp, then: Timestamp, uptime: Span, then_up_ms: u64) -> Skew {
+    let by_wall = wall.as_millisecond().saturating_sub(then.as_millisecond());
+    let passed = uptime.as_millis().cast_signed().saturating_sub(then_up_ms.cast_signed());
+    Skew::millis(by_wall.saturating_sub(passed))
+}
+
+/// systemd's word for what a unit does.
+pub(super) fn unit_active(word: &str) -> Option<UnitActive> {
+    Some(match word {
+        // A service that reloads runs; the other two words are its newer kin (systemctl(1)).
+        "active" | "reloading" | "refreshing" | "maintenance" => UnitActive::Active,
+        "activating" => UnitActive::Activating,
+        "deactivating" => UnitActive::Deactivating,
+        "inactive" => UnitActive::Inactive,
+        "failed" => UnitActive::Failed,
+        _ => return None,
+    })
 }
 
 /// `none` is no server; `unknown` is a server whose folder only root can see.
@@ -193,6 +148,17 @@ fn datastore(word: Option<&str>) -> Result<Option<Datastore>, Blind> {
         Some("external") => Ok(Some(Datastore::External)),
         Some(_) => Err(senseless("datastore")),
     }
+}
+
+/// `TASKS MOUNTS`; the kernel may not count the tasks.
+fn leftovers(lines: &Lines<'_>) -> Result<Leftovers, Blind> {
+    let (tasks, mounts) =
+        lines.get("leftovers")?.split_once(' ').ok_or_else(|| senseless("leftovers"))?;
+    let tasks = match tasks {
+        "unknown" => None,
+        tasks => Some(tasks.parse().map_err(|_| senseless("leftovers"))?),
+    };
+    Ok(Leftovers { tasks, mounts: mounts.parse().map_err(|_| senseless("leftovers"))? })
 }
 
 /// What the member did not say within its time counts as no.
@@ -251,7 +217,9 @@ pub fn action_result(sent: &Command, reply: &Reply) -> ActionResult {
             (_, Some(why)) => ActionResult::Refused { why },
             (_, None) => ActionResult::Failed { why: failure(&status.to_string(), reply) },
         },
-        Command::Facts | Command::Kubeconfig => unknown("a look changes nothing"),
+        Command::Facts | Command::Hygiene { .. } | Command::Kubeconfig => {
+            unknown("a look changes nothing")
+        }
     }
 }
 
@@ -275,17 +243,23 @@ fn guarded(status: u32, reply: &Reply, action: &str) -> Option<ActionResult> {
             Some("failed") => {
                 let code = answer.word("code").unwrap_or("?");
                 ActionResult::Failed {
-                    why: format!("tried before under this id: systemctl said {code}"),
+                    why: format!("tried before under this id: it ended with {code}"),
                 }
             }
             _ => unknown("the guard remembers it, not how it ended"),
         },
         ("refused", 11) => ActionResult::Refused { why: answer.refused() },
         ("failed", 12) => {
-            ActionResult::Failed { why: failure(answer.word("code").unwrap_or("?"), reply) }
+            let why = match (answer.word("left"), answer.word("mounts")) {
+                (Some(left), Some(mounts)) => {
+                    format!("{left} processes and {mounts} mounts of pods are left")
+                }
+                _ => failure(answer.word("code").unwrap_or("?"), reply),
+            };
+            ActionResult::Failed { why }
         }
         ("unknown", 13) => match answer.word("reason") {
-            Some("limit") => unknown("systemctl did not end within the time limit"),
+            Some("limit") => unknown("it did not end within the time limit"),
             _ => unknown("the guard was ended in the middle of it"),
         },
         _ => unknown("the guard's words and its exit status differ"),
@@ -294,7 +268,7 @@ fn guarded(status: u32, reply: &Reply, action: &str) -> Option<ActionResult> {
 
 fn failure(code: &str, reply: &Reply) -> String {
     match words(&reply.stderr) {
-        said if said.is_empty() => format!("systemctl ended with {code}"),
+        said if said.is_empty() => format!("it ended with {code}"),
         said => said,
     }
 }
@@ -318,6 +292,12 @@ impl Answer<'_> {
             "other-boot" => "the machine has booted since it was observed",
             "other-machine" => "another machine answers under this name",
             "old-epoch" => "a newer ananke has taken over",
+            "going-down" => "somebody brings the machine down",
+            "not-allowed" => "prepare has not allowed that on the machine (ananke prepare)",
+            "not-forward" => "the machine's clock is not behind",
+            "too-late" => "the time to set is too old",
+            "no-cache" => "the machine has no cache of packages (ananke prepare)",
+            "no-k3s" => "there is no k3s program on the machine",
             "other-owner" => "another ananke holds this epoch",
             "id-reused" => "the action's id was used for something else",
             "no-record" | "no-lock" => "the machine's disk and memory take no record",
@@ -325,7 +305,7 @@ impl Answer<'_> {
             "no-kubeconfig" => "the machine has no k3s kubeconfig",
             _ => "the guard refuses the request",
         };
-        let own = ["reason", "key", "have", "got", "by", "was"];
+        let own = ["reason", "key", "have", "got", "by", "was", "kind", "late"];
         let own = self.words.iter().filter(|(k, _)| own.contains(k));
         let own = own.map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
         format!("{sentence} ({own})")

@@ -6,6 +6,7 @@ use super::install::{self, Preparation};
 use super::{Reply, version, words};
 use crate::model::command::SudoUser;
 use crate::model::facts::Blind;
+use crate::model::policy::Needs;
 
 /// One account on one node. Each call is bounded by its transport.
 pub trait Account: Sync {
@@ -63,12 +64,16 @@ pub enum PrepareError {
 ///
 /// # Errors
 /// [`PrepareError`], with nothing changed.
-pub async fn look(person: &impl Account, user: &SudoUser) -> Result<Preparation, PrepareError> {
-    let script = install::probe(user).into_bytes();
+pub async fn look(
+    person: &impl Account,
+    user: &SudoUser,
+    needs: &Needs,
+) -> Result<Preparation, PrepareError> {
+    let script = install::probe(user, needs).into_bytes();
     let reply =
         person.run(install::AS_ROOT, Some(script)).await.map_err(PrepareError::Unreachable)?;
     if let Some(state) = install::read_probe(&reply) {
-        return Ok(install::plan(&state, user));
+        return Ok(install::plan(&state, user, needs));
     }
     let why = said(&reply);
     let sudo = String::from_utf8_lossy(&reply.stderr).contains("sudo");
@@ -87,7 +92,7 @@ pub async fn apply(
     if !preparation.obstacles.is_empty() {
         return Err(PrepareError::InTheWay { obstacles: preparation.obstacles.clone() });
     }
-    if !preparation.changes.is_empty() {
+    if !preparation.is_ready() {
         let script = preparation.script().into_bytes();
         let reply =
             person.run(install::AS_ROOT, Some(script)).await.map_err(|_| PrepareError::Lost)?;

@@ -6,10 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use crate::model::cluster::ClusterFacts;
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Canary, LeaseFacts, Link, NodeFacts, Seen};
 use crate::model::ids::MachineName;
 use crate::model::time::{Moment, Mono};
 
+use super::shelves::{Looked, Shelf, Shelves};
 use super::wire::Wire;
 
 /// The newest facts and the connection that may be written through.
@@ -18,12 +20,15 @@ pub(super) struct Board {
     state: Mutex<State>,
     version: watch::Sender<u64>,
     wanted: watch::Sender<BTreeSet<MachineName>>,
+    /// What the server serves; `None` until it has said so.
+    served: watch::Sender<Option<Vec<String>>>,
     /// Asks the supervisor to look at once.
     pub(super) nudge: Notify,
 }
 
 struct State {
     facts: ApiFacts,
+    shelves: Shelves,
     leases: BTreeMap<MachineName, LeaseFacts>,
     wire: Option<Wire>,
     refused: bool,
@@ -50,12 +55,14 @@ impl Board {
             },
             serves: Vec::new(),
         };
-        let state = State { facts, leases: BTreeMap::new(), wire: None, refused: false };
+        let shelves = Shelves::new(since);
+        let state = State { facts, shelves, leases: BTreeMap::new(), wire: None, refused: false };
         Self {
             clock: Box::new(clock),
             state: Mutex::new(state),
             version: watch::Sender::new(0),
             wanted: watch::Sender::new(BTreeSet::new()),
+            served: watch::Sender::new(None),
             nudge: Notify::new(),
         }
     }
@@ -85,6 +92,35 @@ impl Board {
             }
         }
         facts
+    }
+
+    /// What lives in the cluster.
+    pub(super) fn cluster(&self) -> ClusterFacts {
+        self.lock().shelves.facts()
+    }
+
+    /// What the server serves, and when that changes.
+    pub(super) fn served(&self) -> watch::Receiver<Option<Vec<String>>> {
+        self.served.subscribe()
+    }
+
+    /// Changes what is kept of a kind. The closure says whether that is news.
+    pub(super) fn shelf<T>(
+        &self,
+        looked: &Looked,
+        change: impl FnOnce(&mut dyn Shelf, Mono) -> (T, bool),
+    ) -> T {
+        let now = self.now();
+        let (given, changed) = change((looked.shelf)(&mut self.lock().shelves), now);
+        if changed {
+            self.version.send_modify(|version| *version += 1);
+        }
+        given
+    }
+
+    /// What the server serves is not known, and so none of it can be seen yet.
+    pub(super) fn kinds_blind(&self, why: &Blind) {
+        self.update(|state, _| state.shelves.down(why));
     }
 
     /// The connection of the link while it is up, else what is wrong with the link.
@@ -154,6 +190,7 @@ impl Board {
             if let Seen::Unknown { why: old, .. } = &mut state.facts.nodes {
                 *old = why.clone();
             }
+            state.shelves.down(&why);
             let (since, changed) = match &state.facts.link {
                 Link::Down { since, why: old } => (*since, old.kind != why.kind),
                 Link::Up { .. } | Link::Probing => (now, true),
@@ -164,6 +201,13 @@ impl Board {
     }
 
     pub(super) fn server(&self, version: Option<String>, serves: Option<Vec<String>>) {
+        if let Some(serves) = &serves {
+            self.served.send_if_modified(|served| {
+                let differs = served.as_ref() != Some(serves);
+                *served = Some(serves.clone());
+                differs
+            });
+        }
         self.update(|state, _| {
             let before = (state.facts.version.clone(), state.facts.serves.clone());
             state.facts.version = version.or_else(|| state.facts.version.take());

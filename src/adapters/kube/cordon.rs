@@ -65,11 +65,13 @@ impl<'a> Change<'a> {
             | Effect::WriteCanary
             | Effect::StopUnit { .. }
             | Effect::EndPods { .. }
+            | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
             | Effect::EvictPods { .. } => return None,
         })
     }

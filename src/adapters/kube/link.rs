@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use crate::model::time::{Mono, Span};
 use super::board::Board;
 use super::connect::{Connect, KubeconfigSource};
 use super::probe::{Probe, Probes, Step, step, verdict};
+use super::shelves::LOOKED;
 use super::wire::{Wire, get};
 use super::{discovery, leases, watch};
 
@@ -242,6 +244,11 @@ impl Session {
         tasks.spawn(async move { leases::poll(w, &b, request).await });
         let (w, b) = parts();
         tasks.spawn(async move { discovery::discover(w, &b, request).await });
+        let lists = Arc::new(Semaphore::new(watch::LISTS_AT_ONCE));
+        for looked in LOOKED {
+            let ((w, b), lists) = (parts(), Arc::clone(&lists));
+            tasks.spawn(async move { watch::kind(w, &b, looked, request, &lists).await });
+        }
         Self { endpoint: wire.endpoint().to_owned(), tasks }
     }
 

@@ -9,11 +9,15 @@ mod board;
 mod connect;
 mod cordon;
 mod discovery;
+mod flux;
 mod leases;
 mod link;
 mod nodes;
 mod probe;
 mod rbac;
+mod read;
+mod recovery_status;
+mod shelves;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]
@@ -32,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::settings::KubeSettings;
 use crate::model::action::{Effect, Expect};
+use crate::model::cluster::ClusterFacts;
 use crate::model::facts::ApiFacts;
 use crate::model::ids::MachineName;
 use crate::model::outcome::ActionResult;
@@ -43,10 +48,14 @@ use link::Supervisor;
 
 pub use connect::{KubeconfigFile, KubeconfigSource, KubeconfigText};
 pub use cordon::{Change, Judgement, judge};
-pub use discovery::KINDS;
+pub use discovery::is_looked_at;
+pub use flux::FluxChange;
 pub use nodes::node as node_facts;
 pub use probe::{Probe, Probes, Step, step as link_step, verdict as link_verdict};
-pub use rbac::{Need, RBAC_NEEDS, Scope};
+pub use rbac::{Need, RBAC_NEEDS, Scope, rbac_yaml};
+pub use read::path as object_path;
+pub use recovery_status::{Applied, Unpublished};
+pub use shelves::{LOOKED, Looked, Shelf, Shelves, not_served};
 pub use write::LEASE_NAME;
 
 /// How long `stop` waits for the supervisor, which only has to drop its connections.
@@ -100,6 +109,11 @@ impl KubeLink {
         self.board.facts()
     }
 
+    /// What lives in the cluster, as it was last seen. Never waits.
+    pub fn cluster(&self) -> ClusterFacts {
+        self.board.cluster()
+    }
+
     /// Wakes when a fact changed; a mere refresh of a fact's age wakes nobody. Carries no data.
     pub fn changed(&self) -> tokio::sync::watch::Receiver<u64> {
         self.board.subscribe()
@@ -111,8 +125,8 @@ impl KubeLink {
         self.board.want_leases(nodes);
     }
 
-    /// Carries out `Cordon`, `Uncordon`, `MarkManual` or `WriteCanary` within `limit`; refuses any
-    /// other effect. Never retries. Every precondition that `expect` names is checked.
+    /// Carries out an effect that goes through the API within `limit`; refuses any other. Never
+    /// retries. Every precondition that `expect` names is checked.
     pub async fn perform(&self, effect: &Effect, expect: &Expect, limit: Span) -> ActionResult {
         write::perform(&self.board, &self.settings, &self.owner, effect, expect, limit).await
     }

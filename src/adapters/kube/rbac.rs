@@ -3,6 +3,16 @@
 //! `/readyz`, `/version` and discovery need no entry: Kubernetes' own roles
 //! `system:public-info-viewer` and `system:discovery` give them to every account.
 
+use std::fmt::Write as _;
+
+use crate::model::recovery_status::{GROUP, PLURAL};
+
+/// The namespace of the account and of its token: the default of `kube.namespace`, and one that
+/// nothing can have removed. With another one the manifest is edited.
+const NAMESPACE: &str = "kube-system";
+/// The account.
+const ACCOUNT: &str = "ananke";
+
 /// Where a right is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -31,8 +41,31 @@ pub struct Need {
     pub why: &'static str,
 }
 
+/// The right to look at a kind in the whole cluster.
+const fn look(group: &'static str, resource: &'static str, why: &'static str) -> Need {
+    Need { group, resource, verbs: &["list", "watch"], scope: Scope::Cluster, names: &[], why }
+}
+
+/// The right to ask an object of Flux to go on: to read it, and to write a note on it.
+const fn ask(group: &'static str, resource: &'static str) -> Need {
+    let why = "ask Flux to look at it now, and let it go on when ananke itself suspended it";
+    Need { group, resource, verbs: &["get", "patch"], scope: Scope::Cluster, names: &[], why }
+}
+
+const SOURCE: &str = "source.toolkit.fluxcd.io";
+const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
+const HELM: &str = "helm.toolkit.fluxcd.io";
+
 /// Everything that the Kubernetes adapter asks for, and nothing more.
-pub const RBAC_NEEDS: [Need; 5] = [
+pub const RBAC_NEEDS: [Need; 16] = [
+    look(SOURCE, "gitrepositories", "see whether Flux has fetched what it should apply"),
+    look(SOURCE, "ocirepositories", "see whether Flux has fetched what it should apply"),
+    look(KUSTOMIZE, "kustomizations", "see whether what is in git was applied"),
+    look(HELM, "helmreleases", "see whether charts are installed"),
+    ask(SOURCE, "gitrepositories"),
+    ask(SOURCE, "ocirepositories"),
+    ask(KUSTOMIZE, "kustomizations"),
+    ask(HELM, "helmreleases"),
     Need {
         group: "",
         resource: "nodes",
@@ -73,4 +106,113 @@ pub const RBAC_NEEDS: [Need; 5] = [
         names: &[super::write::LEASE_NAME],
         why: "renew ananke's own Lease: proof that the API takes writes",
     },
+    Need {
+        group: GROUP,
+        resource: PLURAL,
+        verbs: &["create", "get", "patch"],
+        scope: Scope::Cluster,
+        names: &[],
+        why: "make the one RecoveryStatus, and read what a person wishes through it",
+    },
+    Need {
+        group: GROUP,
+        resource: "recoverystatuses/status",
+        verbs: &["patch"],
+        scope: Scope::Cluster,
+        names: &[],
+        why: "publish how ananke sees the cluster",
+    },
+    Need {
+        group: "events.k8s.io",
+        resource: "events",
+        verbs: &["create"],
+        scope: Scope::Namespace("default"),
+        names: &[],
+        why: "say what was done; Events about an object of the cluster lie in this namespace",
+    },
 ];
+
+/// The manifest: ananke's account with a token that does not expire, and exactly
+/// the rights of [`RBAC_NEEDS`], each with its reason.
+pub fn rbac_yaml() -> String {
+    let mut text = format!(
+        "# Made by `ananke crd --rbac`; the gate fails if it differs.\n\
+         apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {ACCOUNT}\n  \
+         namespace: {NAMESPACE}\nautomountServiceAccountToken: false\n\
+         ---\n# ananke works outside of the cluster, and after outages of any length: its token \
+         may not expire.\n\
+         apiVersion: v1\nkind: Secret\nmetadata:\n  name: {ACCOUNT}-token\n  namespace: \
+         {NAMESPACE}\n  annotations:\n    kubernetes.io/service-account.name: {ACCOUNT}\n\
+         type: kubernetes.io/service-account-token\n"
+    );
+    let mut scopes: Vec<Scope> = Vec::new();
+    for need in &RBAC_NEEDS {
+        if !scopes.contains(&need.scope) {
+            scopes.push(need.scope);
+        }
+    }
+    for scope in scopes {
+        text += &role(scope);
+    }
+    text
+}
+
+/// A role and its binding.
+fn role(scope: Scope) -> String {
+    let (prefix, home) = match scope {
+        Scope::Cluster => ("Cluster", String::new()),
+        Scope::Namespace(name) => ("", format!("\n  namespace: {name}")),
+        Scope::Own => ("", format!("\n  namespace: {NAMESPACE}")),
+    };
+    let api = "rbac.authorization.k8s.io";
+    let mut text = format!(
+        "---\napiVersion: {api}/v1\nkind: {prefix}Role\nmetadata:\n  \
+         name: {ACCOUNT}{home}\nrules:\n"
+    );
+    for need in RBAC_NEEDS.iter().filter(|need| need.scope == scope) {
+        let list = |words: &[&str]| format!("[{}]", words.join(", "));
+        let group = if need.group.is_empty() { "\"\"" } else { need.group };
+        // Writing to a String does not fail.
+        let _ = write!(
+            text,
+            "  # {}\n  - apiGroups: [{group}]\n    resources: [{}]\n    verbs: {}\n",
+            need.why,
+            need.resource,
+            list(need.verbs)
+        );
+        if !need.names.is_empty() {
+            let _ = writeln!(text, "    resourceNames: {}", list(need.names));
+        }
+    }
+    text + &format!(
+        "---\napiVersion: {api}/v1\nkind: {prefix}RoleBinding\nmetadata:\n  name: {ACCOUNT}{home}\n\
+         roleRef:\n  apiGroup: {api}\n  kind: {prefix}Role\n  name: {ACCOUNT}\nsubjects:\n  \
+         - kind: ServiceAccount\n    name: {ACCOUNT}\n    namespace: {NAMESPACE}\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::kube::LOOKED;
+
+    #[test]
+    fn the_manifest_in_the_repository_is_up_to_date() {
+        let path = "manifests/rbac.yaml";
+        let kept = include_str!("../../../manifests/rbac.yaml");
+        let now = rbac_yaml();
+        assert!(kept == now, "{path} is not up to date: ananke crd --rbac > {path}\n{now}");
+    }
+
+    #[test]
+    fn every_kind_that_is_looked_at_may_be_looked_at() {
+        for looked in LOOKED {
+            let found = RBAC_NEEDS.iter().find(|need| {
+                (need.group, need.resource) == (looked.group, looked.plural)
+                    && need.verbs.contains(&"list")
+                    && need.verbs.contains(&"watch")
+            });
+            assert!(found.is_some(), "{}", looked.kind);
+        }
+    }
+}

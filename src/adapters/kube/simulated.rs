@@ -53,6 +53,8 @@ pub(super) struct State {
     /// For PATCH, whatever else holds.
     pub(super) patch: Option<Mode>,
     pub(super) nodes: BTreeMap<String, Value>,
+    /// Of other kinds, by the path of their kind: what is there, or how asking for it is answered.
+    pub(super) kinds: BTreeMap<&'static str, Result<Vec<Value>, Mode>>,
     events: Vec<(u64, String)>,
     version: u64,
     /// Each request, as `METHOD path`.
@@ -76,6 +78,7 @@ impl Simulated {
             watch: WatchMode::Well,
             patch: None,
             nodes: BTreeMap::new(),
+            kinds: BTreeMap::new(),
             events: Vec::new(),
             version: 1,
             log: Vec::new(),
@@ -147,7 +150,19 @@ impl Simulated {
         let body = match path.as_str() {
             "/readyz" => "ok".to_owned(),
             "/version" => json!({"gitVersion": "v1.33.0+k3s1"}).to_string(),
-            "/api" | "/apis" => json!({"items": []}).to_string(),
+            "/api" => json!({"items": [group("", "v1", "Node")]}).to_string(),
+            "/apis" => self.with(|state| {
+                let groups: Vec<_> = state.kinds.keys().filter_map(|path| served(path)).collect();
+                json!({"items": groups}).to_string()
+            }),
+            kind if self.with(|state| state.kinds.contains_key(kind)) => {
+                match self.with(|state| state.kinds[kind].clone()) {
+                    Err(Mode::Says(code, body)) => return Ok(whole(code, body)),
+                    Err(_) => std::future::pending().await,
+                    Ok(_) if query.contains("watch=true") => return Ok(self.watching(&query)),
+                    Ok(objects) => self.with(|state| list(state, objects.iter())),
+                }
+            }
             "/api/v1/nodes" if query.contains("watch=true") => return Ok(self.watching(&query)),
             "/api/v1/nodes" => self.with(|state| list(state, state.nodes.values())),
             "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases" => {
@@ -226,6 +241,20 @@ impl Connect for Simulated {
             })
             .collect())
     }
+}
+
+/// A group of discovery with one kind.
+fn group(name: &str, version: &str, kind: &str) -> Value {
+    json!({"metadata": {"name": name}, "versions": [{"version": version,
+        "resources": [{"resource": "x", "responseKind": {"kind": kind}}]}]})
+}
+
+/// The same for the path of a kind.
+fn served(path: &str) -> Option<Value> {
+    let mut parts = path.strip_prefix("/apis/")?.split('/');
+    let (name, version, plural) = (parts.next()?, parts.next()?, parts.next()?);
+    let looked = super::LOOKED.iter().find(|it| it.group == name && it.plural == plural)?;
+    Some(group(name, version, looked.kind))
 }
 
 fn list<'a>(state: &State, items: impl Iterator<Item = &'a Value>) -> String {

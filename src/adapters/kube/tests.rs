@@ -458,3 +458,91 @@ async fn an_answer_without_a_new_version_proves_no_write() {
     let facts = rig.link.facts();
     assert_eq!(facts.canary.any_age().map(|c| c.resource_version.as_str()), Some("42"));
 }
+
+const APPLIED: &str = "/apis/kustomize.toolkit.fluxcd.io/v1/kustomizations";
+const SOURCES: &str = "/apis/source.toolkit.fluxcd.io/v1beta2/gitrepositories";
+
+fn flux(state: &mut super::simulated::State) {
+    let object = |name: &str| {
+        json!({"metadata": {"name": name, "namespace": "flux-system", "generation": 1},
+            "status": {"observedGeneration": 1,
+                "conditions": [{"type": "Ready", "status": "True"}]}})
+    };
+    state.kinds.insert(SOURCES, Ok(vec![object("flux-system")]));
+    state.kinds.insert(APPLIED, Ok(vec![object("apps"), object("infra")]));
+}
+
+impl Rig {
+    /// Waits for what is said of the kinds.
+    async fn kinds(
+        &self,
+        seconds: u64,
+        what: &str,
+        test: impl Fn(&crate::model::cluster::ClusterFacts) -> bool,
+    ) {
+        self.until(seconds, what, |_| test(&self.link.cluster())).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_are_found_in_the_version_that_is_served_and_stay_fresh() {
+    let rig = rig(|api| api.with(flux));
+    rig.kinds(5, "an older version", |it| {
+        it.git_repositories.any_age().is_some_and(|all| all.len() == 1)
+            && it.kustomizations.any_age().is_some_and(|all| all.len() == 2)
+    })
+    .await;
+    let none = rig.link.cluster().helm_releases;
+    assert!(matches!(none, Seen::Unknown { why, .. } if why.kind == BlindKind::NotAsked));
+    sleep(Duration::from_secs(20)).await;
+    let mut changed = rig.link.changed();
+    changed.mark_unchanged();
+    for _ in 0..360 {
+        sleep(Duration::from_secs(10)).await;
+        let seen = rig.link.cluster().kustomizations;
+        let age = seen.fresh(rig.now(), Span::secs(12)).map(drop);
+        assert_eq!(age, Ok(()), "facts aged although the API is well");
+    }
+    assert!(!changed.has_changed().unwrap(), "a quiet hour woke the loop");
+    let lists = rig.api.count(&format!("{APPLIED}?limit"));
+    assert!(lists <= 4, "{lists} lists in an hour: a watch is no polling");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_kind_that_may_not_be_seen_is_unknown_and_nothing_else_suffers() {
+    let forbidden = json!({"kind": "Status", "message": "kustomizations is forbidden"}).to_string();
+    let rig = rig(|api| {
+        api.with(|state| {
+            flux(state);
+            state.kinds.insert(APPLIED, Err(Mode::Says(403, forbidden)));
+        });
+    });
+    rig.kinds(5, "it is denied", |it| {
+        matches!(&it.kustomizations, Seen::Unknown { why, .. }
+            if why.kind == BlindKind::Denied && why.detail.contains("is forbidden"))
+    })
+    .await;
+    rig.kinds(5, "the other is seen", |it| it.git_repositories.any_age().is_some()).await;
+    assert!(has_nodes(&["n1"])(&rig.link.facts()), "and so are the nodes");
+    // The right is given: nobody has to restart anything.
+    rig.api.with(flux);
+    rig.kinds(60, "it is seen", |it| it.kustomizations.any_age().is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_comes_later_is_found_and_one_that_hangs_grows_old() {
+    let rig = rig(|_| {});
+    rig.kinds(5, "not served", |it| {
+        matches!(&it.kustomizations, Seen::Unknown { why, .. } if why.kind == BlindKind::NotAsked)
+    })
+    .await;
+    rig.api.with(flux);
+    rig.kinds(60, "it is found", |it| it.kustomizations.any_age().is_some()).await;
+    rig.api.with(|state| {
+        state.kinds.insert(APPLIED, Err(Mode::Hangs));
+    });
+    sleep(Duration::from_secs(60)).await;
+    let seen = rig.link.cluster().kustomizations;
+    let stale = seen.fresh(rig.now(), Span::secs(30)).map(drop).map_err(|blind| blind.kind);
+    assert_eq!(stale, Err(BlindKind::Stale));
+}

@@ -8,14 +8,18 @@ use tokio::time::Instant;
 
 use crate::config::settings::KubeSettings;
 use crate::model::action::{Effect, Expect};
+use crate::model::cluster::ObjectPath;
 use crate::model::facts::Seen;
 use crate::model::ids::MachineName;
+use crate::model::object::ObjectName;
 use crate::model::outcome::ActionResult;
 use crate::model::time::Span;
 
 use super::board::Board;
 use super::cordon::{Change, Judgement, judge};
+use super::flux::FluxChange;
 use super::nodes::text;
+use super::shelves::Looked;
 use super::wire::{Answer, NoAnswer, Wire, get, is_object_name, request};
 
 /// Our own Lease. One name for all ananke hosts, so that they can meet there.
@@ -35,10 +39,13 @@ pub(super) async fn perform(
     if *effect == Effect::WriteCanary {
         return canary(board, settings, owner, limit).await;
     }
+    let deadline = Instant::now() + limit.to_std();
+    if let Some((object, change)) = FluxChange::of(effect) {
+        return on_flux(board, settings, object, change, deadline).await;
+    }
     let Some((name, change)) = Change::of(effect, owner) else {
         return refused("this is no matter of the Kubernetes API");
     };
-    let deadline = Instant::now() + limit.to_std();
     match board.wire() {
         Ok(wire) => node(board, &wire, settings, name, change, expect, deadline).await,
         Err(why) => failed(format!("the API is not there: {why}")),
@@ -59,18 +66,9 @@ async fn node(
         return refused("this can't be the name of a node");
     }
     let path = format!("/api/v1/nodes/{name}");
-    let read = wire.call(get(&path), left(settings, deadline)).await;
-    let answer = match read {
-        Ok(answer) => answer,
-        Err(lost) => return failed(format!("the node can't be read: {}", lost.blind())),
-    };
-    let object = match (answer.code, answer.json()) {
-        (StatusCode::NOT_FOUND, _) => return refused("there is no such node"),
-        (_, Ok(object)) => object,
-        (code, Err(why)) => {
-            note_401(board, code);
-            return failed(format!("the node can't be read: {why}"));
-        }
+    let object = match read(board, wire, "node", &path, left(settings, deadline)).await {
+        Ok(object) => object,
+        Err(result) => return result,
     };
     let patch = match judge(&object, change, expect) {
         Judgement::Already => return ActionResult::AlreadyDone,
@@ -81,6 +79,64 @@ async fn node(
     let body = Some(("application/json-patch+json", &patch));
     let sent = wire.call(request(Method::PATCH, &path, body), left(settings, deadline)).await;
     classify(board, sent, "nodes").map_or_else(|result| result, |_| ActionResult::Done)
+}
+
+/// Reads an object uncached.
+async fn read(
+    board: &Board,
+    wire: &Wire,
+    what: &str,
+    path: &str,
+    limit: Duration,
+) -> Result<Value, ActionResult> {
+    let answer = match wire.call(get(path), limit).await {
+        Ok(answer) => answer,
+        Err(lost) => return Err(failed(format!("the {what} can't be read: {}", lost.blind()))),
+    };
+    match (answer.code, answer.json()) {
+        (StatusCode::NOT_FOUND, _) => Err(refused(format!("there is no such {what}"))),
+        (_, Ok(object)) => Ok(object),
+        (code, Err(why)) => {
+            note_401(board, code);
+            Err(failed(format!("the {what} can't be read: {why}")))
+        }
+    }
+}
+
+/// Reads an object of Flux uncached, judges it, and sends the patch.
+async fn on_flux(
+    board: &Board,
+    settings: &KubeSettings,
+    name: &ObjectName,
+    change: FluxChange<'_>,
+    deadline: Instant,
+) -> ActionResult {
+    let wire = match board.wire() {
+        Ok(wire) => wire,
+        Err(why) => return failed(format!("the API is not there: {why}")),
+    };
+    let names = name.namespace.iter().chain([&name.name]);
+    let serves = board.facts().serves;
+    let looked =
+        Looked::find(&name.kind).filter(|_| names.into_iter().all(|it| is_object_name(it)));
+    let Some((looked, path)) =
+        looked.and_then(|it| Some((it, it.object_path(&serves, &ObjectPath::of(name))?)))
+    else {
+        return refused("the cluster serves no such object");
+    };
+    let object = match read(board, &wire, "object", &path, left(settings, deadline)).await {
+        Ok(object) => object,
+        Err(result) => return result,
+    };
+    let patch = match change.judge(&object) {
+        Judgement::Already => return ActionResult::AlreadyDone,
+        Judgement::Refuse(why) => return refused(why),
+        Judgement::Patch(patch) => patch,
+    };
+    let path = format!("{path}?fieldManager={FIELD_MANAGER}");
+    let body = Some(("application/merge-patch+json", &patch));
+    let sent = wire.call(request(Method::PATCH, &path, body), left(settings, deadline)).await;
+    classify(board, sent, looked.plural).map_or_else(|result| result, |_| ActionResult::Done)
 }
 
 /// Renews our Lease by server-side apply, without force: a field that somebody else owns is a

@@ -8,11 +8,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::config::settings::Encryption;
 use crate::model::time::Span;
 
 use super::error::{NutError, Refusal, short};
 use super::line::{quoted, words};
-use super::settings::Encryption;
 use super::tls;
 
 /// The longest line of an answer, in bytes. A value has at most 512, and quotes may double it.

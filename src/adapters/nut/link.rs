@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::config::settings::{Encryption, NutSettings};
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::power::{StatusToken, UpsFacts, UpsName};
 use crate::model::time::Mono;
 
 use super::client::Upsd;
 use super::error::{NutError, Refusal, short};
-use super::settings::{Encryption, NutSettings};
 use super::vars;
 
 /// The longest pause before a new connection. It doubles from the poll's own, but on battery it

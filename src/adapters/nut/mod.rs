@@ -11,7 +11,6 @@ mod client;
 mod error;
 mod line;
 mod link;
-mod settings;
 mod tls;
 mod vars;
 
@@ -19,4 +18,3 @@ pub use client::Upsd;
 pub use error::{NutError, Refusal};
 pub use line::{LineError, quoted, words};
 pub use link::NutLink;
-pub use settings::{Encryption, NutSettings};

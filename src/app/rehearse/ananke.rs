@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::super::hands::RealHands;
 use super::super::observer::RealObserver;
+use super::super::publish::Publisher;
 use super::super::{orders, words, world};
 use crate::adapters::disk::{FileLedger, FileRecorder};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
@@ -110,10 +111,11 @@ impl Ananke for RealAnanke {
             recorder,
             memory,
             orders,
+            told: told.clone(),
         };
         self.legacy.note(|heard| heard.process = Process::Running);
         runtime.spawn(async move {
-            birth.live(asked(halted)).await;
+            Box::pin(birth.live(asked(halted))).await;
             let _ = done.send(());
         });
         self.life = Some(Life { runtime, fuse, orders: told, halt: Some(halt), ended });
@@ -184,11 +186,13 @@ struct Birth {
     recorder: FileRecorder,
     memory: Durable,
     orders: mpsc::Receiver<Told>,
+    told: mpsc::Sender<Told>,
 }
 
 impl Birth {
     async fn live(self, halt: impl Future<Output = ()>) {
-        let Self { settings, clock, legacy, fuse, start, ledger, recorder, memory, orders } = self;
+        let Self { settings, clock, legacy, fuse, start, ledger, recorder, memory, orders, told } =
+            self;
         let fleet = match Fleet::new(&settings.ssh) {
             Ok(fleet) => fleet,
             Err(error) => {
@@ -201,7 +205,9 @@ impl Birth {
         let owner = &settings.policy.owner;
         let kube = settings.kube.clone();
         let kube = Arc::new(KubeLink::start(kube, owner, move || time.now(), KubeconfigFile(file)));
-        let observer = RealObserver::start(&clock, &settings.ssh, &fleet, Arc::clone(&kube));
+        let observer = RealObserver::start(&clock, &settings, &fleet, Arc::clone(&kube));
+        let publisher =
+            start.request.execute.then(|| Publisher::start(clock.clone(), Arc::clone(&kube), told));
         let hands = RealHands { clock: clock.clone(), fleet, kube };
         let world = World {
             clock,
@@ -209,7 +215,7 @@ impl Birth {
             hands: Arc::new(MortalHands { hands, fuse: fuse.clone() }),
             ledger: MortalLedger { ledger, fuse: fuse.clone(), legacy: Arc::clone(&legacy) },
             recorder,
-            sink: Witness { legacy: Arc::clone(&legacy), fuse: fuse.clone() },
+            sink: Witness { legacy: Arc::clone(&legacy), fuse: fuse.clone(), publisher },
         };
         let Start { request, stop } = start;
         let policy = settings.policy.clone();
@@ -217,7 +223,12 @@ impl Birth {
         let process = tokio::select! {
             biased;
             () = fuse.burnt() => Process::Killed,
-            (end, _) = run.run(world, halt) => exited(&end),
+            (end, sink) = run.run(world, halt) => {
+                if let Some(publisher) = sink.publisher {
+                    publisher.finish().await;
+                }
+                exited(&end)
+            }
         };
         legacy.note(|heard| heard.process = process);
     }
@@ -270,16 +281,20 @@ impl Hands for MortalHands {
     }
 }
 
-/// Hands every tick to whoever looks on.
+/// Hands every tick to whoever looks on, and publishes it in the simulated cluster.
 struct Witness {
     legacy: Arc<Legacy>,
     fuse: Fuse,
+    publisher: Option<Publisher>,
 }
 
 impl Sink for Witness {
     async fn publish(&mut self, record: &TickRecord) {
         if !self.fuse.pass(Place::Shown) {
             std::future::pending::<()>().await;
+        }
+        if let Some(publisher) = &mut self.publisher {
+            publisher.show(&Arc::new(record.clone()));
         }
         self.legacy.note(|heard| heard.ticks.push(record.clone()));
     }

@@ -12,6 +12,8 @@ use crate::sim::faces::Stage;
 use crate::sim::faces::config;
 use crate::sim::faces::drive::drive_before;
 use crate::sim::faces::driver::StageDriver;
+use crate::sim::faces::sockets::http::HttpDoors;
+use crate::sim::faces::sockets::nut::NutServer;
 use crate::sim::faces::sockets::ssh::SshDoors;
 use crate::sim::faces::sockets::{ApiServers, SiteFiles};
 use crate::sim::scenario::{Outcome, Run, Scenario};
@@ -28,6 +30,8 @@ pub(super) struct Theatre {
     files: SiteFiles,
     _doors: SshDoors,
     _servers: ApiServers,
+    upsd: NutServer,
+    ingress: HttpDoors,
     _time: JoinSet<()>,
 }
 
@@ -45,6 +49,8 @@ impl Theatre {
         let doors = SshDoors::open(&stage).await.map_err(|error| Failure::of(&error))?;
         let servers = ApiServers::open(&stage).map_err(|error| Failure::of(&error))?;
         doors.set_kubeconfig(servers.kubeconfig().to_owned());
+        let upsd = NutServer::open(&stage).await.map_err(|error| Failure::of(&error))?;
+        let ingress = HttpDoors::open(&stage).map_err(|error| Failure::of(&error))?;
         let files = SiteFiles::write(
             &std::env::temp_dir(),
             &site,
@@ -55,18 +61,34 @@ impl Theatre {
             &scenario.settings,
         );
         let files = files.map_err(|error| Failure::of(&error))?;
-        Ok(Self { site, stage, files, _doors: doors, _servers: servers, _time: time })
+        Ok(Self {
+            site,
+            stage,
+            files,
+            _doors: doors,
+            _servers: servers,
+            upsd,
+            ingress,
+            _time: time,
+        })
     }
 
     /// What a second terminal can do meanwhile.
     pub(super) fn programme(&self) -> String {
         let (config, kubeconfig) = (self.files.config(), self.files.kubeconfig());
+        let kubeconfig = kubeconfig.display();
         format!(
             "A simulated site of {} machines behind real sockets on 127.0.0.1. To look on:\n  \
-             kubectl --kubeconfig {} get nodes -w\n  {}\n  ananke -c {} config show\n",
+             kubectl --kubeconfig {kubeconfig} get nodes,kustomizations -A\n  \
+             kubectl --kubeconfig {kubeconfig} get recoverystatus -w\n  {}\n  upsc {}@{}\n  \
+             curl -H 'Host: git.{}.example' http://{}/api/healthz\n  \
+             ananke -c {} config show\n",
             self.site.machines.len(),
-            kubeconfig.display(),
             self.files.ssh_line(),
+            self.site.upses.keys().next().map_or("ups", String::as_str),
+            self.upsd.address(),
+            self.site.cluster,
+            self.ingress.address(),
             config.display(),
         )
     }

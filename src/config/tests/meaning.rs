@@ -1,8 +1,10 @@
 //! What files that are right mean.
 
+use super::settings::Encryption;
 use super::*;
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
+use crate::model::power::{OnLow, UpsName};
 use crate::model::time::Span;
 
 #[test]
@@ -82,6 +84,45 @@ fn only_the_machines_of_the_list_are_managed() {
     assert_eq!(managed(base), ["cp-1", "w-1"]);
     assert_eq!(managed(&format!("{base}ssh_managed_nodes: [nas, cp-1]\n")), ["cp-1", "nas"]);
     assert!(managed(&format!("{base}ssh_managed_nodes: []\n")).is_empty());
+}
+
+#[test]
+fn one_ups_is_enough_to_be_watched() {
+    for text in ["rack@Localhost", "[rack@localhost]", "{rack@localhost: }", "{rack@localhost: {}}"]
+    {
+        let settings = settings(&format!("{MINIMAL}power: {{upses: {text}}}\n"));
+        let power = &settings.policy.power;
+        let name = UpsName::parse("rack@localhost").unwrap();
+        assert_eq!(power.upses.keys().collect::<Vec<_>>(), [&name], "{text}");
+        assert_eq!(settings.nut.upses.get(&name), Some(&Encryption::Off), "{text}");
+        assert_eq!((power.on_low, power.start_on_battery), (None, false), "{text}");
+    }
+    assert!(settings(MINIMAL).policy.power.upses.is_empty());
+}
+
+#[test]
+fn what_differs_for_one_ups_counts_for_it_only() {
+    let text = "default_budget_seconds: 200\nruntime_safety_factor: 1.5\npower:\n  upses:\n    \
+                a@x:\n    b@y:3494: {certificate: ~/upsd.pem, charge_floor: 40, low_for: 10s}\n  \
+                charge_floor: 20\n  certificate: /c\n  on_low: cluster-only\n  domains:\n    \
+                z: {upses: [B@y:3494], machines: [cp-1], carries_orders: true}\n    \
+                a: {upses: [a@x, b@y:3494], need: 2, machines: [], carries_orders: true}\n";
+    let settings = settings(&format!("{MINIMAL}{text}"));
+    let power = &settings.policy.power;
+    let [a, b] = ["a@x", "b@y:3494"].map(|name| UpsName::parse(name).unwrap());
+    assert_eq!((power.upses[&a].charge_floor, power.upses[&b].charge_floor), (Some(20), Some(40)));
+    assert_eq!((power.upses[&a].low_for, power.upses[&b].low_for), (Span::ZERO, Span::secs(10)));
+    let pinned = |file: &str| Encryption::Pinned { file: file.into() };
+    assert_eq!(settings.nut.upses[&a], pinned("/c"));
+    assert_eq!(settings.nut.upses[&b], pinned("/srv/op/upsd.pem"));
+    let named = |name: &str| power.domains.iter().find(|domain| domain.name == name).unwrap();
+    // The name is the one that is watched, however a domain spells it; the order is the file's.
+    assert_eq!(power.domains[0].name, "z");
+    assert_eq!(named("z").feeds.iter().collect::<Vec<_>>(), [&b]);
+    assert_eq!((named("z").need, named("a").need), (1, 2));
+    assert_eq!(power.budget.factor_percent, 150);
+    assert_eq!(power.budget.default, Span::secs(200));
+    assert_eq!(power.on_low, Some(OnLow::ClusterOnly));
 }
 
 /// Every file lies where this user may not look.

@@ -166,12 +166,66 @@ fn bad_combinations() {
             (
                 "parts that are not built",
                 &format!(
-                    "{MINIMAL}expected_flux_branch: main\nruntime_safety_factor: 1.10\n\
-                     power: {{on_low: poweroff}}\n\
+                    "{MINIMAL}expected_flux_branch: main\n\
                      startup: {{require_storage_ready: true, post_start_probes: [{{url: x}}]}}\n\
                      coordination: {{role: coordinator, peer_hosts: [], \
-                     allow_startup_on_battery: false}}\n"
+                     startup_guard_max_age_seconds: 900}}\n"
                 ),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn bad_power() {
+    let base = "ssh_user: a\nssh_identity_file: /k\n\
+                ssh_node_hosts: {cp-1: 192.0.2.1, w-1: 192.0.2.2, w-2: 192.0.2.3}\n\
+                nodes: {servers: [cp-1], agents: [w-1, w-2]}\n";
+    let with = |power: &str| format!("{base}power:\n{power}");
+    let rack = "{upses: [rack@localhost], machines: [cp-1, w-1, w-2], carries_orders: true}";
+    snapshot(
+        "config_bad_power",
+        &[
+            ("watched only", &with("  upses: rack@localhost\n")),
+            (
+                "machines that nobody feeds",
+                &with("  upses: [rack@localhost]\n  on_low: poweroff\n  exempt: [w-2]\n"),
+            ),
+            ("nobody to ask for it", &with("  on_low: poweroff\n")),
+            ("an unknown mode", &with("  upses: [rack@localhost]\n  on_low: power-off\n")),
+            (
+                "names",
+                &with("  upses: [rack, a b@c, x@h:0, rack@localhost, RACK@localhost:3493, 5]\n"),
+            ),
+            (
+                "keys of a UPS",
+                &with("  upses: {rack@localhost: {charge_flor: 5, low_for: 5, certificate: x}}\n"),
+            ),
+            (
+                "an unknown UPS in a domain",
+                &with(&format!(
+                    "  upses: [rack@localhost]\n  domains: {{a: {}}}\n",
+                    rack.replace("rack@l", "rakc@l")
+                )),
+            ),
+            (
+                "two domains, and exempt as well",
+                &with(&format!(
+                    "  upses: [rack@localhost]\n  domains:\n    a: {rack}\n    b: {rack}\n  \
+                     exempt: [w-2, w-3]\n"
+                )),
+            ),
+            (
+                "what only a person knows",
+                &with(
+                    "  upses: [a@x, b@x]\n  domains:\n    r: {upses: [a@x, b@x], machines: [w-1], \
+                     carries_orders: true}\n    s: {machines: [w-2]}\n    t: {upses: [a@x], \
+                     need: 2, carries_orders: false}\n    u: {upses: [], carries_orders: yes}\n",
+                ),
+            ),
+            (
+                "an answer that is always too old",
+                &with("  upses: [a@x]\n  fresh_for: 1s\n  on_low: poweroff\n  exempt: [cp-1]\n"),
             ),
         ],
     );

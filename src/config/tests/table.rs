@@ -121,11 +121,50 @@ const OTHER: &[(&str, &str)] = &[
     ("startup.agent_start", "7m"),
     ("startup.backoff", "16s"),
     ("startup.tick", "6s"),
+    ("startup.time_sync_mode", "quorum"),
+    ("hosts.packages", "{servers: [jq]}"),
+    ("hosts.programs", "{agents: [jq]}"),
+    ("hosts.modules", "{nodes: [nfs]}"),
+    ("hosts.services", "{nodes: [cron]}"),
+    ("hosts.disks", "[/srv]"),
+    ("hosts.full_below_percent", "4"),
+    ("hosts.default_route", "false"),
     ("cordon.lease", "50m"),
     ("cordon.limit", "2"),
+    ("runtime_safety_factor", "1.20"),
+    ("default_budget_seconds", "400"),
+    ("coordination.allow_startup_on_battery", "true"),
+    ("power.upses", "{rack@localhost: {charge_floor: 26}, hall@192.0.2.3: }"),
+    (
+        "power.domains",
+        "{rack: {upses: [hall@192.0.2.3], machines: [cp-1, w-1, w-2], carries_orders: false}}",
+    ),
+    ("power.exempt", "[]"),
+    ("power.on_low", "cluster-only"),
+    ("power.charge_floor", "21"),
+    ("power.on_battery_max", "16m"),
+    ("power.start_charge", "51"),
+    ("power.low_for", "1s"),
+    ("power.debounce", "6s"),
+    ("power.dwell", "70s"),
+    ("power.lag", "6s"),
+    ("power.fresh_for", "6s"),
+    ("power.lost_after", "4s"),
+    ("power.blind_max", "70s"),
+    ("power.host_off", "70s"),
+    ("power.poll", "300ms"),
+    ("power.connect_timeout", "4s"),
+    ("power.answer_timeout", "3s"),
+    ("power.certificate", "/other"),
     ("gates.skip", "{soak: another reason}"),
+    ("expected_flux_branch", "other"),
+    ("expected_flux_source_url", "https://git.example.org/other"),
+    ("flux.root", "other/other"),
     ("notify.command", "[/usr/local/bin/another]"),
     ("notify.wall", "false"),
+    ("notify.heartbeat_url", "https://beat.example.org/other"),
+    ("notify.heartbeat_every", "2m"),
+    ("web.listen", "127.0.0.1:9561"),
 ];
 
 /// The text with another value for one key. The groups of the text are written as blocks.
@@ -159,9 +198,14 @@ fn every_key_that_is_used_changes_the_settings() {
     let moved = whole.replace("w-1: 192.0.2.21", "w-1: 192.0.2.99");
     assert_ne!(settings(&moved), before, "ssh_node_hosts changes nothing");
     // The last two are refused, or say what is so anyway; an ssh_config gives only what the file
-    // does not, and the whole example gives all.
-    let elsewhere =
-        ["ssh_node_hosts", "ssh_config_file", "coordination.role", "coordination.peer_hosts"];
+    // does not, and the whole example gives all. The quorum counts in the other mode only.
+    let elsewhere = [
+        "ssh_node_hosts",
+        "ssh_config_file",
+        "startup.time_sync_quorum",
+        "coordination.role",
+        "coordination.peer_hosts",
+    ];
     let used = KEYS.iter().filter(|key| !matches!(key.stage(), Stage::Later(_)));
     for path in used.map(|key| key.path()).filter(|path| !elsewhere.contains(path)) {
         assert!(OTHER.iter().any(|(other, _)| *other == path), "{path} is not tried");

@@ -64,7 +64,7 @@ fn what_must_not_be_sent_is_not() {
 
 #[test]
 fn a_value_that_no_quoting_makes_readable_is_not_sent() {
-    for owner in ["", "a\nb", "a\0b", "\u{1b}[2J", &"x".repeat(257)] {
+    for owner in ["", "a\nb", "a\0b", "\u{1b}[2J", &"x".repeat(513)] {
         let mut action = action(Channel::Guard, start());
         owner.clone_into(&mut action.owner);
         let sent = Command::of(&action).unwrap().render();

@@ -1,6 +1,7 @@
 //! What is remembered of a UPS between two looks, and of shutdowns between two outages.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +200,19 @@ pub enum ReasonKind {
     TimeOnBattery,
     /// Nothing is heard of a UPS that was on battery, and by now its time is up.
     ConnectionLost,
+}
+
+impl fmt::Display for ReasonKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ForcedShutdown => "forced shutdown",
+            Self::LowBattery => "low battery",
+            Self::Runtime => "runtime",
+            Self::ChargeFloor => "charge floor",
+            Self::TimeOnBattery => "time on battery",
+            Self::ConnectionLost => "connection lost",
+        })
+    }
 }
 
 /// How long each stage of the way down took, newest last.

@@ -1,14 +1,101 @@
 //! What follows from the UPSes for the site: what a shutdown takes, what has to go down, and what
 //! speaks against a start.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::name::UpsName;
-use super::policy::StageId;
+use super::policy::{OnLow, StageId};
+use super::view::UpsView;
 use crate::model::facts::Blind;
+use crate::model::ids::MachineName;
 use crate::model::time::{Mono, Span};
+
+/// All that the rules make of the power of a site at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct PowerView {
+    /// Whether a UPS may have something shut down.
+    pub arming: Arming,
+    /// Each UPS.
+    pub upses: BTreeMap<UpsName, UpsView>,
+    /// Each power domain, in the order of the configuration.
+    pub domains: Vec<DomainView>,
+    /// What a shutdown is thought to take. `None` without a UPS.
+    pub budget: Option<Budget>,
+    /// What speaks against a start. A UPS against which nothing speaks is not in it.
+    pub against: BTreeMap<UpsName, Against>,
+}
+
+impl PowerView {
+    /// The domains that have to go down now.
+    pub fn going_down(&self) -> impl Iterator<Item = (&DomainView, &Down)> {
+        self.domains.iter().filter_map(|domain| Some((domain, domain.down.as_ref()?)))
+    }
+
+    /// The UPSes that forbid a start, each with what speaks against it.
+    pub fn forbids(&self) -> impl Iterator<Item = (&UpsName, &[Obstacle])> {
+        let needed = self.against.iter().filter(|(_, against)| against.needed);
+        needed.map(|(name, against)| (name, against.obstacles.as_slice()))
+    }
+}
+
+/// What speaks against a start on one UPS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Against {
+    /// What does.
+    pub obstacles: Vec<Obstacle>,
+    /// Whether a start needs this UPS: some domain of it has too few others.
+    pub needed: bool,
+}
+
+/// Whether a UPS may have something shut down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arming {
+    /// No UPS is configured.
+    #[default]
+    NoUps,
+    /// It may.
+    Armed {
+        /// What it may ask for.
+        on_low: OnLow,
+    },
+    /// It may not: a battery that gives out is only told.
+    NotArmed {
+        /// Every reason.
+        why: Vec<Unarmed>,
+    },
+}
+
+/// Why power is not armed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unarmed {
+    /// Nobody said what a UPS may ask for.
+    NotAsked,
+    /// Machines are in no domain, and nobody exempted them.
+    Unfed {
+        /// Which.
+        machines: BTreeSet<MachineName>,
+    },
+    /// This run of ananke changes nothing.
+    Observes,
+}
+
+impl fmt::Display for Unarmed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => f.write_str("power.on_low does not say what a UPS may ask for"),
+            Self::Unfed { machines } => {
+                let names: Vec<_> = machines.iter().map(MachineName::as_str).collect();
+                write!(f, "it is not known which UPS feeds {}", names.join(", "))
+            }
+            Self::Observes => f.write_str("this ananke only observes"),
+        }
+    }
+}
 
 /// Why the cluster should not be started on this UPS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use super::name::UpsName;
 use crate::model::ids::MachineName;
 use crate::model::time::Span;
 
-/// Everything that a decision may know about power.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Everything that a decision may know about power. The default is a site without a UPS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct PowerPolicy {
     /// The UPSes that are watched, each with its rules.
     pub upses: BTreeMap<UpsName, UpsRules>,
@@ -20,6 +20,38 @@ pub struct PowerPolicy {
     pub exempt: BTreeSet<MachineName>,
     /// How the time that a shutdown takes is estimated.
     pub budget: BudgetRules,
+    /// What a UPS may ask for. `None`: nobody said, so it may ask for nothing.
+    pub on_low: Option<OnLow>,
+    /// Whether the cluster may be started while a UPS is on battery.
+    pub start_on_battery: bool,
+}
+
+impl PowerPolicy {
+    /// Whether no UPS feeds the machine, as far as anybody said, and nobody meant it so.
+    pub fn is_unfed(&self, machine: &MachineName) -> bool {
+        let fed = self.domains.iter().any(|domain| domain.machines.contains(machine));
+        !fed && !self.exempt.contains(machine)
+    }
+}
+
+/// What a UPS may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLow {
+    /// Kubernetes is stopped, the machines run until the battery ends.
+    ClusterOnly,
+    /// The machines are switched off.
+    Poweroff,
+}
+
+impl OnLow {
+    /// The word of the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ClusterOnly => "cluster-only",
+            Self::Poweroff => "poweroff",
+        }
+    }
 }
 
 /// How one UPS is judged.
@@ -57,7 +89,7 @@ impl UpsRules {
 }
 
 /// How the time that a shutdown takes is estimated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct BudgetRules {
     /// The whole shutdown, while not every stage has been measured often enough.
     pub default: Span,

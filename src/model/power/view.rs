@@ -212,6 +212,60 @@ pub enum Measure {
     NotAsked,
 }
 
+impl UpsState {
+    /// The state in a word or two.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Online { .. } => "on mains",
+            Self::OnBattery { .. } => "on battery",
+            Self::Low { .. } => "battery low",
+            Self::ForcedShutdown { on_battery: true, .. } => "forced shutdown, on battery",
+            Self::ForcedShutdown { on_battery: false, .. } => "old forced shutdown, on mains",
+            Self::Calibrating { .. } => "calibrating",
+            Self::Off { .. } => "output off",
+            Self::Bypass { .. } => "bypass",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// Since when.
+    pub const fn since(&self) -> Mono {
+        match self {
+            Self::Online { since }
+            | Self::OnBattery { since }
+            | Self::Low { since }
+            | Self::ForcedShutdown { since, .. }
+            | Self::Calibrating { since }
+            | Self::Off { since }
+            | Self::Bypass { since }
+            | Self::Unknown { since, .. } => *since,
+        }
+    }
+}
+
+impl fmt::Display for RuntimeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Reported => "reported",
+            Self::BeforeOutage => "before the outage",
+            Self::Drain => "by the drain",
+            Self::LastTrusted => "last trusted",
+        })
+    }
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("not reported"),
+            Self::Garbled => f.write_str("no number"),
+            Self::Implausible { said } => write!(f, "not believed: it says {said} s"),
+            Self::Settling { .. } => f.write_str("too soon after the transfer"),
+            Self::TooFew => f.write_str("not measured for long enough"),
+        }
+    }
+}
+
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -288,6 +342,25 @@ pub enum UpsAlarm {
     /// No runtime is believed and no other limit is configured: only the word "low battery" is
     /// left to act on.
     NothingToGoBy,
+}
+
+impl UpsAlarm {
+    /// The name of its kind: stable, for machines and for telling it once.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Silent { .. } => "silent",
+            Self::StaleLatch => "stale-latch",
+            Self::LowOnMains => "low-on-mains",
+            Self::ReplaceBattery => "replace-battery",
+            Self::Overload => "overload",
+            Self::Bypass => "bypass",
+            Self::Off => "off",
+            Self::DischargingOnLine => "discharging-on-line",
+            Self::Vendor { .. } => "vendor",
+            Self::TooShort { .. } => "too-short",
+            Self::NothingToGoBy => "nothing-to-go-by",
+        }
+    }
 }
 
 impl fmt::Display for UpsAlarm {

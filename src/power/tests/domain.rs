@@ -30,6 +30,8 @@ fn policy(domains: Vec<Domain>) -> PowerPolicy {
         domains,
         exempt: BTreeSet::from([MachineName::new("laptop")]),
         budget,
+        on_low: None,
+        start_on_battery: false,
     }
 }
 

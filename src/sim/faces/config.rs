@@ -9,6 +9,7 @@ use crate::config::settings::{Settings, SshDeadlines};
 use crate::config::{self, Context, Problem, Unlooked};
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
+use crate::model::power::NUT_PORT;
 use crate::model::time::Span;
 use crate::sim::scenario::ast::Setting;
 use crate::sim::site::Site;
@@ -34,7 +35,28 @@ pub struct Reach {
     pub poll: Span,
     /// How old a fact may be, in the site's time.
     pub fresh_for: Span,
+    /// Where the UPSes are asked. Without it none is configured.
+    pub upsd: Option<Upsd>,
 }
+
+/// The upsd that serves every UPS of a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upsd {
+    /// Its port on the loopback.
+    pub port: u16,
+    /// How old an answer may be, in the site's time.
+    pub fresh_for: Span,
+}
+
+impl Upsd {
+    /// The UPS as the configuration names it.
+    pub fn name(&self, ups: &str) -> String {
+        format!("{ups}@127.0.0.1:{}", self.port)
+    }
+}
+
+/// upsd's own port, and the age that the program has by itself: for a world in memory.
+const UPSD: Upsd = Upsd { port: NUT_PORT, fresh_for: Span::secs(5) };
 
 impl Reach {
     /// For a world in memory: nothing is connected to, and deadlines are those of a real site.
@@ -46,6 +68,7 @@ impl Reach {
             deadlines: deadlines(1),
             poll: POLL,
             fresh_for: fresh_for(1),
+            upsd: Some(UPSD),
         }
     }
 
@@ -198,13 +221,40 @@ fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
             ],
         ),
     ];
+    let servers = site.machines.values().filter(|spec| spec.role == Role::Server).count();
+    let quorum = format!("time_sync_quorum: {}", servers / 2 + 1);
+    groups.push(("startup".to_owned(), vec!["time_sync_mode: quorum".to_owned(), quorum]));
     if !reach.endpoints.is_empty() {
         let endpoints = list(reach.endpoints.iter().map(String::as_str));
         groups.push(("kube".to_owned(), vec![format!("endpoints: {endpoints}")]));
     }
+    if let Some(upsd) = reach.upsd.as_ref().filter(|_| !site.upses.is_empty()) {
+        groups.push(("power".to_owned(), power(site, upsd)));
+    }
     // Nobody who is logged in on this host wants to hear of a simulated cluster.
     groups.push(("notify".to_owned(), vec!["wall: false".to_owned()]));
     groups
+}
+
+/// Each UPS feeds a domain of its own; the one with a server in it also carries the orders.
+fn power(site: &Site, upsd: &Upsd) -> Vec<String> {
+    let names = site.upses.keys().map(|ups| upsd.name(ups)).collect::<Vec<_>>();
+    let domains = site.upses.keys().map(|ups| {
+        let fed = site.machines.iter().filter(|(_, spec)| spec.ups.as_ref() == Some(ups));
+        let fed: Vec<_> = fed.collect();
+        let orders = fed.iter().any(|(_, spec)| spec.role == Role::Server);
+        let machines = list(fed.iter().map(|(name, _)| name.as_str()));
+        let feeds = quoted(&upsd.name(ups));
+        format!("{ups}: {{upses: [{feeds}], machines: {machines}, carries_orders: {orders}}}")
+    });
+    let exempt = site.machines.iter().filter(|(_, spec)| spec.ups.is_none());
+    vec![
+        format!("upses: {}", list(names.iter().map(String::as_str))),
+        format!("domains: {{{}}}", domains.collect::<Vec<_>>().join(", ")),
+        format!("exempt: {}", list(exempt.map(|(name, _)| name.as_str()))),
+        "on_low: poweroff".to_owned(),
+        format!("fresh_for: {}ms", upsd.fresh_for.as_millis()),
+    ]
 }
 
 /// The settings that this text gives.

@@ -94,8 +94,6 @@ pub enum Event {
     Deed(Deed),
     /// To ananke, or by its hand on the command line.
     Ananke(Life),
-    /// To a part of the site that no world has yet. The header must say what is needed.
-    Ahead(Ahead),
 }
 
 /// What becomes of ananke itself.
@@ -161,19 +159,6 @@ pub struct Boundary {
 /// The boundaries of one tick, in their order (`engine::failpoint`).
 pub const BOUNDARIES: [&str; 4] = ["decided", "written", "acted", "learned"];
 
-/// What befalls a part of the site that no world has yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ahead {
-    /// Flux follows another branch than is expected.
-    FluxBranch(String),
-    /// Flux is suspended, or goes on.
-    FluxSuspended(bool),
-    /// A Kustomization can't be applied.
-    KustomizationFails(String),
-    /// The git server is dead, or back.
-    GitDown(bool),
-}
-
 /// Something that must be so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expectation {
@@ -224,6 +209,13 @@ pub enum State {
         /// Any case.
         about: String,
     },
+    /// A gate says that something is not good on a machine.
+    Named {
+        /// Which gate.
+        gate: String,
+        /// Which machine.
+        machine: MachineName,
+    },
     /// A node takes no new pods, by whose hand.
     Cordoned {
         /// Which.
@@ -249,6 +241,20 @@ pub enum State {
         /// Whether.
         is: bool,
     },
+    /// What runs inside the cluster does its work, or does not, whatever its status says.
+    Works {
+        /// Which workload.
+        workload: String,
+        /// Whether.
+        is: bool,
+    },
+    /// The API shows a Kustomization as Ready, which may be a status from before the outage.
+    Applied {
+        /// Which.
+        name: String,
+        /// Whether.
+        is: bool,
+    },
     /// The API answers and every node is Ready in the boot that runs, whatever ananke says.
     Well,
     /// It is not so.
@@ -268,6 +274,7 @@ impl State {
             Self::Phase(_)
             | Self::Held { .. }
             | Self::Alarm { .. }
+            | Self::Named { .. }
             | Self::Acted(_)
             | Self::Exits(_)
             | Self::IsKilled
@@ -279,6 +286,8 @@ impl State {
             | Self::Uncordoned(_)
             | Self::Ready { .. }
             | Self::Running { .. }
+            | Self::Works { .. }
+            | Self::Applied { .. }
             | Self::Well
             | Self::Broken => false,
         }
@@ -312,6 +321,8 @@ pub enum Doing {
     Restart(Unit),
     /// The failed state of a unit is cleared.
     Clear(Unit),
+    /// Something below Kubernetes is put right.
+    Mend,
     /// The node is cordoned.
     Cordon,
     /// The node is given back.

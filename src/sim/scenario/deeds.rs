@@ -180,4 +180,13 @@ pub(super) static DEEDS: &[Form<Event>] = &[
         ups_silent(it, true)
     }),
     form("ups <word> is heard", "Again.", "ups statera is heard", |it| ups_silent(it, false)),
+    form(
+        "driver of ups <word> is dead",
+        "upsd has no driver for it.",
+        "driver of ups statera is dead",
+        |it| Some(Event::Deed(Deed::UpsDriver { ups: it.word()?, on: false })),
+    ),
+    form("driver of ups <word> runs", "Again.", "driver of ups statera runs", |it| {
+        Some(Event::Deed(Deed::UpsDriver { ups: it.word()?, on: true }))
+    }),
 ];

@@ -4,10 +4,11 @@
 use crate::model::assessment::Phase;
 use crate::sim::deed::Which;
 
-use super::ast::{Act, Ahead, Boundary, Doing, Event, Life, Need, Setting, Size, State, Whose};
+use super::ast::{Act, Boundary, Doing, Event, Life, Need, Setting, Size, State, Whose};
 use super::slots::Values;
 
 pub(super) use super::deeds::DEEDS;
+pub(super) use super::inside::INSIDE;
 
 /// One form of a sentence. In a pattern, `a|b` takes either word, and `<...>` is a hole.
 #[derive(Debug)]
@@ -178,34 +179,6 @@ pub(super) static LIVES: &[Form<Event>] = &[
     }),
 ];
 
-/// What befalls parts of a site that no world has yet.
-pub(super) static AHEAD: &[Form<Event>] = &[
-    form(
-        "flux follows branch <word>",
-        "Flux's source is on another branch than is expected.",
-        "flux follows branch experiment",
-        |it| Some(Event::Ahead(Ahead::FluxBranch(it.word()?))),
-    ),
-    form("flux is suspended", "Somebody suspended Flux.", "flux is suspended", |_| {
-        Some(Event::Ahead(Ahead::FluxSuspended(true)))
-    }),
-    form("flux is resumed", "And resumed it.", "flux is resumed", |_| {
-        Some(Event::Ahead(Ahead::FluxSuspended(false)))
-    }),
-    form(
-        "kustomization <word> fails",
-        "It can't be applied.",
-        "kustomization flux-system fails",
-        |it| Some(Event::Ahead(Ahead::KustomizationFails(it.word()?))),
-    ),
-    form("git is down", "The git server answers nobody.", "git is down", |_| {
-        Some(Event::Ahead(Ahead::GitDown(true)))
-    }),
-    form("git is up", "It answers again.", "git is up", |_| {
-        Some(Event::Ahead(Ahead::GitDown(false)))
-    }),
-];
-
 fn acted(doing: Doing, it: &mut Values) -> Option<State> {
     Some(State::Acted(Act { doing, on: it.machine()? }))
 }
@@ -264,6 +237,12 @@ pub(super) static STATES: &[Form<State>] = &[
         "action clear k3s-agent on titan-04",
         |it| it.unit().and_then(|unit| acted(Doing::Clear(unit), it)),
     ),
+    form(
+        "action mend <machine>",
+        "As above: its clock, a module, a service or a package.",
+        "action mend titan-09",
+        |it| acted(Doing::Mend, it),
+    ),
     form("action cordon <machine>", "As above.", "action cordon titan-04", |it| {
         acted(Doing::Cordon, it)
     }),
@@ -304,6 +283,12 @@ pub(super) static STATES: &[Form<State>] = &[
         |it| Some(State::Alarm { machine: it.machine()?, about: it.word()? }),
     ),
     form(
+        "gate <word> names <machine>",
+        "This gate says that something is not good there.",
+        "gate time names titan-09",
+        |it| Some(State::Named { gate: it.word()?, machine: it.machine()? }),
+    ),
+    form(
         "cordoned <machine> by <word>",
         "It takes no new pods: `ananke` did it, or some person.",
         "cordoned titan-05 by brad",
@@ -335,6 +320,30 @@ pub(super) static STATES: &[Form<State>] = &[
         "On none of them.",
         "unit k3s-agent on titan-04 not running",
         |it| Some(State::Running { unit: it.unit()?, on: it.machines()?, is: false }),
+    ),
+    form(
+        "<word> works",
+        "It does its work inside the cluster, and so does what it needs: `gitea`, `postgres`.",
+        "gitea works",
+        |it| Some(State::Works { workload: it.word()?, is: true }),
+    ),
+    form(
+        "<word> does not work",
+        "It does not, whatever its status says.",
+        "gitea does not work",
+        |it| Some(State::Works { workload: it.word()?, is: false }),
+    ),
+    form(
+        "kustomization <word> ready",
+        "The API says so, which may be from before the outage.",
+        "kustomization git ready",
+        |it| Some(State::Applied { name: it.word()?, is: true }),
+    ),
+    form(
+        "kustomization <word> not ready",
+        "It says something else.",
+        "kustomization git not ready",
+        |it| Some(State::Applied { name: it.word()?, is: false }),
     ),
     form(
         "well",

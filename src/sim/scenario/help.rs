@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::forms::{AHEAD, DEEDS, FRAMES, Form, HEADERS, LIVES, STATES};
+use super::forms::{DEEDS, FRAMES, Form, HEADERS, INSIDE, LIVES, STATES};
 use super::slots::SLOTS;
 
 /// The width of the terminal that the text is wrapped for.
@@ -20,9 +20,9 @@ pub fn help() -> String {
         ("The header", table(HEADERS)),
         ("Time, and what is expected", rows(FRAMES)),
         ("What befalls the site: `<event>`", table(DEEDS)),
+        ("What befalls the inside of the cluster: `<event>`", table(INSIDE)),
         ("ananke, and what people tell it: `<event>`", table(LIVES)),
         ("What may be so: `<state>`", table(STATES)),
-        ("Parts that no world has yet: `<event>`, with `needs` above", table(AHEAD)),
     ];
     for (title, rows) in groups {
         let _ = writeln!(out, "\n## {title}\n");

@@ -45,6 +45,10 @@ pub struct Truth {
     pub api: bool,
     /// Every machine of the site.
     pub machines: BTreeMap<MachineName, Body>,
+    /// What runs inside the cluster, and whether it does its work. Empty where nobody can say.
+    pub works: BTreeMap<String, bool>,
+    /// The Kustomizations, and whether the API shows them as Ready.
+    pub applied: BTreeMap<String, bool>,
 }
 
 /// One machine as it is.

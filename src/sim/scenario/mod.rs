@@ -13,6 +13,7 @@ mod deeds;
 pub mod drive;
 mod forms;
 mod help;
+mod inside;
 pub mod look;
 mod names;
 pub mod outcome;

@@ -77,7 +77,7 @@ fn names_in_event(event: &mut Event, naming: &mut Naming<'_>) {
     match event {
         Event::Deed(deed) => names_in_deed(deed, naming),
         Event::Ananke(Life::Acked { machine, .. }) => (naming.name)(machine),
-        Event::Ananke(_) | Event::Ahead(_) => {}
+        Event::Ananke(_) => {}
     }
 }
 
@@ -104,11 +104,12 @@ fn names_in_deed(deed: &mut Deed, naming: &mut Naming<'_>) {
         | Deed::SudoRefused(on)
         | Deed::SudoWorks(on)
         | Deed::HostKeyChanged(on) => naming.which(on),
-        Deed::ApiDown | Deed::ApiUp | Deed::ApiFlaps { .. } => {}
+        Deed::ApiDown | Deed::ApiUp | Deed::ApiFlaps { .. } | Deed::Inside(_) => {}
         Deed::Cordon(node) | Deed::Uncordon(node) => (naming.name)(node),
-        Deed::UpsMains { ups, .. } | Deed::UpsCharge { ups, .. } | Deed::UpsSilent { ups, .. } => {
-            (naming.ups)(ups);
-        }
+        Deed::UpsMains { ups, .. }
+        | Deed::UpsCharge { ups, .. }
+        | Deed::UpsDriver { ups, .. }
+        | Deed::UpsSilent { ups, .. } => (naming.ups)(ups),
     }
 }
 
@@ -117,6 +118,7 @@ fn names_in_state(state: &mut State, naming: &mut Naming<'_>) {
         State::Held { on: Some(machine), .. }
         | State::Manual { machine, .. }
         | State::Alarm { machine, .. }
+        | State::Named { machine, .. }
         | State::Cordoned { node: machine, .. }
         | State::Uncordoned(machine) => (naming.name)(machine),
         State::Acted(act) => (naming.name)(&mut act.on),
@@ -126,6 +128,8 @@ fn names_in_state(state: &mut State, naming: &mut Naming<'_>) {
         | State::Running { on, .. } => naming.which(on),
         State::Phase(_)
         | State::Held { on: None, .. }
+        | State::Works { .. }
+        | State::Applied { .. }
         | State::Well
         | State::Broken
         | State::Exits(_)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::config::{Code, Fault, Place, Problem, Source};
 
 use super::ast::{Event, Expectation, Life, Scenario, Setting, Size, Step, What};
-use super::forms::{AHEAD, DEEDS, HEADERS, Header, LIVES, STATES};
+use super::forms::{DEEDS, HEADERS, Header, INSIDE, LIVES, STATES};
 use super::names::strangers;
 use super::pattern::{Beginning, Miss, Word, fit, words};
 use super::slots::{Slot, Value, is_name};
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     }
 
     fn event(&self, here: &[Word<'_>], beginning: Beginning) -> Result<Event, Miss> {
-        fit(&[DEEDS, LIVES, AHEAD], here, self.text, beginning)
+        fit(&[DEEDS, INSIDE, LIVES], here, self.text, beginning)
     }
 
     fn later(&self, here: &[Word<'_>]) -> Result<What, Miss> {
@@ -220,12 +220,6 @@ impl<'a> Reader<'a> {
         if needs_run && !self.runs {
             let help = "start it above, for example with `ananke runs startup`";
             self.wrong(Code::Conflict, place, "ananke does not run yet", help);
-        }
-        let ahead =
-            matches!(what, What::Happens(Event::Ahead(_)) | What::Later(_, Event::Ahead(_)));
-        if ahead && self.head.needs.is_empty() {
-            let help = "name it above, for example `needs gate flux-source`";
-            self.wrong(Code::NotBuilt, place, "no world has this yet: say what is needed", help);
         }
     }
 
@@ -337,6 +331,6 @@ const fn needs_ananke(event: &Event) -> bool {
             | Life::DiskFull
             | Life::DiskFree => false,
         },
-        Event::Deed(_) | Event::Ahead(_) => false,
+        Event::Deed(_) => false,
     }
 }

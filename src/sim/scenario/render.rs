@@ -5,12 +5,12 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::model::assessment::Phase;
 use crate::model::time::Span;
-use crate::sim::deed::{Deed, Which};
+use crate::sim::deed::{Deed, Which, Within};
 
 use super::ast::{
-    Act, Ahead, Boundary, Doing, Event, Expectation, Life, Need, Scenario, Size, State, Step, What,
-    Whose,
+    Act, Boundary, Doing, Event, Expectation, Life, Need, Scenario, Size, State, Step, What, Whose,
 };
+use super::inside::GIT;
 
 pub(super) fn scenario(it: &Scenario) -> String {
     let mut out = format!("scenario {}\ntitle {}\nsite {}\n", it.name, it.title, it.site);
@@ -113,7 +113,6 @@ impl Display for Event {
         match self {
             Self::Deed(deed) => deed.fmt(f),
             Self::Ananke(life) => life.fmt(f),
-            Self::Ahead(ahead) => ahead.fmt(f),
         }
     }
 }
@@ -162,21 +161,38 @@ impl Display for Deed {
             Self::UpsMains { ups, on: true } => write!(f, "ups {ups} on mains"),
             Self::UpsMains { ups, on: false } => write!(f, "ups {ups} on battery"),
             Self::UpsCharge { ups, percent } => write!(f, "ups {ups} at {percent}%"),
+            Self::UpsDriver { ups, on: true } => write!(f, "driver of ups {ups} runs"),
+            Self::UpsDriver { ups, on: false } => write!(f, "driver of ups {ups} is dead"),
             Self::UpsSilent { ups, on: true } => write!(f, "ups {ups} is silent"),
             Self::UpsSilent { ups, on: false } => write!(f, "ups {ups} is heard"),
+            Self::Inside(within) => within.fmt(f),
         }
     }
 }
 
-impl Display for Ahead {
+impl Display for Within {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Mute { workload, on: true } if workload == GIT => f.write_str("git is down"),
+            Self::Mute { workload, on: false } if workload == GIT => f.write_str("git is up"),
+            Self::Mute { workload, on: true } => write!(f, "{workload} answers nobody"),
+            Self::Mute { workload, on: false } => write!(f, "{workload} answers again"),
+            Self::ImageGone(workload) => write!(f, "nobody has the image of {workload}"),
+            Self::Scaled { workload, replicas } => {
+                write!(f, "somebody scales {workload} to {replicas}")
+            }
+            Self::PodsDeleted(workload) => write!(f, "somebody deletes the pods of {workload}"),
+            Self::KustomizationFails { name, on: true } => write!(f, "kustomization {name} fails"),
+            Self::KustomizationFails { name, on: false } => {
+                write!(f, "kustomization {name} can be applied")
+            }
             Self::FluxBranch(name) => write!(f, "flux follows branch {name}"),
             Self::FluxSuspended(true) => f.write_str("flux is suspended"),
             Self::FluxSuspended(false) => f.write_str("flux is resumed"),
-            Self::KustomizationFails(name) => write!(f, "kustomization {name} fails"),
-            Self::GitDown(true) => f.write_str("git is down"),
-            Self::GitDown(false) => f.write_str("git is up"),
+            Self::IngressForgets => f.write_str("the ingress forgets its routes"),
+            Self::VaultSeals(true) => f.write_str("the vault needs its key"),
+            Self::VaultSeals(false) => f.write_str("the vault opens by itself"),
+            Self::VaultUnsealed => f.write_str("somebody unseals the vault"),
         }
     }
 }
@@ -232,6 +248,7 @@ impl Display for State {
             }
             Self::Manual { machine, is } => write!(f, "{}manual {machine}", not(*is)),
             Self::Alarm { machine, about } => write!(f, "alarm on {machine} about {about}"),
+            Self::Named { gate, machine } => write!(f, "gate {gate} names {machine}"),
             Self::Cordoned { node, by: Whose::Ananke } => write!(f, "cordoned {node} by ananke"),
             Self::Cordoned { node, by: Whose::Person(by) } => write!(f, "cordoned {node} by {by}"),
             Self::Uncordoned(node) => write!(f, "uncordoned {node}"),
@@ -239,6 +256,9 @@ impl Display for State {
             Self::Running { unit, on, is } => {
                 write!(f, "unit {unit} on {} {}running", which(on), not(*is))
             }
+            Self::Works { workload, is: true } => write!(f, "{workload} works"),
+            Self::Works { workload, is: false } => write!(f, "{workload} does not work"),
+            Self::Applied { name, is } => write!(f, "kustomization {name} {}ready", not(*is)),
             Self::Well => f.write_str("well"),
             Self::Broken => f.write_str("broken"),
             Self::Exits(code) => write!(f, "ananke exits {code}"),
@@ -254,6 +274,7 @@ impl Display for Act {
             Doing::Start(unit) => write!(f, "start {unit} on {}", self.on),
             Doing::Restart(unit) => write!(f, "restart {unit} on {}", self.on),
             Doing::Clear(unit) => write!(f, "clear {unit} on {}", self.on),
+            Doing::Mend => write!(f, "mend {}", self.on),
             Doing::Cordon => write!(f, "cordon {}", self.on),
             Doing::Uncordon => write!(f, "uncordon {}", self.on),
             Doing::Mark => write!(f, "mark {}", self.on),

@@ -194,9 +194,7 @@ impl Run {
             let due = self.due.remove(at);
             let fits = match due.event {
                 Event::Ananke(Life::RunsAgain { .. }) => self.seen.ananke == Process::Killed,
-                Event::Ananke(_) | Event::Deed(_) | Event::Ahead(_) => {
-                    self.seen.ananke == Process::Running
-                }
+                Event::Ananke(_) | Event::Deed(_) => self.seen.ananke == Process::Running,
             };
             if !due.chance || fits {
                 return Some(due.event);

@@ -38,6 +38,7 @@ fn told(order: &Order) -> String {
         Order::Startup { by } => format!("is told by {by}: bring it up"),
         Order::Converge { by } => format!("is told by {by}: the host booted, bring it up"),
         Order::Pause { by, why } => format!("is told by {by} to pause: {why}"),
+        Order::AllowOnBattery { by } => format!("is allowed by {by} to start on battery"),
         Order::Resume { by } => format!("is told by {by} to go on"),
         Order::ClearIntent { by } => format!("is told by {by} that the cluster is wanted up"),
         Order::Ack { by, name } => format!("is told by {by} that they did their part on {name}"),
@@ -52,6 +53,8 @@ pub(super) struct Tick {
     manual: BTreeSet<MachineName>,
     /// Machine, and everything that is said about it.
     alarms: Vec<(MachineName, String)>,
+    /// Gate, and a machine on which something is not good.
+    named: BTreeSet<(String, MachineName)>,
 }
 
 impl Seen {
@@ -129,6 +132,11 @@ impl Seen {
                 let marked = node.is_ok_and(|node| node.manual);
                 agree(*is, told || marked, "it waits for a person", "it does not wait for a person")
             }
+            State::Named { gate, machine } => {
+                let named = (gate.clone(), machine.clone());
+                let is = self.tick.as_ref().is_some_and(|tick| tick.named.contains(&named));
+                agree(true, is, "", &format!("{gate} does not name it"))
+            }
             State::Cordoned { node, by } => match (self.node(node)?, by) {
                 (it, _) if !it.unschedulable => Err("it is not cordoned".to_owned()),
                 (it, Whose::Ananke) => agree(true, it.ours, "", "the cordon is not ananke's"),
@@ -139,6 +147,17 @@ impl Seen {
             }
             State::Ready { nodes, is } => self.are_ready(&roster.select(nodes), *is),
             State::Running { unit: _, on, is } => self.run(&roster.select(on), *is),
+            State::Works { workload, is } => {
+                let works = self.truth.works.get(workload);
+                let works = works.ok_or_else(|| format!("nobody can say of {workload}"))?;
+                let no = self.idle(workload);
+                agree(*is, *works, &format!("{workload} works"), &no)
+            }
+            State::Applied { name, is } => {
+                let ready = self.truth.applied.get(name);
+                let ready = ready.ok_or_else(|| format!("the API has no Kustomization {name}"))?;
+                agree(*is, *ready, "it is Ready", "it is not Ready")
+            }
             State::Well => self.is_well(roster),
             State::Broken => match self.is_well(roster) {
                 Ok(()) => Err("the site is well".to_owned()),
@@ -251,6 +270,16 @@ impl Seen {
         agree(wanted, bad.is_empty(), "all of them are Ready", &instead)
     }
 
+    /// That something does not work, and what else does not.
+    fn idle(&self, workload: &str) -> String {
+        let idle = self.truth.works.iter().filter(|(name, works)| !**works && *name != workload);
+        let idle: Vec<&str> = idle.map(|(name, _)| name.as_str()).collect();
+        match idle.as_slice() {
+            [] => format!("{workload} does not work, everything else does"),
+            idle => format!("{workload} does not work, nor do {}", idle.join(", ")),
+        }
+    }
+
     fn run(&self, names: &[MachineName], wanted: bool) -> Result<(), String> {
         let active = |name: &MachineName| {
             self.truth.machines.get(name).is_some_and(|body| body.active == Some(true))
@@ -276,7 +305,13 @@ impl Tick {
             let text = format!("{} {}", alarm.what, alarm.by_hand.join(" "));
             alarm.target.machine().map(|machine| (machine.clone(), text))
         };
+        let named = decision.assessment.gates.iter().flat_map(|gate| {
+            let bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open());
+            let on = bad.filter_map(|finding| finding.target.machine());
+            on.map(|machine| (gate.id.to_string(), machine.clone()))
+        });
         Self {
+            named: named.collect(),
             phase: decision.phase,
             held: held.map(|it| (it.hold.name(), it.target.machine().cloned())).collect(),
             manual: manual.keys().filter_map(Target::machine).cloned().collect(),
@@ -294,6 +329,7 @@ fn act(effect: &Effect) -> Option<Act> {
         Effect::Cordon { node, .. } => (Doing::Cordon, node),
         Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
         Effect::MarkManual { node, .. } => (Doing::Mark, node),
+        Effect::MendHost { host, .. } => (Doing::Mend, host),
         Effect::ClearMark { .. }
         | Effect::WriteCanary
         | Effect::StopUnit { .. }
@@ -303,6 +339,7 @@ fn act(effect: &Effect) -> Option<Act> {
         | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
+        | Effect::RequestReconcile { .. }
         | Effect::EvictPods { .. } => return None,
     };
     Some(Act { doing, on: on.clone() })

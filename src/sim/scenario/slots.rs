@@ -16,9 +16,10 @@ const LONGEST: Span = Span::mins(24 * 60);
 const MOST: u32 = 1_000;
 
 /// The names of the reasons to hold (`model::plan::Hold::name`).
-pub(super) const HOLDS: [&str; 23] = [
+pub(super) const HOLDS: [&str; 24] = [
     "paused",
     "intent-down",
+    "power",
     "no-episode",
     "disk-broken",
     "gate-closed",

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::inside::Controller;
 use crate::model::ids::MachineName;
 use crate::model::time::Mono;
 
@@ -23,6 +24,22 @@ pub(super) enum Event {
     Monitor,
     /// The API begins or ceases to answer, in its turns.
     ApiTurns,
+    /// Controllers see what clients of the API wrote.
+    Written,
+    /// The pod with this number has waited for the lease of its Flux controller.
+    FluxLeads(u32),
+    /// A Flux controller renews its lease.
+    FluxRenews(Controller),
+    /// Flux' source is due.
+    Source,
+    /// A Kustomization is due.
+    Kustomization(String),
+    /// A run of a Kustomization has fetched and applied.
+    Applied(String),
+    /// A run of a Kustomization looks whether what it applied is well.
+    Health(String),
+    /// The HelmRelease is due.
+    Release,
 }
 
 /// What happens on a machine, and waits while the machine hangs.
@@ -34,6 +51,8 @@ pub(super) enum Here {
     Sshd,
     /// It boots in a loop, and loses itself now.
     LosesItself,
+    /// An orderly shutdown is at its end.
+    PoweredOff,
     /// The network tells the time.
     NetworkTime,
     /// The unit takes its next step; which one, its phase tells.

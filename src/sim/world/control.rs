@@ -77,6 +77,7 @@ impl World {
             self.etcd.voters.iter().filter(|it| self.serves(it)).cloned().collect();
         self.control.holder = self.chance.pick(serving.into_iter());
         self.control.seen.clear();
+        self.controllers_look();
         if !self.agenda.has(&Event::Monitor) {
             self.agenda.add(self.now, Event::Monitor);
         }

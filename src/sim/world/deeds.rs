@@ -13,7 +13,7 @@ use crate::model::facts::Unit;
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::time::Span;
-use crate::sim::deed::{Deed, Which};
+use crate::sim::deed::{Deed, Which, Within};
 
 /// Whether the API answers anybody, besides what etcd and the servers make of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +44,7 @@ impl World {
             Deed::ClockRight(which) => self.edit(which, |it| {
                 it.clock.lost = false;
                 it.clock.began = None;
+                it.clock.told = true;
             })?,
             Deed::UnitFails(which, unit, times) => {
                 self.edit_unit(which, *unit, |it| it.fails = *times)?;
@@ -76,7 +77,27 @@ impl World {
                 self.known(ups)?;
                 self.ups_charge(ups, *percent);
             }
+            Deed::UpsDriver { ups, on } => self.known(ups)?.driverless = !*on,
             Deed::UpsSilent { ups, on } => self.known(ups)?.silent = *on,
+            Deed::Inside(within) => self.suffer_inside(within)?,
+        }
+        Ok(())
+    }
+
+    fn suffer_inside(&mut self, within: &Within) -> Result<(), Unfit> {
+        match within {
+            Within::Mute { workload, on } => self.mute(Self::workload(workload)?, *on),
+            Within::ImageGone(workload) => self.images_gone(Self::workload(workload)?),
+            Within::Scaled { workload, replicas } => {
+                self.scale(Self::workload(workload)?, *replicas);
+            }
+            Within::PodsDeleted(workload) => self.delete_pods(Self::workload(workload)?),
+            Within::KustomizationFails { name, on } => self.break_part(Self::part(name)?, *on),
+            Within::FluxBranch(branch) => self.follow_branch(branch),
+            Within::FluxSuspended(on) => self.suspend_flux(*on),
+            Within::IngressForgets => self.forget_routes(),
+            Within::VaultSeals(on) => self.vault_seals(*on),
+            Within::VaultUnsealed => drop(self.unseal()),
         }
         Ok(())
     }

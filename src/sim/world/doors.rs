@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rates::{UPS_LOW_CHARGE, UPS_LOW_RUNTIME};
 use crate::model::facts::{Unit, UnitActive};
 use crate::model::ids::{BootId, MachineName};
 use crate::model::time::Mono;
@@ -80,6 +81,11 @@ pub enum Life {
     },
     /// Up.
     Up,
+    /// It powers itself off: sshd and the units have ended, containers have not.
+    Stopping {
+        /// When it is off.
+        until: Mono,
+    },
 }
 
 /// The truth about one machine: for an onlooker and as the oracle of tests. ananke never sees it.
@@ -118,12 +124,31 @@ pub struct UpsView {
     pub mains: bool,
     /// `battery.charge`, in percent, rounded down.
     pub charge: u8,
-    /// `battery.runtime`, in seconds, at the full load.
+    /// `battery.runtime`, in seconds, at the load of now.
     pub runtime: u64,
+    /// `ups.load`, in percent of everything that hangs on it.
+    pub load: u8,
     /// It feeds what hangs on it: false from the empty battery to the return of the mains.
     pub output: bool,
-    /// Nothing can be heard of it.
+    /// Nothing can be heard of it: its driver runs and hears nothing, or it is dead itself.
     pub silent: bool,
+    /// Its driver does not run.
+    pub driverless: bool,
+}
+
+impl UpsView {
+    /// `ups.status`, as a driver words it (NUT developer guide, "Status data").
+    pub fn status(&self) -> String {
+        let low = self.charge <= UPS_LOW_CHARGE || self.runtime <= UPS_LOW_RUNTIME.as_secs();
+        let words = match (self.mains, low) {
+            (true, _) if self.charge >= 100 => "OL",
+            (true, true) => "OL CHRG LB",
+            (true, false) => "OL CHRG",
+            (false, true) => "OB DISCHRG LB",
+            (false, false) => "OB DISCHRG",
+        };
+        words.to_owned()
+    }
 }
 
 /// A deed names something that the site does not have. Nothing was changed.
@@ -135,6 +160,12 @@ pub enum Unfit {
     /// No such UPS.
     #[error("the site has no UPS `{0}`")]
     Ups(String),
+    /// No such workload.
+    #[error("the site has no workload `{0}`")]
+    Workload(String),
+    /// No such Kustomization.
+    #[error("the site has no Kustomization `{0}`")]
+    Kustomization(String),
     /// The machine has no such unit.
     #[error("{0} has no unit `{1}`")]
     Unit(MachineName, Unit),

@@ -4,6 +4,7 @@
 use super::World;
 use super::doors::GuardAnswer;
 use super::machine::{Machine, Phase, Remembered};
+use crate::model::action::Mending;
 use crate::model::command::{Envelope, GUARD_PATH, GuardVerb};
 use crate::model::facts::Unit;
 use crate::model::ids::MachineName;
@@ -13,6 +14,9 @@ const REMEMBERED: usize = 64;
 
 /// `LIMIT_MAX`, in seconds.
 const LIMIT_MAX: u64 = 900;
+
+/// `CLOCK_AGE`, in seconds.
+const CLOCK_AGE: i64 = 120;
 
 /// The longest owner and action id.
 const WORD_MAX: usize = 64;
@@ -26,7 +30,7 @@ impl World {
     pub fn guard(
         &mut self,
         machine: &MachineName,
-        verb: GuardVerb,
+        verb: &GuardVerb,
         envelope: &Envelope,
     ) -> GuardAnswer {
         let Some(it) = self.machines.get(machine).filter(|it| it.runs()) else {
@@ -35,24 +39,36 @@ impl World {
         if let Some(denied) = denied(it) {
             return denied;
         }
-        let refused =
-            arguments(envelope).or_else(|| identity(it, envelope)).or_else(|| fence(it, envelope));
+        let refused = arguments(envelope)
+            .or_else(|| identity(it, envelope))
+            .or_else(|| fence(it, verb, envelope));
         if let Some(words) = refused {
             return GuardAnswer::Refused { words };
         }
         if let Some(answer) = recall(it, verb, envelope) {
             return answer;
         }
-        let (code, says) = self.systemctl(machine, verb);
+        if let Some(words) = self.unfit(machine, verb) {
+            return GuardAnswer::Refused { words };
+        }
+        let (code, says) = self.carry_out(machine, verb);
         if let Some(memory) = self.machines.get_mut(machine).and_then(|it| it.guard.as_mut()) {
             memory.changes += 1;
-            memory.fence = Some((envelope.epoch, envelope.owner.clone()));
+            let newest = memory.fence.as_ref().is_none_or(|(have, _)| envelope.epoch > *have);
+            let claim = (envelope.epoch, envelope.owner.clone());
+            if verb.is_down() && *verb != GuardVerb::SaveDatastore {
+                let at = memory.fence.as_ref().map_or(envelope.epoch, |(have, _)| *have);
+                memory.down = Some((at.max(envelope.epoch), envelope.owner.clone()));
+            }
+            if newest || !verb.is_down() {
+                memory.fence = Some(claim);
+            }
             memory.done.push_back(Remembered {
                 action: envelope.action.clone(),
                 epoch: envelope.epoch,
                 owner: envelope.owner.clone(),
                 verb: verb.word(),
-                unit: verb.unit(),
+                object: object(verb, envelope),
                 code,
             });
             while memory.done.len() > REMEMBERED {
@@ -75,7 +91,7 @@ impl World {
             return GuardAnswer::Denied { says: PASSWORD.to_owned() };
         }
         let verb = if start { GuardVerb::Start(unit) } else { GuardVerb::Stop(unit) };
-        match self.systemctl(machine, verb) {
+        match self.systemctl(machine, &verb, unit) {
             (0, _) if start => self.plain_end(machine, unit).unwrap_or(GuardAnswer::Hangs),
             (0, _) => GuardAnswer::Done,
             (code, says) => GuardAnswer::Failed { code, says },
@@ -98,9 +114,35 @@ impl World {
         Some(GuardAnswer::Failed { code: 1, says })
     }
 
+    /// `do_it`: the exit status and the words.
+    fn carry_out(&mut self, machine: &MachineName, verb: &GuardVerb) -> (u32, String) {
+        match (verb.unit(), verb) {
+            (Some(unit), _) => return self.systemctl(machine, verb, unit),
+            (None, GuardVerb::Mend(Mending::ResyncClock)) => self.time_daemon_asks(machine),
+            (None, GuardVerb::Mend(Mending::SetClock { to, up })) => {
+                self.clock_is_set(machine, *to, *up);
+            }
+            (None, GuardVerb::PowerOff) => self.shut_down(machine),
+            // Of these the world has nothing that could be missing or left.
+            (None, _) => {}
+        }
+        (0, String::new())
+    }
+
+    /// `fits`, as far as the world has what is asked about.
+    fn unfit(&self, machine: &MachineName, verb: &GuardVerb) -> Option<String> {
+        let GuardVerb::Mend(Mending::SetClock { to, up }) = verb else { return None };
+        let it = self.machines.get(machine)?;
+        let late = self.up_for(it).as_secs().cast_signed() - up.as_secs().cast_signed();
+        if !(0..=CLOCK_AGE).contains(&late) {
+            return Some(format!("reason=too-late late={late}"));
+        }
+        let have = self.wall_of(it).as_second();
+        (to.as_second() + late <= have).then(|| format!("reason=not-forward have={have}"))
+    }
+
     /// What `systemctl` does with the verb: its exit status and its words.
-    fn systemctl(&mut self, machine: &MachineName, verb: GuardVerb) -> (u32, String) {
-        let unit = verb.unit();
+    fn systemctl(&mut self, machine: &MachineName, verb: &GuardVerb, unit: Unit) -> (u32, String) {
         let has = self.machines.get(machine).and_then(|it| it.service.as_ref());
         if has.is_none_or(|service| service.unit != unit) {
             let words = match verb {
@@ -120,6 +162,10 @@ impl World {
                         format!("Failed to reset failed state of unit {unit}.service: {words}"),
                     );
                 }
+                GuardVerb::Mend(_)
+                | GuardVerb::EndPods
+                | GuardVerb::SaveDatastore
+                | GuardVerb::PowerOff => String::new(),
             };
             return (5, format!("Failed to {words}"));
         }
@@ -131,6 +177,10 @@ impl World {
                 self.start_unit(machine);
             }
             GuardVerb::ResetFailed(_) => self.reset_unit(machine),
+            GuardVerb::Mend(_)
+            | GuardVerb::EndPods
+            | GuardVerb::SaveDatastore
+            | GuardVerb::PowerOff => {}
         }
         (0, String::new())
     }
@@ -175,25 +225,41 @@ fn identity(it: &Machine, envelope: &Envelope) -> Option<String> {
 }
 
 /// `fence`
-fn fence(it: &Machine, envelope: &Envelope) -> Option<String> {
-    let (have, by) = it.guard.as_ref()?.fence.as_ref()?;
-    let (got, owner) = (envelope.epoch, &envelope.owner);
-    if got < *have {
-        return Some(format!("reason=old-epoch have={have} got={got} by={by}"));
+fn fence(it: &Machine, verb: &GuardVerb, envelope: &Envelope) -> Option<String> {
+    if verb.is_down() {
+        return None;
     }
-    (got == *have && owner != by).then(|| format!("reason=other-owner have={by} got={owner}"))
+    let memory = it.guard.as_ref()?;
+    let (got, owner) = (envelope.epoch, &envelope.owner);
+    if let Some((have, by)) = &memory.fence {
+        if got < *have {
+            return Some(format!("reason=old-epoch have={have} got={got} by={by}"));
+        }
+        if got == *have && owner != by {
+            return Some(format!("reason=other-owner have={by} got={owner}"));
+        }
+    }
+    let (have, by) = memory.down.as_ref()?;
+    (got <= *have && owner != by)
+        .then(|| format!("reason=going-down have={have} got={got} by={by}"))
+}
+
+/// What the verb is about, as the guard remembers it.
+fn object(verb: &GuardVerb, envelope: &Envelope) -> String {
+    let first = verb.own(&envelope.action).into_iter().next();
+    first.map_or_else(|| "-".to_owned(), |(_, value)| value)
 }
 
 /// `recall`
-fn recall(it: &Machine, verb: GuardVerb, envelope: &Envelope) -> Option<GuardAnswer> {
+fn recall(it: &Machine, verb: &GuardVerb, envelope: &Envelope) -> Option<GuardAnswer> {
     let same = |was: &&Remembered| {
         (&was.action, was.epoch, &was.owner) == (&envelope.action, envelope.epoch, &envelope.owner)
     };
     let was = it.guard.as_ref()?.done.iter().rev().find(same)?;
-    Some(if (was.verb, was.unit) == (verb.word(), verb.unit()) {
+    Some(if (was.verb, &was.object) == (verb.word(), &object(verb, envelope)) {
         GuardAnswer::AlreadyDone { code: was.code }
     } else {
-        let words = format!("reason=id-reused was={}/{}", was.verb, was.unit);
+        let words = format!("reason=id-reused was={}/{}", was.verb, was.object);
         GuardAnswer::Refused { words }
     })
 }

@@ -1,6 +1,6 @@
 //! What can be seen of the machines: from ananke's host, and by an onlooker who knows the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -9,10 +9,13 @@ use super::doors::{Door, Life, MachineView, UpsView};
 use super::guard::PASSWORD;
 use super::machine::{MAINLAND, Machine, Phase};
 use super::rates::LEASE_SECONDS;
-use crate::model::facts::{Datastore, EtcdFacts, GuardState, HostFacts, Sudo, UnitFacts, UnitLoad};
+use crate::model::facts::{
+    Datastore, EtcdFacts, GuardState, HostFacts, Leftovers, Sudo, UnitFacts, UnitLoad,
+};
+use crate::model::hygiene::{DiskFacts, HygieneFacts};
 use crate::model::ids::{BootId, MachineName};
 use crate::model::policy::Role;
-use crate::model::time::{Mono, Span};
+use crate::model::time::{Mono, Skew, Span};
 
 impl World {
     /// What connecting to port 22 finds, from ananke's host. Silent for a machine that is not of
@@ -22,7 +25,7 @@ impl World {
             Some(it) if it.frozen.is_some() || it.island != MAINLAND => Door::Silent,
             Some(it) => match it.life {
                 Life::Off | Life::Firmware { .. } => Door::Silent,
-                Life::Kernel { .. } => Door::Refused,
+                Life::Kernel { .. } | Life::Stopping { .. } => Door::Refused,
                 Life::Up => Door::Open,
             },
             None => Door::Silent,
@@ -36,8 +39,9 @@ impl World {
         Some(HostFacts {
             boot_id: it.boot_id.clone()?,
             machine_id: it.id.clone(),
-            up_for: it.up_before + self.now.since(it.kernel_since),
+            up_for: self.up_for(it),
             wall: self.wall_of(it),
+            clock: None,
             guard: match (&it.guard, it.sudo) {
                 (Some(_), true) => GuardState::Current,
                 // There, and of no use to anybody whom sudo does not let through.
@@ -51,6 +55,28 @@ impl World {
             units: it.service.iter().map(|service| (service.unit, self.unit_facts(it))).collect(),
             datastore: server.then_some(Datastore::Etcd),
             etcd: self.etcd_facts(machine),
+            leftovers: Leftovers { tasks: Some(0), mounts: 0 },
+        })
+    }
+
+    /// How long the machine has been up.
+    pub(super) fn up_for(&self, it: &Machine) -> Span {
+        it.up_before + self.now.since(it.kernel_since)
+    }
+
+    /// What a closer look at the machine tells. `None` if it is not up, or hangs.
+    pub fn hygiene(&self, machine: &MachineName) -> Option<HygieneFacts> {
+        let it = self.machines.get(machine).filter(|it| it.runs())?;
+        let disk = DiskFacts { read_only: false, free: 60, free_inodes: Some(90) };
+        Some(HygieneFacts {
+            boot_id: it.boot_id.clone()?,
+            synchronised: Some(it.clock.told),
+            default_route: true,
+            disks: BTreeMap::from([("/".to_owned(), Some(disk))]),
+            missing_packages: Some(BTreeSet::new()),
+            missing_programs: BTreeSet::new(),
+            missing_modules: BTreeSet::new(),
+            idle_services: Some(BTreeMap::new()),
         })
     }
 
@@ -65,6 +91,10 @@ impl World {
                 // What was so when the world began was so for as long as the machine was up.
                 let before = if since == Mono(0) { it.up_before } else { Span::ZERO };
                 before + self.now.since(since)
+            }),
+            clock_set: service.and_then(|service| service.began).map(|(began, face)| {
+                let by_wall = self.wall_of(it).as_millisecond() - face.as_millisecond();
+                Skew::millis(by_wall - self.now.since(began).as_millis().cast_signed())
             }),
         }
     }
@@ -147,8 +177,11 @@ impl World {
             mains: ups.mains,
             charge: ups.percent(self.now),
             runtime: left.as_secs(),
+            load: ups.load(),
             output: ups.output,
-            silent: ups.silent,
+            // A UPS whose battery is empty says nothing either.
+            silent: ups.silent || !ups.output,
+            driverless: ups.driverless,
         })
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Machine {
     pub(super) boot_takes: Span,
     pub(super) never_boots: bool,
     pub(super) loops_left: u32,
+    /// It starts by itself when power comes back.
+    pub(super) restores: bool,
     /// What would have happened on it if it did not hang, with what was left until then.
     pub(super) frozen: Option<Vec<(Span, Here)>>,
     /// The part of the network in which it is.
@@ -46,6 +48,11 @@ impl Machine {
         self.life == Life::Up && self.frozen.is_none()
     }
 
+    /// It takes power: anything but off.
+    pub(super) fn draws(&self) -> bool {
+        self.powered && self.life != Life::Off
+    }
+
     pub(super) fn phase(&self) -> Phase {
         self.service.as_ref().map_or(Phase::Inactive, |service| service.phase)
     }
@@ -55,6 +62,8 @@ impl Machine {
 pub(super) struct Clock {
     /// What it showed when the kernel started, if that was wrong and still is.
     pub(super) began: Option<Timestamp>,
+    /// Its time daemon has heard of the right time since the boot.
+    pub(super) told: bool,
     /// It begins in 1970 at each boot, and no network tells it better.
     pub(super) lost: bool,
     /// It has a battery.
@@ -71,6 +80,8 @@ pub(super) struct Service {
     pub(super) phase: Phase,
     /// When systemd last saw it change; nothing where it did not in this boot.
     pub(super) since: Option<Mono>,
+    /// When its process began, with what the machine's own clock showed.
+    pub(super) began: Option<(Mono, Timestamp)>,
     pub(super) restarts: u32,
     pub(super) result: &'static str,
     /// The times of the last starts, for the start limit.
@@ -87,6 +98,7 @@ impl Service {
             at_boot: true,
             phase: Phase::Inactive,
             since: None,
+            began: None,
             restarts: 0,
             result: "success",
             starts: VecDeque::new(),
@@ -146,7 +158,9 @@ pub(super) struct Kubelet {
 pub(super) struct Memory {
     /// On the disk: the highest epoch, with its owner.
     pub(super) fence: Option<(Epoch, String)>,
-    /// In `/run`, which ends with the boot: what was done, and systemctl's exit status.
+    /// In `/run`, which ends with the boot: under which epoch somebody brings the machine down.
+    pub(super) down: Option<(Epoch, String)>,
+    /// In `/run` as well: what was done, and systemctl's exit status.
     pub(super) done: VecDeque<Remembered>,
     /// How often something was changed, ever. For onlookers; the guard itself keeps no count.
     pub(super) changes: u32,
@@ -158,6 +172,7 @@ pub(super) struct Remembered {
     pub(super) epoch: Epoch,
     pub(super) owner: String,
     pub(super) verb: &'static str,
-    pub(super) unit: Unit,
+    /// What it was about, or `-`.
+    pub(super) object: String,
     pub(super) code: u32,
 }

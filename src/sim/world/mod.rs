@@ -16,6 +16,7 @@ mod digest;
 mod doors;
 mod etcd;
 mod guard;
+mod inside;
 mod kubelet;
 mod look;
 mod machine;
@@ -26,7 +27,6 @@ pub mod rates;
 mod service;
 pub mod store;
 mod ups;
-mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,11 +35,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use self::doors::{ApiDoor, Door, GuardAnswer, Life, MachineView, Unfit, UpsView};
+pub use self::inside::Web;
 pub use self::objects::KUBERNETES_VERSION;
 
 use self::agenda::{Agenda, Event, Here};
 use self::control::Control;
 use self::deeds::Api;
+use self::inside::Inside;
 use self::machine::{Clock, Kubelet, MAINLAND, Machine, Memory, Phase, Service};
 use self::objects::Condition;
 use self::pods::Pod;
@@ -71,6 +73,7 @@ pub struct World {
     wishes: Vec<(MachineName, bool)>,
     islands: u32,
     pods: BTreeMap<u32, Pod>,
+    inside: Inside,
     next_pod: u32,
     store: Store,
 }
@@ -104,6 +107,7 @@ impl World {
             wishes: Vec::new(),
             islands: MAINLAND,
             pods: BTreeMap::new(),
+            inside: Inside::default(),
             next_pod: 0,
             store: Store::default(),
         };
@@ -112,7 +116,7 @@ impl World {
             world.machines.insert(name.clone(), machine);
         }
         world.populate();
-        world.populate_workloads();
+        world.populate_inside();
         world.settle();
         world.agenda.cancel(|event| *event == Event::Elected);
         let voters = world.etcd.voters.clone();
@@ -124,11 +128,13 @@ impl World {
 
     /// A machine that has been up for days.
     fn settled(&mut self, spec: &Spec) -> Machine {
+        let began = self.wall();
         let machine_id = self.chance.hex();
         let boot_id = power::dashed(&self.chance.hex());
         let service = spec.role.unit().map(|unit| Service {
             phase: Phase::Active,
             since: Some(Mono(0)),
+            began: Some((Mono(0), began)),
             ..Service::new(unit)
         });
         let node = service.is_some();
@@ -144,10 +150,12 @@ impl World {
             boot_takes: spec.boot,
             never_boots: false,
             loops_left: 0,
+            restores: spec.restores,
             frozen: None,
             island: MAINLAND,
             clock: Clock {
                 began: None,
+                told: true,
                 lost: false,
                 battery: spec.clock_battery,
                 stamp: self.wall(),
@@ -233,6 +241,14 @@ impl World {
             Event::HolderFound => self.holder_found(),
             Event::Monitor => self.monitor(),
             Event::ApiTurns => self.api_turns(),
+            Event::Written => self.hear(),
+            Event::FluxLeads(pod) => self.flux_leads(pod),
+            Event::FluxRenews(controller) => self.flux_renews(controller),
+            Event::Source => self.source_due(),
+            Event::Kustomization(name) => self.kustomization_due(&name),
+            Event::Applied(name) => self.kustomization_applied(&name),
+            Event::Health(name) => self.kustomization_health(&name),
+            Event::Release => self.release_due(),
         }
     }
 
@@ -241,6 +257,7 @@ impl World {
             Here::Kernel => self.kernel_starts(name),
             Here::Sshd => self.sshd_answers(name),
             Here::LosesItself => self.loses_itself(name),
+            Here::PoweredOff => self.is_powered_off(name),
             Here::NetworkTime => self.network_tells_time(name),
             Here::UnitStep => self.unit_step(name),
             Here::KubeletRegisters => self.kubelet_registers(name),
@@ -256,8 +273,9 @@ impl World {
         &self.store
     }
 
-    /// For the writes of API clients. The world's own controllers see them in their next round.
-    pub const fn store_mut(&mut self) -> &mut Store {
+    /// For the writes of API clients. Flux sees them at once, others in their next round.
+    pub fn store_mut(&mut self) -> &mut Store {
+        self.agenda.add(self.now, Event::Written);
         &mut self.store
     }
 

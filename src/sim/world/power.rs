@@ -6,8 +6,10 @@ use super::World;
 use super::agenda::{Event, Here};
 use super::doors::Life;
 use super::look::later;
-use super::machine::{Kubelet, MAINLAND, Phase};
-use super::rates::{BOOT_JITTER, FIRMWARE_SHARE, LOOP_STAYS_UP, NETWORK_TIME};
+use super::machine::{Kubelet, MAINLAND, Machine, Phase};
+use super::rates::{
+    BOOT_JITTER, FIRMWARE_SHARE, LOOP_STAYS_UP, NETWORK_TIME, POWER_OFF_BARE, POWER_OFF_WITH_PODS,
+};
 use crate::model::ids::{BootId, MachineName};
 use crate::model::time::{Mono, Span};
 
@@ -24,17 +26,51 @@ impl World {
     pub(super) fn power_on(&mut self, name: &MachineName) {
         let Some(it) = self.machines.get_mut(name).filter(|it| !it.powered) else { return };
         it.powered = true;
-        if !it.never_boots {
+        if !it.never_boots && it.restores {
+            self.boot(name);
+        }
+    }
+
+    /// Somebody tells a running machine to power itself off, as `systemctl poweroff` does: its
+    /// units end at once, and it is off when what runs in containers has had its time.
+    pub fn shut_down(&mut self, name: &MachineName) {
+        if !self.machines.get(name).is_some_and(Machine::runs) {
+            return;
+        }
+        self.stop_unit(name);
+        let pods = self.pods.values().any(|pod| pod.node == *name && self.works(pod));
+        let takes = if pods { POWER_OFF_WITH_PODS } else { POWER_OFF_BARE };
+        let until = self.now + takes;
+        self.agenda.add(until, Event::On(name.clone(), Here::PoweredOff));
+        if let Some(it) = self.machines.get_mut(name) {
+            it.life = Life::Stopping { until };
+        }
+        self.settle();
+    }
+
+    /// It is off, though power is there: nothing answers until somebody wakes it, or until power
+    /// goes and comes back and its firmware starts it.
+    pub(super) fn is_powered_off(&mut self, name: &MachineName) {
+        self.lose_itself(name);
+    }
+
+    /// A magic packet for it arrives (Wake-on-LAN), or somebody presses its button. One that is on,
+    /// or has no power, does not notice. Its network card listens while power is there.
+    pub fn wake(&mut self, name: &MachineName) {
+        let hears = |it: &&mut Machine| {
+            it.powered && it.life == Life::Off && it.island == MAINLAND && !it.never_boots
+        };
+        if self.machines.get_mut(name).filter(hears).is_some() {
             self.boot(name);
         }
     }
 
     /// Everything that runs on the machine is gone, as with the power.
-    fn lose_itself(&mut self, name: &MachineName) {
+    pub(super) fn lose_itself(&mut self, name: &MachineName) {
         let wall = self.wall();
         let Some(it) = self.machines.get_mut(name) else { return };
         self.agenda.take(name);
-        if it.life == Life::Up && it.clock.began.is_none() {
+        if matches!(it.life, Life::Up | Life::Stopping { .. }) && it.clock.began.is_none() {
             it.clock.stamp = wall;
         }
         it.life = Life::Off;
@@ -46,11 +82,14 @@ impl World {
             service.result = "success";
             service.restarts = 0;
             service.since = None;
+            service.began = None;
             service.starts.clear();
         }
         if let Some(memory) = &mut it.guard {
             memory.done.clear();
+            memory.down = None;
         }
+        self.load_changes(name);
         self.settle();
     }
 
@@ -64,6 +103,7 @@ impl World {
             self.agenda.add(until, Event::On(name.clone(), Here::Kernel));
             self.agenda.add(self.now + takes, Event::On(name.clone(), Here::Sshd));
         }
+        self.load_changes(name);
     }
 
     pub(super) fn kernel_starts(&mut self, name: &MachineName) {
@@ -83,6 +123,7 @@ impl World {
             (false, true) => None,
             (false, false) => Some(it.clock.stamp),
         };
+        it.clock.told = false;
     }
 
     fn due(&self, name: &MachineName, here: Here) -> Option<Mono> {
@@ -97,7 +138,7 @@ impl World {
             it.loops_left -= 1;
             self.agenda.add(self.now + LOOP_STAYS_UP, on(Here::LosesItself));
         }
-        if it.clock.began.is_some() && !it.clock.lost {
+        if !it.clock.lost {
             self.agenda.add(self.now + NETWORK_TIME, on(Here::NetworkTime));
         }
         if it.service.as_ref().is_some_and(|service| service.at_boot) {
@@ -115,10 +156,33 @@ impl World {
         let Some(it) = self.machines.get_mut(name) else { return };
         if it.island == MAINLAND {
             it.clock.began = None;
+            it.clock.told = true;
             it.clock.stamp = wall;
         } else {
             self.agenda.add(now + NETWORK_TIME, Event::On(name.clone(), Here::NetworkTime));
         }
+    }
+
+    /// The machine's time daemon is told to ask at once.
+    pub(super) fn time_daemon_asks(&mut self, name: &MachineName) {
+        let hears =
+            self.machines.get(name).is_some_and(|it| !it.clock.lost && it.island == MAINLAND);
+        if hears {
+            self.network_tells_time(name);
+        }
+    }
+
+    /// Somebody sets the machine's clock to what was right when it had been up for so long.
+    pub(super) fn clock_is_set(&mut self, name: &MachineName, to: Timestamp, up: Span) {
+        let (now, wall) = (self.now, self.wall());
+        let Some(up_for) = self.machines.get(name).map(|it| self.up_for(it)) else { return };
+        let Some(it) = self.machines.get_mut(name) else { return };
+        let face = later(to, up_for.less(up));
+        // What is so near to the truth is the truth, as far as whole seconds go.
+        let near = (face.as_second() - wall.as_second()).abs() <= 1;
+        let since_kernel = now.since(it.kernel_since).as_millis().cast_signed();
+        let began = Timestamp::from_millisecond(face.as_millisecond() - since_kernel).ok();
+        it.clock.began = if near { None } else { began };
     }
 
     /// A machine hangs: what it would have done waits, and nobody hears of it.

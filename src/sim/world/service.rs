@@ -68,6 +68,7 @@ impl World {
     /// A new process, unless there were too many.
     fn spawn(&mut self, name: &MachineName) {
         let now = self.now;
+        let face = self.machines.get(name).map(|it| self.wall_of(it));
         let Some(service) = self.service(name) else { return };
         service.starts.retain(|at| now.since(*at) < START_LIMIT_INTERVAL);
         if service.starts.len() >= START_LIMIT_BURST {
@@ -75,6 +76,7 @@ impl World {
             return;
         }
         service.starts.push_back(now);
+        service.began = face.map(|face| (now, face));
         let fails = service.fails > 0;
         let takes = if fails || !self.clock_starts_k3s(name) { FAILS_AFTER } else { MEMBER_JOINS };
         self.enter(name, Phase::Process, "success");

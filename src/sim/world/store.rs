@@ -74,7 +74,7 @@ impl Kind {
     /// The parts that an object of the kind always has: Go writes an empty struct as `{}`, and JSON
     /// patches rely on it.
     fn parts(&self) -> impl Iterator<Item = &'static str> {
-        let plain = ["events", "secrets", "configmaps"].contains(&self.plural);
+        let plain = ["endpointslices", "events", "secrets", "configmaps"].contains(&self.plural);
         let spec = (!plain && !self.is_custom()).then_some("spec");
         let status = (self.status && !self.is_custom()).then_some("status");
         spec.into_iter().chain(status)

@@ -12,6 +12,8 @@ use crate::sim::deed::{Deed, Which};
 
 use Which::{Agents, All, Servers};
 
+mod pods;
+
 fn site() -> Site {
     Site::of("test", 3, 4)
 }
@@ -81,7 +83,8 @@ fn a_site_that_nothing_befalls_stays_well_and_silent() {
     }
     let kinds: BTreeMap<&str, usize> =
         world.store().since(from).expect("kept").fold(BTreeMap::new(), |mut all, change| {
-            *all.entry(change.key.kind.plural).or_default() += 1;
+            let ours = change.key.namespace != NODE_LEASES && change.key.kind.plural == "leases";
+            *all.entry(if ours { "leaders" } else { change.key.kind.plural }).or_default() += 1;
             all
         });
     // Seven kubelets, every ten seconds; a status every five minutes.
@@ -190,7 +193,7 @@ fn a_plain_start_waits_for_the_unit_and_a_guarded_one_does_not() {
     world.pass(Span::mins(10));
     assert_eq!(world.plain_end(&first, Unit::K3s), None);
     let envelope = envelope(&world, 2, 1, "1-1");
-    let answer = world.guard(&name(2), GuardVerb::Start(Unit::K3s), &envelope);
+    let answer = world.guard(&name(2), &GuardVerb::Start(Unit::K3s), &envelope);
     assert_eq!(answer, GuardAnswer::Done);
     world.pass(Span::mins(1));
     assert_eq!(world.plain_end(&first, Unit::K3s), Some(GuardAnswer::Done));
@@ -336,7 +339,7 @@ fn a_hung_kubelet_is_mended_by_a_restart_or_not() {
             assert_eq!(said_ready(&world, 5) == "Unknown", at <= mended_by, "{at}");
             assert_eq!(unit(&world, 5), UnitActive::Active, "systemd knows nothing of it");
             let envelope = envelope(&world, 5, 1, &format!("1-{at}"));
-            world.guard(&name(5), GuardVerb::Restart(Unit::K3sAgent), &envelope);
+            world.guard(&name(5), &GuardVerb::Restart(Unit::K3sAgent), &envelope);
         }
         assert!(well_within(&mut world, 2));
     }
@@ -354,8 +357,8 @@ fn too_many_starts_by_hand_are_refused_until_the_count_is_reset() {
     assert_eq!(unit(&world, 5), UnitActive::Failed);
     assert_eq!(world.facts(&name(5)).unwrap().units[&Unit::K3sAgent].result, "start-limit-hit");
     let (reset, start) = (envelope(&world, 5, 1, "1-1"), envelope(&world, 5, 1, "1-2"));
-    world.guard(&name(5), GuardVerb::ResetFailed(Unit::K3sAgent), &reset);
-    world.guard(&name(5), GuardVerb::Start(Unit::K3sAgent), &start);
+    world.guard(&name(5), &GuardVerb::ResetFailed(Unit::K3sAgent), &reset);
+    world.guard(&name(5), &GuardVerb::Start(Unit::K3sAgent), &start);
     assert!(well_within(&mut world, 2));
 }
 
@@ -383,8 +386,8 @@ fn the_guard_refuses_what_the_script_refuses() {
     };
     let boot = good.boot_id.clone();
     let fifth = name(5);
-    assert_eq!(world.guard(&fifth, start, &good), GuardAnswer::Done);
-    assert_eq!(world.guard(&fifth, start, &good), GuardAnswer::AlreadyDone { code: 0 });
+    assert_eq!(world.guard(&fifth, &start, &good), GuardAnswer::Done);
+    assert_eq!(world.guard(&fifth, &start, &good), GuardAnswer::AlreadyDone { code: 0 });
     let table = [
         (other(|it| it.epoch = Epoch(6)), "reason=old-epoch have=7 got=6 by=atlas".to_owned()),
         (
@@ -396,19 +399,19 @@ fn the_guard_refuses_what_the_script_refuses() {
         (other(|it| it.owner = "a b".to_owned()), "reason=bad-value key=owner".to_owned()),
     ];
     for (envelope, words) in table {
-        assert_eq!(world.guard(&fifth, start, &envelope), GuardAnswer::Refused { words });
+        assert_eq!(world.guard(&fifth, &start, &envelope), GuardAnswer::Refused { words });
     }
     let words = "reason=id-reused was=start/k3s-agent".to_owned();
-    let reused = world.guard(&fifth, GuardVerb::Stop(Unit::K3sAgent), &good);
+    let reused = world.guard(&fifth, &GuardVerb::Stop(Unit::K3sAgent), &good);
     assert_eq!(reused, GuardAnswer::Refused { words });
     assert_eq!(unit(&world, 5), UnitActive::Active, "none of it touched anything");
 
     suffer(&mut world, &[Deed::PowerOff(one(5)), Deed::PowerOn(one(5))]);
     world.pass(Span::mins(2));
     let again = envelope(&world, 5, 7, "1-1");
-    assert_eq!(world.guard(&fifth, start, &again), GuardAnswer::Done, "/run ends with the boot");
+    assert_eq!(world.guard(&fifth, &start, &again), GuardAnswer::Done, "/run ends with the boot");
     let old = envelope(&world, 5, 6, "1-2");
-    let refused = world.guard(&fifth, start, &old);
+    let refused = world.guard(&fifth, &start, &old);
     assert!(matches!(refused, GuardAnswer::Refused { .. }), "the epoch lies on the disk");
 }
 
@@ -468,51 +471,6 @@ fn a_deed_on_what_is_not_there_changes_nothing() {
     }
 }
 
-fn working(world: &World) -> Vec<usize> {
-    let names = ["coredns", "node-agent", "backend", "web"];
-    names.iter().map(|name| world.working_pods(name)).collect()
-}
-
-const ALL_WORK: [usize; 4] = [1, 7, 2, 2];
-
-/// The pods that back off.
-fn backing_off(world: &World) -> usize {
-    let pods = world.store().list(&kinds::PODS, None);
-    let reasons = pods.filter_map(|(_, pod)| {
-        pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"].as_str()
-    });
-    reasons.filter(|reason| *reason == "CrashLoopBackOff").count()
-}
-
-#[test]
-fn pods_come_back_with_their_machines() {
-    for seed in 0..10 {
-        let mut world = blackout(seed, &[]);
-        assert_eq!(working(&world), [0; 4], "whatever the API will say");
-        world.pass(Span::mins(12));
-        assert_eq!(working(&world), ALL_WORK, "seed {seed}");
-        let ready = world.store().list(&kinds::PODS, None);
-        assert_eq!(ready.filter(|(_, pod)| objects::ready(pod) == Some("True")).count(), 12);
-    }
-}
-
-#[test]
-fn what_needs_a_lost_pod_backs_off_until_it_is_made_elsewhere() {
-    let mut world = world(59);
-    let pods = world.store().list(&kinds::PODS, Some("kube-system"));
-    let (_, dns) = pods.into_iter().find(|(key, _)| key.name.starts_with("coredns")).expect("one");
-    let node = MachineName::new(dns["spec"]["nodeName"].as_str().expect("bound"));
-    let lost = Which::Named(vec![node]);
-    suffer(&mut world, &[Deed::PowerOff(All), Deed::NeverBoots(lost.clone()), Deed::PowerOn(All)]);
-    world.pass(Span::mins(5));
-    assert_eq!(world.working_pods("coredns"), 0);
-    assert!(backing_off(&world) >= 2, "its users");
-    // Grace period, 300 s of the taint, and up to 300 s of back-off; twice in a row.
-    world.pass(Span::mins(20));
-    assert_eq!(working(&world)[0], 1, "evicted, and made elsewhere");
-    assert_eq!(working(&world)[2..], [2, 2]);
-    assert_eq!(backing_off(&world), 0);
-}
 
 /// A fate drawn from a seed: so many deeds, at any time of 25 minutes.
 fn fate(seed: u64) -> Vec<(Mono, Deed)> {

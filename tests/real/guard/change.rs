@@ -62,10 +62,10 @@ fn the_cards_and_the_script_know_the_same_verbs() {
     for card in VERBS {
         let reply = rig.guard(&[card.verb]);
         assert!(!stdout(&reply).contains("unknown-verb"), "{}", card.verb);
-        let wants_envelope = stdout(&reply).contains("reason=missing key=unit");
+        let wants_envelope = stdout(&reply).contains("reason=missing key=");
         assert_eq!(wants_envelope, card.changes, "{}", card.verb);
     }
-    for verb in ["poweroff", "", "-h", "start;id", "facts\nstart"] {
+    for verb in ["reboot", "", "-h", "start;id", "facts\nstart"] {
         let reply = rig.guard(&[verb]);
         assert_eq!(reply.status, Some(11), "{verb:?}");
         assert!(stdout(&reply).contains("reason=unknown-verb"), "{verb:?}");

@@ -11,6 +11,7 @@ use ananke::model::command::{Command, GuardVerb, SudoUser};
 use ananke::model::facts::{Blind, BlindKind, Datastore, GuardState, Sudo, Unit};
 use ananke::model::ids::{ActionId, Epoch};
 use ananke::model::outcome::ActionResult;
+use ananke::model::policy::Needs;
 use ananke::model::time::Span;
 use tempfile::TempDir;
 
@@ -121,7 +122,7 @@ fn user() -> SudoUser {
 }
 
 async fn looked(machine: &Machine) -> Preparation {
-    look(&Person(machine), &user()).await.unwrap()
+    look(&Person(machine), &user(), &Needs::default()).await.unwrap()
 }
 
 fn change(machine: &Machine, id: &str) -> Command {
@@ -203,6 +204,22 @@ async fn what_differs_is_shown_and_mended() {
 }
 
 #[tokio::test]
+async fn what_the_guard_may_touch_is_written_down_on_the_node() {
+    let machine = Machine::new();
+    let one = |name: &str| std::iter::once(name.to_owned()).collect();
+    let needs = Needs { modules: one("iscsi_tcp"), services: one("iscsid"), ..Needs::default() };
+    let first = look(&Person(&machine), &user(), &needs).await.unwrap();
+    assert!(first.to_string().contains("+module iscsi_tcp\n+service iscsid\n"), "{first}");
+    apply(&Person(&machine), &Tool(&machine), &first).await.unwrap();
+    let file = "stat -c '%U:%G %a' /etc/ananke-guard.allow; grep -v '^#' /etc/ananke-guard.allow";
+    assert_eq!(machine.text(file), "root:root 644\nmodule iscsi_tcp\nservice iscsid\n");
+    assert!(look(&Person(&machine), &user(), &needs).await.unwrap().is_ready());
+    let fewer = Needs { services: one("iscsid"), ..Needs::default() };
+    let found = look(&Person(&machine), &user(), &fewer).await.unwrap();
+    assert!(found.to_string().contains("-module iscsi_tcp\n"), "{found}");
+}
+
+#[tokio::test]
 async fn half_an_installation_script_does_nothing() {
     let machine = Machine::new();
     let script = looked(&machine).await.script().into_bytes();
@@ -258,7 +275,7 @@ async fn a_rule_that_breaks_sudo_is_taken_back() {
 #[tokio::test]
 async fn without_rights_sudo_says_so_in_its_own_words() {
     let machine = Machine::new();
-    let as_tool = look(&Tool(&machine), &user()).await.unwrap_err();
+    let as_tool = look(&Tool(&machine), &user(), &Needs::default()).await.unwrap_err();
     assert!(matches!(as_tool, PrepareError::NotRoot { .. }), "{as_tool}");
     let unproven = prove(&Tool(&machine)).await.unwrap_err();
     assert!(matches!(unproven, PrepareError::NotProven { .. }), "{unproven}");

@@ -32,10 +32,23 @@ shift
 exec dash "$DIR/script" "$@"
 "#;
 
+/// Records its calls, as systemctl does, for what mends a host.
+const MENDS: &str = r#"#!/bin/sh
+echo "${0##*/} $*" >>"$DIR/calls"
+[ ! -e "$DIR/code" ] || exit "$(cat "$DIR/code")"
+"#;
+
+/// The real one, but for the clock of the host, which no test sets.
+const DATE: &str = r#"#!/bin/sh
+case "$*" in *-s*) echo "date $*" >>"$DIR/calls" && exit ;; esac
+exec /bin/date "$@"
+"#;
+
 const LOGGER: &str = "#!/bin/sh\necho \"$*\" >>\"$DIR/journal\"\n";
 
 pub(crate) const UNITS: &str = "Id=k3s.service\nLoadState=loaded\nActiveState=activating\n\
-    Result=exit-code\nNRestarts=4\nStateChangeTimestampMonotonic=1000000\n\n\
+    Result=exit-code\nNRestarts=4\nStateChangeTimestampMonotonic=1000000\n\
+    ExecMainStartTimestamp=Mon 2026-11-30 10:19:04 UTC\nExecMainStartTimestampMonotonic=900000\n\n\
     NRestarts=0\nResult=success\nId=k3s-agent.service\nLoadState=not-found\n\
     ActiveState=inactive\nStateChangeTimestampMonotonic=0\n";
 
@@ -54,7 +67,9 @@ impl Rig {
         need("flock");
         let rig = Self { dir: TempDir::new().unwrap(), shell };
         fs::create_dir(rig.path("bin")).unwrap();
-        for (name, text) in [("systemctl", SYSTEMCTL), ("sudo", SUDO), ("logger", LOGGER)] {
+        let mends = ["modprobe", "chronyc", "apt-get"].map(|name| (name, MENDS));
+        let others = [("systemctl", SYSTEMCTL), ("sudo", SUDO), ("logger", LOGGER), ("date", DATE)];
+        for (name, text) in others.into_iter().chain(mends) {
             let text = text.replace("$DIR", rig.dir.path().to_str().unwrap());
             rig.program(&format!("bin/{name}"), &text);
         }
@@ -80,6 +95,9 @@ impl Rig {
         let text = set(&text, "STATE", &self.at("state"));
         let text = set(&text, "RUN", &self.at("run"));
         let text = set(&text, "KUBECONFIG_FILE", &self.at("k3s.yaml"));
+        let text = set(&text, "ALLOW", &self.at("allow"));
+        let text = set(&text, "PACKAGES", &self.at("packages"));
+        let text = set(&text, "K3S", &self.at("k3s"));
         set(&text, "LOCK_WAIT", "1")
     }
 
@@ -157,8 +175,14 @@ impl Rig {
     }
 }
 
+/// A whole envelope, with the unit for those verbs that take one, and with all of the words.
 pub(crate) fn envelope(verb: &str, words: &[&str]) -> Vec<String> {
     let mut all = vec![verb.to_owned()];
+    let key = |word: &str| word.split_once('=').map_or(String::new(), |(key, _)| key.to_owned());
+    let unit = matches!(verb, "start" | "stop" | "restart" | "reset-failed");
+    let known = ["unit", "epoch", "owner", "boot", "machine", "action", "limit"];
+    let own = words.iter().filter(|word| !known.contains(&key(word).as_str()));
+    all.extend(own.map(|word| (*word).to_owned()));
     for default in [
         "unit=k3s",
         "epoch=5",
@@ -169,6 +193,9 @@ pub(crate) fn envelope(verb: &str, words: &[&str]) -> Vec<String> {
         "limit=20",
     ] {
         let (key, _) = default.split_once('=').unwrap();
+        if key == "unit" && !unit {
+            continue;
+        }
         let own = words.iter().find(|w| w.split_once('=').is_some_and(|(k, _)| k == key));
         all.push(own.copied().unwrap_or(default).to_owned());
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ananke::adapters::nut::{Encryption, NutError, NutLink, NutSettings, Upsd};
+use ananke::adapters::nut::{NutError, NutLink, Upsd};
+use ananke::config::settings::{Encryption, NutSettings};
 use ananke::model::facts::{BlindKind, Seen};
 use ananke::model::power::{Reading, UpsName, UpsStatus};
 use ananke::model::time::Span;

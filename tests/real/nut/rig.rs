@@ -8,7 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ananke::adapters::nut::{Encryption, NutLink, NutSettings, Upsd};
+use ananke::adapters::nut::{NutLink, Upsd};
+use ananke::config::settings::{Encryption, NutSettings};
 use ananke::model::facts::Seen;
 use ananke::model::power::{UpsFacts, UpsName};
 use ananke::model::time::{Mono, Span};
@@ -20,7 +21,7 @@ use tokio::time::{Instant, sleep};
 const NUT: &str = "/lib/nut";
 
 /// Long enough for a machine under load; a test that passes never waits for it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the dummy driver says. Behind the `#` it reads another variable, `maker`, whose value has
 /// a backslash and a quote: upsd has to escape both.
@@ -36,10 +37,10 @@ ups.id: \"a \\\"quoted\\\" # maker \\\\ of it\"
 ";
 
 /// A process that ends with the test, however the test ends.
-pub(super) struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(program: &str, arguments: &[&str], dir: &Path) -> Self {
+    pub(super) fn start(program: &str, arguments: &[&str], dir: &Path) -> Self {
         let path = Path::new(NUT).join(program);
         assert!(path.exists(), "{} is missing; do: apt-get install nut-server", path.display());
         let log = dir.join(format!("{program}.log"));
@@ -62,7 +63,7 @@ impl Process {
         Self(child)
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
@@ -92,17 +93,17 @@ pub(super) fn run(program: &str, package: &str, arguments: &[&str]) -> Output {
 }
 
 /// One upsd with the UPSes `coord` and `peer`.
-pub(super) struct Rig {
+pub(crate) struct Rig {
     pub(super) dir: TempDir,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     pub(super) upsd: Option<Process>,
-    pub(super) coord: Option<Process>,
+    pub(crate) coord: Option<Process>,
     peer: Option<Process>,
 }
 
 impl Rig {
     /// `more` stands in upsd.conf besides.
-    pub(super) async fn start(more: impl FnOnce(&Path) -> String) -> Self {
+    pub(crate) async fn start(more: impl FnOnce(&Path) -> String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for name in ["etc", "run"] {
             let path = dir.path().join(name);
@@ -123,7 +124,8 @@ impl Rig {
         rig.write("upsd.conf", &(listen + &more));
         rig.write(
             "upsd.users",
-            "[admin]\npassword = secret\nactions = SET\nactions = FSD\ninstcmds = ALL\n",
+            "[admin]\npassword = secret\nactions = SET\nactions = FSD\ninstcmds = ALL\n\
+             [ananke]\npassword = rehearsal\nupsmon secondary\ninstcmds = ALL\n",
         );
         rig.write("coord.dev", ON_LINE);
         rig.write("peer.dev", "ups.status: OL\n");
@@ -206,7 +208,7 @@ pub(super) fn clock() -> impl Fn() -> Mono + Send + Sync + 'static {
 }
 
 /// A link to some UPSes in plain text, with the deadlines of a busy machine.
-pub(super) fn link(names: &[UpsName]) -> NutLink {
+pub(crate) fn link(names: &[UpsName]) -> NutLink {
     let upses = names.iter().map(|name| (name.clone(), Encryption::Off)).collect();
     let settings = NutSettings {
         upses,

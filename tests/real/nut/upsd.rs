@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ananke::adapters::nut::{Encryption, NutError, NutSettings, Refusal};
+use ananke::adapters::nut::{NutError, Refusal};
+use ananke::config::settings::{Encryption, NutSettings};
 use ananke::model::facts::{BlindKind, Seen};
 use ananke::model::power::{Reading, StatusToken, UpsFacts, UpsStatus};
 use futures::future::join_all;

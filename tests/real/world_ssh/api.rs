@@ -77,8 +77,7 @@ async fn alike(
 #[tokio::test]
 async fn the_same_api_is_seen_in_memory_and_through_the_real_link() {
     let site = Simulated::open(1).await;
-    let (link, observer) =
-        (real_link(&site), MemoryObserver::start(&site.stage, &site.settings.ssh));
+    let (link, observer) = (real_link(&site), MemoryObserver::start(&site.stage, &site.settings));
     let all = alike("all is well", &link, &observer, |api| api.link == "up").await;
     assert_eq!(all.nodes.map(|nodes| nodes.len()), Some(5));
 
@@ -105,8 +104,7 @@ async fn the_same_api_is_seen_in_memory_and_through_the_real_link() {
 #[tokio::test]
 async fn our_writes_arrive_and_are_refused_for_the_node_that_was_not_meant() {
     let site = Simulated::open(1).await;
-    let (link, observer) =
-        (real_link(&site), MemoryObserver::start(&site.stage, &site.settings.ssh));
+    let (link, observer) = (real_link(&site), MemoryObserver::start(&site.stage, &site.settings));
     alike("all is well", &link, &observer, |api| api.link == "up").await;
     let limit = Span::secs(10);
     let nobody = Expect::default();

@@ -19,8 +19,9 @@ use super::site::{AGENT, SERVER, Simulated, eventually};
 fn still(mut facts: HostFacts) -> HostFacts {
     facts.up_for = Span::ZERO;
     facts.wall = jiff::Timestamp::UNIX_EPOCH;
+    facts.clock = None;
     for unit in facts.units.values_mut() {
-        unit.for_time = None;
+        (unit.for_time, unit.clock_set) = (None, None);
     }
     facts
 }
@@ -73,7 +74,7 @@ fn alike(seen: Seen) -> Seen {
 async fn the_same_world_looks_the_same_in_memory_and_over_sockets() {
     let mut site = Simulated::open(1).await;
     site.settings.ssh.poll = Span::millis(100);
-    let observer = MemoryObserver::start(&site.stage, &site.settings.ssh);
+    let observer = MemoryObserver::start(&site.stage, &site.settings);
     let agent = || Which::Named(vec![AGENT.clone()]);
     let known = |found: &Result<HostFacts, Blind>| found.is_ok();
     let deeds: [(Option<Deed>, Wanted); 6] = [

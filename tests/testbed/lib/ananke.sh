@@ -49,6 +49,7 @@ config_of() { # HOST|"" JUMP|""
 	[[ -z $2 ]] || echo "  others: [$2]"
 	if [[ -z $1 ]]; then
 		echo "state_dir: $TESTBED_DIR/ananke"
+		echo "run_dir: $TESTBED_DIR/ananke/run"
 	else
 		# Each server's own address: a host that is to get the cluster up must not need the common one.
 		echo "kube:"
@@ -71,8 +72,7 @@ cmd_install() {
 	done
 	((${#hosts[@]})) || hosts=("${ANANKE_HOSTS[@]}")
 	((${#hosts[@]})) || need_ananke_host ""
-	binary=${binary:-$(ananke_built)}
-	[[ -f $binary && -x $binary ]] || refuse "${binary:-target/debug/ananke} is no program: cargo build, or name one"
+	binary=$(ananke_binary "$binary") || exit
 	for name in "${hosts[@]}"; do
 		need_ananke_host "$name"
 		machine_is_on "$name" || refuse "$name is off: scripts/testbed node-on $name"
@@ -84,6 +84,11 @@ ananke_built() {
 	local target=${CARGO_TARGET_DIR:-${SELF%/scripts/*}/target}
 	{ find "$target/debug/ananke" "$target/release/ananke" -type f -printf '%T@ %p\n' 2>/dev/null || true; } |
 		sort -rn | sed -n '1s/[^ ]* //p'
+}
+ananke_binary() { # PATH|"": that one, or the newest
+	local binary=${1:-$(ananke_built)}
+	[[ -f $binary && -x $binary ]] || refuse "${binary:-target/debug/ananke} is no program: cargo build, or name one"
+	echo "$binary"
 }
 install_on() { # HOST BINARY --jump|""
 	local name=$1 stage=$TESTBED_DIR/hosts/$1 unit

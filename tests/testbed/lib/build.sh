@@ -28,6 +28,13 @@ source_path() {
 	echo "$TESTBED_CACHE/bin/source-controller-$(cat "$LIB/../source/"*.go "$LIB/../source/go.mod" | sha256sum | cut -c1-8)"
 }
 
+# What kstatus, the library by which Flux judges objects, makes of an object: for tests/real/kube.
+kstatus_path() {
+	local version
+	version=$(sed -n 's|.*sigs.k8s.io/cli-utils ||p' "$LIB/../kstatus/go.mod")
+	echo "$TESTBED_CACHE/bin/kstatus-$version-$(cat "$LIB/../kstatus/"*.go "$LIB/../kstatus/go.mod" | sha256sum | cut -c1-8)"
+}
+
 # build_missing SIZE: what of it the cache lacks, in words; empty when all is there.
 build_missing() {
 	local p
@@ -35,6 +42,7 @@ build_missing() {
 	# shellcheck disable=SC2046 # names without blanks
 	for p in $(programs_of "$1"); do [[ -x $(go_artefact "$p") ]] || echo "$p"; done
 	[[ -x $(tools_path) ]] || echo "tools"
+	[[ -x $(kstatus_path) ]] || echo "kstatus"
 	[[ $1 == tiny || -x $(source_path) ]] || echo "source-controller"
 }
 
@@ -68,6 +76,7 @@ build_here() { # SIZE
 		# shellcheck disable=SC2046
 		go_build $(programs_of "$1")
 		own_build "$(tools_path)" tools
+		own_build "$(kstatus_path)" kstatus
 		[[ $1 == tiny ]] || own_build "$(source_path)" source
 		wait "$base" || die "the base image was not built"
 		say "built in $((SECONDS - started)) s"

@@ -21,7 +21,7 @@ flux_up() {
 	kube apply -f "$dir/repo/infra/git" >/dev/null
 	kube apply -f "$dir/site/flux.yaml" >/dev/null
 	wait_for 90 "the git server" git_answers
-	flux_push "$dir"
+	flux_push main "The site"
 	wait_for 30 "Flux' types" kube apply -f "$dir/site/sync.yaml" >/dev/null
 	wait_for 180 "Flux" flux_ready
 	wait_for 60 "the services" service_answers
@@ -79,12 +79,12 @@ git_answers() { in_site curl -sfm 2 -o /dev/null "http://${IP[w-2]}:$GIT_NODE_PO
 service_answers() { in_site curl -sfm 3 -o /dev/null -H 'Host: shop.site.test' "http://$SERVICE_ADDRESS/"; }
 site_git() { in_site git -C "$TESTBED_DIR/flux/repo" -c user.name=admin -c user.email=admin@site.test -c commit.gpgsign=false "$@"; }
 
-# flux_push: what is in the site's copy of the repository becomes the truth.
+# flux_push BRANCH MESSAGE: what is in the site's copy of the repository becomes the truth.
 flux_push() {
 	[[ -d $TESTBED_DIR/flux/repo/.git ]] || site_git init -q -b main
 	site_git add -A
-	site_git diff --cached --quiet || site_git commit -qm "${2:-The site}"
-	site_git push -q "$(git_url)" HEAD:main
+	site_git diff --cached --quiet || site_git commit -qm "$2"
+	site_git push -q "$(git_url)" "HEAD:refs/heads/$1"
 }
 
 # Flux is Ready when each object is Ready *and* at the revision that git has now: the conditions alone may be those from
@@ -99,8 +99,26 @@ flux_ready() {
 			and (.status.lastAppliedRevision // .status.artifact.revision) == $head)' >/dev/null
 }
 
-cmd_push() { # commit and push what somebody changed in TESTBED_DIR/flux/repo
-	need_site
-	flux_push "$TESTBED_DIR/flux" "${1:-A change by hand}"
+cmd_push() { # [--branch BRANCH] [MESSAGE]: commit and push what somebody changed in TESTBED_DIR/flux/repo
+	local branch=main
+	need_flux
+	if [[ ${1:-} == --branch ]]; then
+		branch=${2:-}
+		shift 2 || refuse "usage: testbed push [--branch BRANCH] [MESSAGE]"
+	fi
+	flux_push "$branch" "${1:-A change by hand}"
 	site_git rev-parse HEAD
 }
+
+# What a person does wrong once, and nobody sees until the pod has to start again. Nothing that Flux applies mends it.
+cmd_git_stop() {
+	need_flux
+	kube -n git delete secret git-server --ignore-not-found >/dev/null
+	kube -n git delete pods -l app=git --wait=false >/dev/null
+}
+cmd_git_start() {
+	need_flux
+	flux_secrets
+	wait_for 90 "the git server" git_answers
+}
+need_flux() { need_site; [[ $SIZE != tiny ]] || refuse "a tiny site has neither Flux nor a git server"; }

@@ -140,11 +140,17 @@ cmd_status() {
 	fi
 }
 
-# In the site's network, with the site's names.
+# In the site's network, with the site's names. `ananke` is the newest that cargo built, with the site's configuration.
 cmd_exec() {
 	need_site
 	(($#)) || refuse "usage: testbed exec CMD..."
 	[[ -e /run/netns/$SITE ]] || refuse "the site is down: scripts/testbed up"
+	if [[ $1 == ananke ]]; then
+		local words=("$(ananke_binary "")") || exit
+		shift
+		[[ " $* " =~ \ (-c|--config)[\ =] ]] || words+=(-c "$TESTBED_DIR/ananke.yaml")
+		set -- "${words[@]}" "$@"
+	fi
 	# shellcheck disable=SC2016 # the inner shell expands them
 	exec nsenter --net="/run/netns/$SITE" unshare --mount --propagation slave \
 		sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$TESTBED_DIR/etc-hosts" "$@"

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 const LOOK: &str = "Welcome!\nananke-facts=1\nvia=plain\nguard=absent\nsudo=works\n\
     boot_id=25aa4055-f836-4828-8291-af00e03d980a\n\
     machine_id=3d1219c7c4c5404aaa1f6d2a48adfda4\nwall=1970-01-01T00:02:10Z\n\
-    unit.k3s=not-found inactive success 0 0\n\
-    unit.k3s-agent=loaded active success 2 60000000\nuptime=130.50\npid1_start=50\nend=1\n";
+    unit.k3s=not-found inactive success 0 0 - -\n\
+    unit.k3s-agent=loaded active success 2 60000000 1970-01-01T00:00:40Z 40000000\n\
+    uptime=130.50\npid1_start=50\nleftovers=12 3\nend=1\n";
 
 fn reply(status: Option<u32>, stdout: &str, stderr: &str) -> Reply {
     Reply { status, stdout: stdout.into(), stderr: stderr.into() }
@@ -40,6 +41,21 @@ fn time_since_boot_is_that_of_the_first_process() {
 }
 
 #[test]
+fn a_clock_that_was_set_since_the_unit_began_is_told_by_the_two_clocks_of_its_start() {
+    let table = [
+        ("wall=1970-01-01T00:02:10Z", "wall=1970-01-01T00:02:10Z", Some(-500)),
+        ("wall=1970-01-01T00:02:10Z", "wall=1970-01-01T02:02:10Z", Some(7_199_500)),
+        ("wall=1970-01-01T00:02:10Z", "wall=1970-01-01T00:01:10Z", Some(-60_500)),
+        (" 1970-01-01T00:00:40Z 40000000", " - -", None),
+        (" 1970-01-01T00:00:40Z 40000000", " -T-Z 0", None),
+    ];
+    for (old, new, ms) in table {
+        let facts = host_facts(&reply(Some(0), &LOOK.replace(old, new), "")).unwrap();
+        assert_eq!(facts.units[&Unit::K3sAgent].clock_set, ms.map(Skew::millis), "{new}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_not_read_as_anything() {
     use BlindKind::{Garbled, TimedOut};
     let table = [
@@ -48,8 +64,11 @@ fn what_makes_no_sense_is_not_read_as_anything() {
         ("machine_id=3d12", "machine_id=XXXX", Some(Garbled)),
         ("wall=1970", "wall=soon", Some(Garbled)),
         ("loaded active", "loaded dancing", Some(Garbled)),
+        ("leftovers=12 3", "leftovers=12", Some(Garbled)),
+        ("leftovers=12 3", "leftovers=unknown 3", None),
         ("unit.k3s=", "unit.sshd=", Some(Garbled)),
-        ("unit.k3s=not-found inactive success 0 0", "unit.k3s=", Some(Garbled)),
+        ("unit.k3s=not-found inactive success 0 0 - -", "unit.k3s=", Some(Garbled)),
+        ("success 0 0 - -", "success 0 0", Some(Garbled)),
         ("success 2 6", "success -2 6", Some(Garbled)),
         ("uptime=130.50", "uptime=130", Some(Garbled)),
         ("end=1\n", "end=1\nguard=absent\n", Some(Garbled)),

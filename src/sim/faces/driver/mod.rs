@@ -123,9 +123,6 @@ pub enum Stuck {
     /// ananke could not be started, or be told.
     #[error("{0}")]
     Ananke(String),
-    /// No world has that yet.
-    #[error("no simulated site has that yet: {0}")]
-    NotBuilt(String),
 }
 
 /// A simulated site with its ananke.
@@ -236,7 +233,6 @@ impl<A: Ananke> Driver for StageDriver<A> {
         match event {
             Event::Deed(deed) => Ok(self.stage.suffer(deed)?),
             Event::Ananke(life) => self.live(life).await,
-            Event::Ahead(_) => Err(Stuck::NotBuilt(event.to_string())),
         }
     }
 

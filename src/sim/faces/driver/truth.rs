@@ -11,7 +11,7 @@ use crate::model::facts::{Ready, UnitActive};
 use crate::model::ids::MachineName;
 use crate::sim::scenario::look::{Body, Node, Truth};
 use crate::sim::world::store::Key;
-use crate::sim::world::store::kinds::NODES;
+use crate::sim::world::store::kinds::{KUSTOMIZATIONS, NODES};
 use crate::sim::world::{ApiDoor, Life, MachineView, World};
 
 /// Reads the truth. Keeps what it read of each node until that is another object.
@@ -35,7 +35,11 @@ impl Eye {
             };
             (name, body)
         };
-        Truth { api, machines: names.into_iter().map(body).collect() }
+        let machines = names.into_iter().map(body).collect();
+        let works = world.works_of_all().map(|(name, works)| (name.to_owned(), works)).collect();
+        let all = world.store().list(&KUSTOMIZATIONS, None);
+        let applied = all.map(|(key, object)| (key.name.clone(), is_ready(object))).collect();
+        Truth { api, machines, works, applied }
     }
 
     fn node(&mut self, world: &World, name: &MachineName) -> Option<Node> {
@@ -58,12 +62,18 @@ impl Eye {
     }
 }
 
+fn is_ready(object: &Value) -> bool {
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|it| it["type"] == "Ready" && it["status"] == "True")
+}
+
 /// Where a machine stands on its way, in one word.
 pub fn word(view: &MachineView) -> &'static str {
     match view.life {
         _ if !view.power => "off",
         Life::Off => "dead",
         Life::Firmware { .. } | Life::Kernel { .. } => "booting",
+        Life::Stopping { .. } => "stopping",
         Life::Up if view.frozen => "hangs",
         Life::Up if view.cut => "cut off",
         Life::Up => at_work(view),

@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::adapters::kube::{KINDS, Probe, Probes, Step, link_step, link_verdict, node_facts};
+use super::kinds::Kinds;
+use crate::adapters::kube::{
+    Probe, Probes, Step, is_looked_at, link_step, link_verdict, node_facts,
+};
+use crate::model::cluster::ClusterFacts;
 use crate::model::facts::{
     ApiFacts, Blind, BlindKind, Canary, LeaseFacts, Link as Facts, NodeFacts, Seen,
 };
@@ -37,6 +41,7 @@ pub(super) struct Link {
     /// The store's revision up to which the nodes are known.
     revision: Option<u64>,
     cache: BTreeMap<MachineName, (Arc<Value>, NodeFacts)>,
+    kinds: Kinds,
     alive_due: Mono,
     wanted: BTreeSet<MachineName>,
     leases: BTreeMap<MachineName, LeaseFacts>,
@@ -74,6 +79,7 @@ impl Link {
             round: Round::Begins(now),
             revision: None,
             cache: BTreeMap::new(),
+            kinds: Kinds::new(now),
             alive_due: now,
             wanted: BTreeSet::new(),
             leases: BTreeMap::new(),
@@ -90,6 +96,11 @@ impl Link {
             }
         }
         facts
+    }
+
+    /// What lives in the cluster.
+    pub(super) fn cluster(&self) -> ClusterFacts {
+        self.kinds.facts()
     }
 
     /// The server in use, or what is wrong with the link.
@@ -188,6 +199,7 @@ impl Link {
         if let Seen::Known { at, .. } = &mut self.facts.nodes {
             *at = now;
         }
+        self.kinds.alive(now);
         self.alive_due = now + WATCH;
     }
 
@@ -198,6 +210,7 @@ impl Link {
             return false;
         }
         self.revision = Some(store.revision());
+        let news = self.kinds.look(world, now);
         let mut seen = BTreeSet::new();
         let mut moved = false;
         for (key, object) in store.list(&NODES, None) {
@@ -219,9 +232,10 @@ impl Link {
         if moved || !known {
             let nodes = self.cache.iter().map(|(name, (_, facts))| (name.clone(), facts.clone()));
             self.facts.nodes = Seen::Known { value: nodes.collect(), at: now };
+            self.kinds.alive(now);
             self.alive_due = now + WATCH;
         }
-        moved || !known
+        news || moved || !known
     }
 
     fn read_leases(&mut self, world: &World) -> bool {
@@ -293,6 +307,7 @@ impl Link {
         self.session = self.endpoints.iter().position(|(name, _)| *name == endpoint);
         self.strikes = 0;
         self.revision = None;
+        self.kinds.rise();
         self.facts.version = Some(KUBERNETES_VERSION.to_owned());
         self.facts.serves = serves();
         let (since, news) = match &self.facts.link {
@@ -309,6 +324,7 @@ impl Link {
         if let Seen::Unknown { why: old, .. } = &mut self.facts.nodes {
             *old = why.clone();
         }
+        self.kinds.fall(&why);
         let (since, news) = match &self.facts.link {
             Facts::Down { since, why: old } => (*since, old.kind != why.kind),
             Facts::Up { .. } | Facts::Probing => (now, true),
@@ -343,6 +359,6 @@ const NOT_READY: &str = "it is not ready (500 Internal Server Error: etcd failed
 
 /// What the simulated API serves, of what is looked at, in the order of its discovery.
 fn serves() -> Vec<String> {
-    let looked_at = kinds::ALL.iter().filter(|kind| KINDS.contains(&(kind.group, kind.kind)));
+    let looked_at = kinds::ALL.iter().filter(|kind| is_looked_at(kind.group, kind.kind));
     looked_at.map(|kind| format!("{}/{}", kind.api_version(), kind.kind)).collect()
 }

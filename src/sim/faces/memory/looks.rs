@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use crate::adapters::ssh::{SshError, Stage as Step};
 use crate::config::settings::SshSettings;
 use crate::model::facts::{Blind, BlindKind, HostFacts, Seen};
+use crate::model::hygiene::{self, ClockFacts, HygieneFacts};
 use crate::model::ids::MachineName;
 use crate::model::observation::{file_look, not_looked_at};
-use crate::model::time::{Mono, Span};
+use crate::model::time::{Moment, Mono, Span};
+use crate::sim::faces::SITE_BOOT;
 use crate::sim::faces::shell;
 use crate::sim::world::{Door, World};
 
@@ -23,6 +25,7 @@ const REOPEN: Span = Span::secs(2);
 pub(super) struct Looks {
     each: Vec<Look>,
     seen: BTreeMap<MachineName, Seen<HostFacts>>,
+    hygiene: BTreeMap<MachineName, Seen<HygieneFacts>>,
     connect: Span,
     pause: Span,
 }
@@ -54,6 +57,7 @@ impl Looks {
         Self {
             each: each.collect(),
             seen: not_looked_at(ssh.machines.keys(), now),
+            hygiene: not_looked_at(ssh.machines.keys(), now),
             connect: ssh.deadlines.connect,
             pause: ssh.poll,
         }
@@ -62,6 +66,11 @@ impl Looks {
     /// What was seen so far.
     pub(super) const fn seen(&self) -> &BTreeMap<MachineName, Seen<HostFacts>> {
         &self.seen
+    }
+
+    /// What was seen closer so far.
+    pub(super) const fn hygiene(&self) -> &BTreeMap<MachineName, Seen<HygieneFacts>> {
+        &self.hygiene
     }
 
     /// When the next one is due.
@@ -75,6 +84,10 @@ impl Looks {
         for look in self.each.iter_mut().filter(|look| look.due <= now) {
             match look.go(world, now, self.connect) {
                 Some(found) => {
+                    let last = self.hygiene.get(&look.name);
+                    if let Some(closer) = closer(world, &look.name, &found, last, now) {
+                        news |= file_look(&mut self.hygiene, &look.name, closer, now);
+                    }
                     news |= file_look(&mut self.seen, &look.name, found, now);
                     look.waits = false;
                     look.due = now + self.pause;
@@ -84,6 +97,22 @@ impl Looks {
         }
         news
     }
+}
+
+/// The closer look, where one is due.
+fn closer(
+    world: &World,
+    name: &MachineName,
+    found: &Result<HostFacts, Blind>,
+    last: Option<&Seen<HygieneFacts>>,
+    now: Mono,
+) -> Option<Result<HygieneFacts, Blind>> {
+    let facts = match found {
+        Ok(facts) => facts,
+        Err(blind) => return Some(Err(blind.clone())),
+    };
+    let gone = || Blind::new(BlindKind::TimedOut, "the answer broke off");
+    hygiene::is_due(last, &facts.boot_id, now).then(|| world.hygiene(name).ok_or_else(gone))
 }
 
 impl Look {
@@ -102,7 +131,11 @@ impl Look {
                     self.due = now + connect;
                     return None;
                 };
-                Some(shell::as_seen(facts))
+                Some(shell::as_seen(facts).map(|seen| {
+                    let (boot, wall) = (SITE_BOOT, world.wall());
+                    let asked = Moment { boot, mono: now, wall, wall_trusted: true };
+                    HostFacts { clock: Some(ClockFacts::read(seen.wall, &asked, &asked)), ..seen }
+                }))
             }
             Door::Refused => {
                 self.kept = None;

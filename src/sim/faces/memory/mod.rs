@@ -4,9 +4,11 @@
 mod disk;
 mod fuse;
 mod hands;
+mod kinds;
 mod link;
 mod looks;
 mod observer;
+mod power;
 mod ticks;
 mod write;
 
@@ -60,7 +62,7 @@ impl Life {
         let Self { settings, request, stop, orders, fuse } = self;
         let clock = stage.clock().clone();
         let memory = disk.remembered(&clock.now());
-        let eyes = Eyes::open(stage, &settings.ssh);
+        let eyes = Eyes::open(stage, &settings);
         let policy = settings.policy.clone();
         let hands = MemoryHands {
             stage: stage.clone(),

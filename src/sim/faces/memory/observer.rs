@@ -1,6 +1,6 @@
 //! What is seen of a world in memory, at the pace of the real observers and with their patience.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use super::fuse::Fuse;
 use super::link::Link;
 use super::looks::Looks;
-use crate::config::settings::SshSettings;
+use super::power::Gauges;
+use crate::config::settings::Settings;
 use crate::model::ids::MachineName;
 use crate::model::observation::Observation;
 use crate::model::time::Mono;
@@ -25,15 +26,21 @@ pub(super) struct Eyes {
 #[derive(Debug)]
 struct State {
     looks: Looks,
+    gauges: Gauges,
     link: Link,
     news: bool,
 }
 
 impl Eyes {
-    pub(super) fn open(stage: &Stage, ssh: &SshSettings) -> Self {
+    pub(super) fn open(stage: &Stage, settings: &Settings) -> Self {
         let now = stage.clock().mono();
         let link = stage.with(|world| Link::new(world, now));
-        let state = State { looks: Looks::new(ssh, now), link, news: false };
+        let state = State {
+            looks: Looks::new(&settings.ssh, now),
+            gauges: Gauges::new(&settings.nut, now),
+            link,
+            news: false,
+        };
         Self { stage: stage.clone(), state: Arc::new(Mutex::new(state)) }
     }
 
@@ -49,12 +56,13 @@ impl Eyes {
     /// Looks at all that is due; says when something is due again.
     fn step(&self) -> Mono {
         let mut state = self.lock();
-        let State { looks, link, news } = &mut *state;
+        let State { looks, gauges, link, news } = &mut *state;
         self.stage.with(|world| {
             let now = world.now();
             *news |= looks.step(world, now);
+            *news |= gauges.step(world, now);
             *news |= link.step(world, now);
-            let due = looks.due().map_or(link.due(), |due| due.min(link.due()));
+            let due = looks.due().map_or(link.due(), |due| due.min(link.due())).min(gauges.due());
             if link.watches() { due.min(world.next()) } else { due }
         })
     }
@@ -71,8 +79,8 @@ pub struct MemoryObserver {
 
 impl MemoryObserver {
     /// Looks at the world from now on.
-    pub fn start(stage: &Stage, ssh: &SshSettings) -> Self {
-        Self::with(Eyes::open(stage, ssh), Fuse::never())
+    pub fn start(stage: &Stage, settings: &Settings) -> Self {
+        Self::with(Eyes::open(stage, settings), Fuse::never())
     }
 
     pub(super) fn with(eyes: Eyes, fuse: Fuse) -> Self {
@@ -88,8 +96,10 @@ impl Observer for MemoryObserver {
         state.news = false;
         Observation {
             hosts: state.looks.seen().clone(),
-            upses: BTreeMap::new(),
+            hygiene: state.looks.hygiene().clone(),
+            upses: state.gauges.seen().clone(),
             api: state.link.facts(),
+            cluster: state.link.cluster(),
             disk: Ok(()),
         }
     }

@@ -5,9 +5,11 @@ use jiff::fmt::strtime;
 use serde_json::json;
 
 use super::hands::MemoryHands;
-use crate::adapters::kube::{Change, Judgement, LEASE_NAME, judge};
+use super::kinds::served;
+use crate::adapters::kube::{Change, FluxChange, Judgement, LEASE_NAME, Looked, judge};
 use crate::model::action::{Action, Effect, Expect};
 use crate::model::ids::MachineName;
+use crate::model::object::ObjectName;
 use crate::model::outcome::ActionResult;
 use crate::model::time::Span;
 use crate::ports::Clock;
@@ -29,6 +31,9 @@ pub(super) async fn perform(hands: &MemoryHands, action: &Action) -> ActionResul
     };
     if action.effect == Effect::WriteCanary {
         return canary(hands, &server).await;
+    }
+    if let Some((object, change)) = FluxChange::of(&action.effect) {
+        return on_flux(hands, &server, object, change).await;
     }
     match Change::of(&action.effect, &action.owner) {
         Some((name, change)) => node(hands, &server, name, change, &action.expect).await,
@@ -63,6 +68,40 @@ async fn node(
     let done = hands.stage.touch(|world| {
         let writer = writer(&NODES, "", name.as_str(), world.wall());
         store::patch_object(world.store_mut(), &writer, PatchKind::Json, &patch)
+    });
+    done.map_or_else(|fault| refusal(&fault), |_| ActionResult::Done)
+}
+
+/// Reads an object of Flux, judges it, and writes the patch.
+async fn on_flux(
+    hands: &MemoryHands,
+    server: &MachineName,
+    name: &ObjectName,
+    change: FluxChange<'_>,
+) -> ActionResult {
+    if let Err(gone) = answers(hands, server).await {
+        return failed(format!("it can't be read: {}", gone.words()));
+    }
+    let Some(kind) = Looked::find(&name.kind).and_then(served) else {
+        return refused("the cluster serves no such object");
+    };
+    let namespace = name.namespace.as_deref().unwrap_or_default();
+    let key = Key::of(kind, namespace, &name.name);
+    let Some(object) = hands.stage.with(|world| world.store().get(&key).cloned()) else {
+        return refused("it is not there");
+    };
+    let patch = match change.judge(&object) {
+        Judgement::Already => return ActionResult::AlreadyDone,
+        Judgement::Refuse(why) => return refused(why),
+        Judgement::Patch(patch) => patch,
+    };
+    hands.rest(ROUND_TRIP).await;
+    if let Err(gone) = answers(hands, server).await {
+        return gone.of_a_write();
+    }
+    let done = hands.stage.touch(|world| {
+        let writer = writer(kind, namespace, &name.name, world.wall());
+        store::patch_object(world.store_mut(), &writer, PatchKind::Merge, &patch)
     });
     done.map_or_else(|fault| refusal(&fault), |_| ActionResult::Done)
 }

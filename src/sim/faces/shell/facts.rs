@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use crate::adapters::guard::{Reply, parse, version};
 use crate::model::facts::{
     Blind, Datastore, GuardState, HostFacts, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
@@ -53,13 +55,15 @@ fn body(facts: &HostFacts, root: bool) -> String {
     );
     for unit in Unit::ALL {
         let words = facts.units.get(&unit).map_or_else(
-            || "not-found inactive success 0 0".to_owned(),
-            |state| unit_words(state, facts.up_for),
+            || "not-found inactive success 0 0 - -".to_owned(),
+            |state| unit_words(state, facts),
         );
         // Writing to a String can't fail, here and below.
         let _ = writeln!(out, "unit.{unit}={words}");
     }
     let _ = writeln!(out, "uptime={}.{:02}\npid1_start=0", up / 1_000, up % 1_000 / HUNDREDTH);
+    let tasks = facts.leftovers.tasks.map_or("unknown".to_owned(), |tasks| tasks.to_string());
+    let _ = writeln!(out, "leftovers={tasks} {}", facts.leftovers.mounts);
     if !facts.units.contains_key(&Unit::K3s) {
         return out + "datastore=none\nend=1\n";
     }
@@ -82,16 +86,30 @@ fn body(facts: &HostFacts, root: bool) -> String {
     out + "datastore=" + word + "\nend=1\n"
 }
 
-/// `LoadState ActiveState Result NRestarts StateChangeTimestampMonotonic`
-fn unit_words(unit: &UnitFacts, up_for: Span) -> String {
+/// `LoadState ActiveState Result NRestarts StateChangeTimestampMonotonic`, and when its process
+/// began, by both clocks. That it began when it last changed is as good as any other time.
+fn unit_words(unit: &UnitFacts, facts: &HostFacts) -> String {
     let load = match unit.load {
         UnitLoad::Loaded => "loaded",
         UnitLoad::Masked => "masked",
         UnitLoad::NotFound => "not-found",
         UnitLoad::Broken => "bad-setting",
     };
-    let changed = changed(unit, up_for).map_or(0, |at| at.as_millis() * 1_000);
-    format!("{load} {} {} {} {changed}", unit.active, unit.result, unit.restarts)
+    let changed = changed(unit, facts.up_for).map_or(0, |at| at.as_millis() * 1_000);
+    let began = began(unit, facts).map_or("- -".to_owned(), |(face, up)| {
+        format!("{} {}", face.strftime("%Y-%m-%dT%H:%M:%SZ"), up.as_millis() * 1_000)
+    });
+    format!("{load} {} {} {} {changed} {began}", unit.active, unit.result, unit.restarts)
+}
+
+/// When the unit's process began: what the wall clock showed, in whole seconds, and how long the
+/// machine had been up.
+fn began(unit: &UnitFacts, facts: &HostFacts) -> Option<(Timestamp, Span)> {
+    let up = changed(unit, facts.up_for)?;
+    let set = unit.clock_set?.as_millis();
+    let passed = facts.up_for.less(up).as_millis().cast_signed();
+    let face = facts.wall.as_millisecond() - passed - set;
+    Some((Timestamp::from_second(face.div_euclid(1_000)).ok()?, up))
 }
 
 /// When the unit got into its state, after the machine's boot.
@@ -110,13 +128,16 @@ pub fn as_seen(facts: HostFacts) -> Result<HostFacts, Blind> {
         let stdout = look(&facts).into_bytes();
         return parse::host_facts(&Reply { status: Some(0), stdout, stderr: Vec::new() });
     }
+    let began: Vec<_> = facts.units.values().map(|unit| began(unit, &facts)).collect();
     let mut seen = facts;
     let up_for = seen.up_for;
     seen.up_for = Span::millis(up_for.as_millis() / HUNDREDTH * HUNDREDTH);
-    let second = jiff::Timestamp::from_second(seen.wall.as_second().max(0));
-    seen.wall = second.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    for unit in seen.units.values_mut() {
+    let second = Timestamp::from_second(seen.wall.as_second().max(0));
+    seen.wall = second.unwrap_or(Timestamp::UNIX_EPOCH);
+    for (unit, began) in seen.units.values_mut().zip(began) {
         unit.for_time = changed(unit, up_for).map(|at| seen.up_for.less(at));
+        unit.clock_set =
+            began.map(|(face, up)| parse::clock_set(seen.wall, face, seen.up_for, up.as_millis()));
     }
     seen.units
         .retain(|_, unit| unit.load != UnitLoad::NotFound || unit.active != UnitActive::Inactive);
@@ -130,12 +151,12 @@ pub fn as_seen(facts: HostFacts) -> Result<HostFacts, Blind> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::facts::EtcdFacts;
+    use crate::model::facts::{EtcdFacts, Leftovers};
     use crate::model::ids::{BootId, MachineId};
+    use crate::model::time::Skew;
 
     fn any_unit() -> impl Strategy<Value = UnitFacts> {
         let active = prop::sample::select(vec![
@@ -147,13 +168,15 @@ mod tests {
         ]);
         let load = prop::sample::select(vec![UnitLoad::Loaded, UnitLoad::Masked]);
         let result = prop::sample::select(vec!["success", "exit-code", "start-limit-hit"]);
-        (load, active, result, 0..9_u32, prop::option::of(0..400_000_u64)).prop_map(
-            |(load, active, result, restarts, ms)| UnitFacts {
+        let set = prop::option::of(-90_000_i64..1_000_000_000);
+        (load, active, result, 0..9_u32, prop::option::of(0..400_000_u64), set).prop_map(
+            |(load, active, result, restarts, ms, set)| UnitFacts {
                 load,
                 active,
                 result: result.to_owned(),
                 restarts,
                 for_time: ms.map(Span::millis),
+                clock_set: set.map(Skew::millis),
             },
         )
     }
@@ -172,19 +195,27 @@ mod tests {
             |(healthy, has_leader, is_leader)| EtcdFacts { healthy, has_leader, is_leader },
         );
         let server = (any_unit(), prop::option::of(member));
-        (guard, sudo, 0..300_000_u64, 0..2_000_000_000_000_i64, any::<bool>(), server).prop_map(
-            |(guard, sudo, up, wall, is_server, (unit, member))| HostFacts {
+        (
+            guard,
+            sudo,
+            0..300_000_u64,
+            1_000_000_000_000..2_000_000_000_000_i64,
+            any::<bool>(),
+            server,
+        )
+            .prop_map(|(guard, sudo, up, wall, is_server, (unit, member))| HostFacts {
                 boot_id: BootId::fixed("25aa4055-f836-4828-8291-af00e03d980a"),
                 machine_id: MachineId::fixed("3d1219c7c4c5404aaa1f6d2a48adfda4"),
                 up_for: Span::millis(up),
                 wall: Timestamp::from_millisecond(wall).unwrap(),
+                clock: None,
                 guard,
                 sudo,
                 units: BTreeMap::from([(if is_server { Unit::K3s } else { Unit::K3sAgent }, unit)]),
                 datastore: is_server.then_some(Datastore::Etcd),
                 etcd: if is_server { member } else { None },
-            },
-        )
+                leftovers: Leftovers { tasks: Some(7), mounts: 2 },
+            })
     }
 
     proptest! {

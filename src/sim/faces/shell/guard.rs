@@ -3,8 +3,13 @@
 
 pub(super) mod answer;
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use super::{Said, ended, facts};
 use crate::adapters::guard::{PROTOCOL, version};
+use crate::model::action::Mending;
 use crate::model::command::{Envelope, GuardVerb};
 use crate::model::facts::{GuardState, HostFacts, Unit};
 use crate::model::ids::{ActionId, BootId, Epoch, MachineId, MachineName};
@@ -13,7 +18,7 @@ use crate::sim::world::World;
 use answer::{Subject, refused};
 
 /// The most arguments that the script takes.
-const MOST_ARGUMENTS: usize = 7;
+const MOST_ARGUMENTS: usize = 8;
 
 /// The longest limit that it takes, in seconds.
 const LONGEST_LIMIT: u64 = 900;
@@ -43,7 +48,7 @@ pub(super) fn guard(world: &mut World, machine: &Machine<'_>, words: &[&str]) ->
                 None => Said::Ended(refused("reason=no-kubeconfig", &subject)),
             }
         }
-        [verb @ ("start" | "stop" | "restart" | "reset-failed"), arguments @ ..] => {
+        [verb, arguments @ ..] if wants(verb).is_some() => {
             subject.verb = (*verb).to_owned();
             change(world, machine.name, &mut subject, verb, arguments)
         }
@@ -61,6 +66,20 @@ pub(super) fn guard(world: &mut World, machine: &Machine<'_>, words: &[&str]) ->
     }
 }
 
+/// What a verb wants besides the envelope. `None`: there is no such verb.
+fn wants(verb: &str) -> Option<&'static [&'static str]> {
+    Some(match verb {
+        "start" | "stop" | "restart" | "reset-failed" => &["unit"],
+        "set-clock" => &["at", "up"],
+        "load-module" => &["module"],
+        "start-service" => &["service"],
+        "install-packages" => &["packages"],
+        "save-datastore" => &["name"],
+        "resync-clock" | "end-pods" | "poweroff" => &[],
+        _ => return None,
+    })
+}
+
 fn change(
     world: &mut World,
     name: &MachineName,
@@ -68,18 +87,38 @@ fn change(
     verb: &str,
     arguments: &[&str],
 ) -> Said {
-    let (unit, envelope) = match read(arguments, subject) {
+    let (verb, envelope) = match read(verb, arguments, subject) {
         Ok(read) => read,
         Err(words) => return Said::Ended(refused(&words, subject)),
     };
-    let verb = match verb {
-        "start" => GuardVerb::Start(unit),
-        "stop" => GuardVerb::Stop(unit),
-        "restart" => GuardVerb::Restart(unit),
-        _ => GuardVerb::ResetFailed(unit),
-    };
-    let said = world.guard(name, verb, &envelope);
+    let said = world.guard(name, &verb, &envelope);
     answer::guarded(said, subject).map_or(Said::Nobody, Said::Ended)
+}
+
+/// The verb with what is its own.
+fn verb_of(verb: &str, unit: Option<Unit>, got: &Arguments) -> Option<GuardVerb> {
+    let own = |key: &str| got.own.get(key).cloned();
+    Some(match verb {
+        "start" => GuardVerb::Start(unit?),
+        "stop" => GuardVerb::Stop(unit?),
+        "restart" => GuardVerb::Restart(unit?),
+        "reset-failed" => GuardVerb::ResetFailed(unit?),
+        "resync-clock" => GuardVerb::Mend(Mending::ResyncClock),
+        "set-clock" => {
+            let to = Timestamp::from_second(own("at")?.parse().ok()?).ok()?;
+            GuardVerb::Mend(Mending::SetClock { to, up: Span::secs(own("up")?.parse().ok()?) })
+        }
+        "load-module" => GuardVerb::Mend(Mending::LoadModule(own("module")?)),
+        "start-service" => GuardVerb::Mend(Mending::StartService(own("service")?)),
+        "install-packages" => {
+            let names = own("packages")?.split(',').map(str::to_owned).collect();
+            GuardVerb::Mend(Mending::InstallPackages(names))
+        }
+        "end-pods" => GuardVerb::EndPods,
+        "save-datastore" => GuardVerb::SaveDatastore,
+        "poweroff" => GuardVerb::PowerOff,
+        _ => return None,
+    })
 }
 
 /// The arguments, as far as they were read.
@@ -90,19 +129,32 @@ struct Arguments {
     boot: Option<String>,
     machine: Option<String>,
     limit: Option<u64>,
+    /// What only this verb has.
+    own: BTreeMap<&'static str, String>,
 }
 
 /// `arguments` of the script. What it refuses it refuses in the same words.
-fn read(words: &[&str], subject: &mut Subject) -> Result<(Unit, Envelope), String> {
-    if words.len() > MOST_ARGUMENTS + 1 {
+fn read(
+    verb: &str,
+    words: &[&str],
+    subject: &mut Subject,
+) -> Result<(GuardVerb, Envelope), String> {
+    let wanted = wants(verb).unwrap_or_default();
+    if words.len() > MOST_ARGUMENTS {
         return Err("reason=too-many-arguments".to_owned());
     }
     let mut got = Arguments::default();
     for word in words {
-        take(word, &mut got, subject)?;
+        take(wanted, word, &mut got, subject)?;
     }
     let missing = |key: &str| format!("reason=missing key={key}");
-    let unit = subject.unit.ok_or_else(|| missing("unit"))?;
+    for key in wanted {
+        let there = subject.unit.is_some() && *key == "unit" || got.own.contains_key(key);
+        if !there {
+            return Err(missing(key));
+        }
+    }
+    let verb = verb_of(verb, subject.unit, &got).ok_or("reason=unknown-verb")?;
     let envelope = Envelope {
         epoch: Epoch(got.epoch.ok_or_else(|| missing("epoch"))?),
         owner: got.owner.ok_or_else(|| missing("owner"))?,
@@ -114,17 +166,22 @@ fn read(words: &[&str], subject: &mut Subject) -> Result<(Unit, Envelope), Strin
     if !(1..=LONGEST_LIMIT).contains(&envelope.limit.as_secs()) {
         return Err("reason=bad-value key=limit".to_owned());
     }
-    Ok((unit, envelope))
+    Ok((verb, envelope))
 }
 
-fn take(word: &str, got: &mut Arguments, subject: &mut Subject) -> Result<(), String> {
+fn take(
+    wanted: &[&'static str],
+    word: &str,
+    got: &mut Arguments,
+    subject: &mut Subject,
+) -> Result<(), String> {
     let name = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     let boot = |b: u8| (b'a'..=b'f').contains(&b) || b.is_ascii_digit() || b == b'-';
     let machine = |b: u8| (b'a'..=b'f').contains(&b) || b.is_ascii_digit();
     let unknown = || "reason=unknown-argument".to_owned();
     let (key, value) = word.split_once('=').ok_or_else(unknown)?;
     match key {
-        "unit" => {
+        "unit" if wanted.contains(&"unit") => {
             let unit = Unit::ALL.into_iter().find(|unit| unit.as_str() == value);
             let unit = unit.ok_or_else(|| format!("reason=bad-value key={key}"))?;
             once(key, subject.unit.is_some(), value, |_| true, 9)?;
@@ -138,9 +195,29 @@ fn take(word: &str, got: &mut Arguments, subject: &mut Subject) -> Result<(), St
         }
         "boot" => got.boot = Some(once(key, got.boot.is_some(), value, boot, 36)?),
         "machine" => got.machine = Some(once(key, got.machine.is_some(), value, machine, 32)?),
-        _ => return Err(unknown()),
+        _ => {
+            let key = wanted.iter().find(|it| **it == key).copied().ok_or_else(unknown)?;
+            let value = own(key, got.own.contains_key(key), value)?;
+            got.own.insert(key, value);
+        }
     }
     Ok(())
+}
+
+/// `own` of the script, for all but units.
+fn own(key: &str, twice: bool, value: &str) -> Result<String, String> {
+    let name = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    match key {
+        "at" | "up" => number(key, twice, value).map(|number| number.to_string()),
+        "module" => once(key, twice, value, |b| name(b) && b != b'.', 64),
+        "service" => once(key, twice, value, |b| name(b) || b == b'@', 64),
+        "packages" => {
+            let package =
+                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".+,-".contains(&b);
+            once(key, twice, value, package, 512)
+        }
+        _ => once(key, twice, value, name, 64),
+    }
 }
 
 /// `once` of the script.

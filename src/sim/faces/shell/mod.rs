@@ -6,6 +6,7 @@
 
 mod facts;
 mod guard;
+mod hygiene;
 mod words;
 
 use std::sync::LazyLock;
@@ -45,6 +46,11 @@ pub fn run(world: &mut World, name: &MachineName, line: &str, kubeconfig: Option
     if LOOK.as_deref() == Some(line) {
         return ended(0, facts::look(&facts), "");
     }
+    if let Some(asked) = hygiene::asked(line) {
+        return world
+            .hygiene(name)
+            .map_or(Said::Nobody, |facts| ended(0, hygiene::print(&facts, &asked), ""));
+    }
     let Ok(words) = words::words(line) else { return stranger(line) };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -81,7 +87,8 @@ pub fn run(world: &mut World, name: &MachineName, line: &str, kubeconfig: Option
 /// The same for a world on a stage. A look changes nothing and wakes nobody.
 pub fn on(stage: &Stage, name: &MachineName, line: &str, kubeconfig: Option<&str>) -> Said {
     let act = |world: &mut World| run(world, name, line, kubeconfig);
-    if LOOK.as_deref() == Some(line) { stage.with(act) } else { stage.touch(act) }
+    let looks = LOOK.as_deref() == Some(line) || hygiene::asked(line).is_some();
+    if looks { stage.with(act) } else { stage.touch(act) }
 }
 
 /// Whether a start that waited for its unit has ended by now.

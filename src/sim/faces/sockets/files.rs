@@ -44,7 +44,8 @@ impl SiteFiles {
         let (deadlines, poll) = (config::deadlines(speed), config::poll(speed));
         let fresh_for = config::fresh_for(speed);
         let dir_path = dir.path().to_owned();
-        let reach = Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for };
+        let upsd = None;
+        let reach = Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for, upsd };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }

@@ -4,6 +4,9 @@
 pub mod api;
 mod cluster;
 mod files;
+pub mod http;
+pub mod nut;
+mod port;
 pub mod ssh;
 
 pub use cluster::ApiServers;

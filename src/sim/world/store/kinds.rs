@@ -73,6 +73,12 @@ pub static EVENTS: Kind = Kind::core("events", "Event").short(&["ev"]);
 /// Services.
 pub static SERVICES: Kind =
     Kind::core("services", "Service").short(&["svc"]).in_all().with_status();
+/// Who asks for a volume.
+pub static PVCS: Kind =
+    Kind::core("persistentvolumeclaims", "PersistentVolumeClaim").short(&["pvc"]).with_status();
+/// Volumes.
+pub static PVS: Kind =
+    Kind::core("persistentvolumes", "PersistentVolume").short(&["pv"]).global().with_status();
 /// Secrets.
 pub static SECRETS: Kind = Kind::core("secrets", "Secret");
 /// ConfigMaps.
@@ -91,6 +97,13 @@ pub static DEPLOYMENTS: Kind = Kind::core("deployments", "Deployment")
 pub static STATEFULSETS: Kind = Kind::core("statefulsets", "StatefulSet")
     .of_group("apps", "v1")
     .short(&["sts"])
+    .in_all()
+    .with_status()
+    .counted();
+/// ReplicaSets, which stand between a Deployment and its pods.
+pub static REPLICASETS: Kind = Kind::core("replicasets", "ReplicaSet")
+    .of_group("apps", "v1")
+    .short(&["rs"])
     .in_all()
     .with_status()
     .counted();
@@ -114,6 +127,12 @@ pub static VOLUME_ATTACHMENTS: Kind = Kind::core("volumeattachments", "VolumeAtt
     .global()
     .with_status()
     .never_blind();
+/// Which storage drivers a node has.
+pub static CSI_NODES: Kind =
+    Kind::core("csinodes", "CSINode").of_group("storage.k8s.io", "v1").global().never_blind();
+/// Who answers for a Service.
+pub static ENDPOINT_SLICES: Kind =
+    Kind::core("endpointslices", "EndpointSlice").of_group("discovery.k8s.io", "v1").counted();
 /// Definitions of custom kinds. Making one serves no new kind here.
 pub static CRDS: Kind = Kind::core("customresourcedefinitions", "CustomResourceDefinition")
     .of_group("apiextensions.k8s.io", "v1")
@@ -144,29 +163,39 @@ pub static HELM_RELEASES: Kind = Kind::custom("helmreleases", "HelmRelease")
 /// What ananke publishes.
 pub static RECOVERY_STATUSES: Kind = Kind::custom("recoverystatuses", "RecoveryStatus")
     .of_group("ananke.bstein.dev", "v1alpha1")
+    .short(&["recovery"])
+    .in_category(&["ananke"])
     .global();
+/// Events of the newer group. A real API server keeps both in one place; here they are two.
+pub static EVENTS_BY_NOTE: Kind = Kind::core("events", "Event").of_group("events.k8s.io", "v1");
 
 /// Every kind that is served; a group's kinds stand together.
-pub static ALL: [&Kind; 19] = [
+pub static ALL: [&Kind; 25] = [
     &NODES,
     &NAMESPACES,
     &PODS,
     &EVENTS,
     &SERVICES,
+    &PVCS,
+    &PVS,
     &SECRETS,
     &CONFIGMAPS,
     &LEASES,
     &DEPLOYMENTS,
     &STATEFULSETS,
+    &REPLICASETS,
     &DAEMONSETS,
     &PDBS,
     &VOLUME_ATTACHMENTS,
+    &CSI_NODES,
+    &ENDPOINT_SLICES,
     &CRDS,
     &INGRESSES,
     &KUSTOMIZATIONS,
     &GIT_REPOSITORIES,
     &HELM_RELEASES,
     &RECOVERY_STATUSES,
+    &EVENTS_BY_NOTE,
 ];
 
 /// The kind behind a path of the API.

@@ -176,19 +176,35 @@ static GIT_REPOSITORIES: &[Column] = &[
     column("Ready", Cell::Condition("Ready", "status")),
     column("Status", Cell::Condition("Ready", "message")),
 ];
+/// Those of the CustomResourceDefinition; a test holds them against it.
 static RECOVERY_STATUSES: &[Column] = &[
     NAME,
     column("Ready", Cell::Condition("Ready", "status")),
     column("Phase", Cell::Text("/status/phase")),
     column("Gate", Cell::Text("/status/gate")),
+    column("Since", Cell::Since("/status/since")),
+    column("Power", Cell::Text("/status/power/summary")),
+    column("Held", Cell::Number("/status/held")),
+    column("Manual", Cell::Number("/status/manual")),
+    column("Acting", Cell::Text("/status/acting")),
+    column("Seen", Cell::Since("/status/seenAt")),
     AGE,
+    wide("Message", Cell::Text("/status/message")),
+    wide("Next", Cell::Text("/status/nextStep")),
+];
+static EVENTS_BY_NOTE: &[Column] = &[
+    column("Last Seen", Cell::Since("/eventTime")),
+    column("Type", Cell::Text("/type")),
+    column("Reason", Cell::Text("/reason")),
+    column("Object", Cell::Text("/regarding/name")),
+    column("Message", Cell::Text("/note")),
 ];
 static CRDS: &[Column] = &[NAME, column("Created At", Cell::Date("/metadata/creationTimestamp"))];
 static ANY: &[Column] = &[NAME, AGE];
 
 /// The columns of a kind.
 pub(super) fn of(kind: &Kind) -> &'static [Column] {
-    let table: [(&Kind, &'static [Column]); 19] = [
+    let table: [(&Kind, &'static [Column]); 20] = [
         (&kinds::NODES, NODES),
         (&kinds::PODS, PODS),
         (&kinds::NAMESPACES, NAMESPACES),
@@ -207,6 +223,7 @@ pub(super) fn of(kind: &Kind) -> &'static [Column] {
         (&kinds::HELM_RELEASES, FLUX),
         (&kinds::GIT_REPOSITORIES, GIT_REPOSITORIES),
         (&kinds::RECOVERY_STATUSES, RECOVERY_STATUSES),
+        (&kinds::EVENTS_BY_NOTE, EVENTS_BY_NOTE),
         (&kinds::CRDS, CRDS),
     ];
     table.into_iter().find(|(it, _)| *it == kind).map_or(ANY, |(_, columns)| columns)
@@ -284,6 +301,33 @@ mod tests {
             {"phase": "Running", "containerStatuses": [{"ready": true, "restartCount": 2},
             {"ready": false, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}});
         assert_eq!(row(&kinds::PODS, &pod)[..4], ["p", "1/2", "CrashLoopBackOff", "2"]);
+    }
+
+    #[test]
+    fn a_recovery_status_has_the_columns_of_its_definition() {
+        use crate::model::recovery_status::COLUMNS;
+        let shown = &of(&kinds::RECOVERY_STATUSES)[1..];
+        assert_eq!(shown.len(), COLUMNS.len());
+        for (shown, defined) in shown.iter().zip(COLUMNS) {
+            assert_eq!((shown.name, shown.wide), (defined.name, defined.wide));
+            let path = defined.path.replace('.', "/");
+            let same = match shown.cell {
+                Cell::Text(at) => defined.kind == "string" && at == path,
+                Cell::Number(at) => defined.kind == "integer" && at == path,
+                Cell::Since(at) => defined.kind == "date" && at == path,
+                Cell::Condition(kind, field) => {
+                    let path = format!(".status.conditions[?(@.type==\"{kind}\")].{field}");
+                    defined.path == path
+                }
+                Cell::OrNone(_)
+                | Cell::Figure(_)
+                | Cell::Flag(_)
+                | Cell::Date(_)
+                | Cell::Count(_)
+                | Cell::Of(_) => false,
+            };
+            assert!(same, "{} shows something else than {}", shown.name, defined.path);
+        }
     }
 
     #[test]

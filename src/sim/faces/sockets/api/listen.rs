@@ -1,7 +1,5 @@
 //! The port of one API server, and the connections to it: open, refusing, or silent.
 
-use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +8,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -18,12 +16,11 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Cluster;
 use super::answer::Face;
+use crate::sim::faces::sockets::port::Port;
 use crate::sim::world::ApiDoor;
 
 /// Connections at once, each with at most one request or watch. More wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
-/// Connections that the kernel holds until they are accepted.
-const BACKLOG: u32 = 128;
 /// A handshake on the loopback takes milliseconds.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may idle, or take over the head of a request. Longer than clients keep an
@@ -31,57 +28,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(180);
 /// The pause after the kernel gave no connection, or not our port back.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// A port that stays ours whether somebody listens on it or not.
-#[derive(Debug)]
-pub(super) struct Port {
-    address: SocketAddr,
-    /// Bound and never listening: while there is no listener the kernel refuses, and nobody else
-    /// gets the port.
-    _held: TcpSocket,
-    listener: Option<TcpListener>,
-}
-
-impl Port {
-    pub(super) fn of(listener: std::net::TcpListener) -> io::Result<Self> {
-        rustix::net::sockopt::set_socket_reuseport(&listener, true)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let held = unbound(address)?;
-        held.bind(address)?;
-        Ok(Self { address, _held: held, listener: Some(TcpListener::from_std(listener)?) })
-    }
-
-    fn open(&mut self) -> io::Result<()> {
-        if self.listener.is_none() {
-            let socket = unbound(self.address)?;
-            // So that nobody has to wait for its old connections when the port is given back. The
-            // held one has no such option, or others could take the port while it is closed.
-            socket.set_reuseaddr(true)?;
-            socket.bind(self.address)?;
-            self.listener = Some(socket.listen(BACKLOG)?);
-        }
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        self.listener = None;
-    }
-
-    /// The next connection; never comes while the port is closed.
-    async fn accept(&self) -> io::Result<TcpStream> {
-        match &self.listener {
-            Some(listener) => listener.accept().await.map(|(stream, _)| stream),
-            None => std::future::pending().await,
-        }
-    }
-}
-
-fn unbound(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseport(true)?;
-    Ok(socket)
-}
 
 /// Serves for ever. Ended by dropping it, with all connections.
 pub(super) async fn serve<C: Cluster>(mut port: Port, tls: Arc<ServerConfig>, face: Face<C>) {
@@ -97,7 +43,7 @@ pub(super) async fn serve<C: Cluster>(mut port: Port, tls: Arc<ServerConfig>, fa
             port.close();
             connections.abort_all();
         } else if let Err(why) = port.open() {
-            tracing::warn!(address = %port.address, %why, "the simulated API can't listen again");
+            tracing::warn!(address = %port.address(), %why, "the simulated API can't listen again");
             sleep(PAUSE).await;
             continue;
         }

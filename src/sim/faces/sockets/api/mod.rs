@@ -32,6 +32,7 @@ use tokio::task::JoinHandle;
 
 use crate::model::ids::MachineName;
 use crate::sim::faces::Stage;
+use crate::sim::faces::sockets::port::Port;
 use crate::sim::world::store::Store;
 use crate::sim::world::{ApiDoor, KUBERNETES_VERSION};
 
@@ -98,7 +99,7 @@ impl ApiServer {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let tls = credentials.server(&server, address.ip()).map_err(io::Error::other)?;
-        let port = listen::Port::of(listener)?;
+        let port = Port::of(listener)?;
         let kubeconfig = credentials.kubeconfig(&[(server.clone(), address)]);
         let face = answer::Face { server, token: credentials.token().to_owned(), cluster };
         let task = tokio::spawn(listen::serve(port, tls, face));

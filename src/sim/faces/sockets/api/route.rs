@@ -183,7 +183,7 @@ mod tests {
             ("/api/v1/nodes/n/proxy", None),
             ("/api/v1//nodes", None),
             ("/api/v2/nodes", None),
-            ("/apis/apps/v1/replicasets", None),
+            ("/apis/apps/v1/controllerrevisions", None),
             ("/", None),
             ("/metrics", None),
         ];
