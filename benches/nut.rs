@@ -108,7 +108,8 @@ fn upsmon(rig: &Rig) -> rig::Process {
         script.display()
     );
     fs::write(dir.join("upsmon.conf"), conf).expect("its configuration");
-    fs::set_permissions(dir.join("upsmon.conf"), fs::Permissions::from_mode(0o640)).expect("its mode");
+    fs::set_permissions(dir.join("upsmon.conf"), fs::Permissions::from_mode(0o640))
+        .expect("its mode");
     rig::Process::start("upsmon", &["-F", "-p"], rig.dir.path())
 }
 

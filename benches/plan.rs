@@ -6,8 +6,13 @@
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/decide/bench.rs"]
 mod bench;
+#[expect(dead_code, reason = "shared with the tests, which use more of it")]
+#[path = "../tests/decide/cluster.rs"]
+mod cluster;
 #[path = "../tests/decide/site.rs"]
 mod site;
+#[path = "../tests/decide/upsd.rs"]
+mod upsd;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

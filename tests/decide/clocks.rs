@@ -12,8 +12,8 @@ use crate::rig::{Rig, gate, on, story};
 
 const HOUR: i64 = 3_600_000;
 
-fn off_by(ms: i64) -> Option<ClockFacts> {
-    Some(ClockFacts { ahead: Skew::millis(ms), within: Span::millis(600) })
+fn off_by(ms: i64) -> ClockFacts {
+    ClockFacts { ahead: Skew::millis(ms), within: Span::millis(600) }
 }
 
 /// A cold start of a site whose units wait for ananke.
@@ -28,7 +28,8 @@ fn cold(servers: usize, agents: usize, mode: TimeSync) -> Rig {
 }
 
 fn finding(decision: &Decision, check: &str, target: &Target) -> Verdict {
-    let gate = decision.assessment.gates.iter().find(|gate| gate.id.as_str() == "time").unwrap();
+    let gate =
+        decision.assessment.gates.iter().find(|gate| gate.id.as_str() == "time").expect("the gate");
     let finding =
         gate.findings.iter().find(|it| it.check.as_str() == check && it.target == *target);
     finding.map_or(Verdict::Pass, |finding| finding.verdict.clone())
@@ -42,7 +43,7 @@ fn clock(decision: &Decision, machine: &str) -> Verdict {
 fn without_a_mode_clocks_are_skipped_by_name_and_the_way_up_goes_on() {
     let mut rig = Rig::startup(1, 1);
     rig.world.host("a-01").clock = None;
-    rig.world.host("s-1").clock = off_by(-5 * HOUR);
+    rig.world.host("s-1").clock = Some(off_by(-5 * HOUR));
     let decision = rig.converged();
     let why = "startup.time_sync_mode is not set: clocks are not judged";
     for check in ["clock-right", "started-in-time"] {
@@ -55,7 +56,7 @@ fn clocks_that_call_themselves_synchronised_and_are_hours_behind_start_nothing()
     for mode in [TimeSync::Strict, TimeSync::Quorum(2)] {
         let mut rig = cold(3, 2, mode);
         for name in ["s-1", "s-2"] {
-            rig.world.host(name).clock = off_by(-8 * HOUR);
+            rig.world.host(name).clock = Some(off_by(-8 * HOUR));
         }
         rig.throughout(150, |decision| {
             let closed = *gate(decision, "time") == GateState::Closed;
@@ -63,7 +64,7 @@ fn clocks_that_call_themselves_synchronised_and_are_hours_behind_start_nothing()
         });
         assert!(rig.repairs().iter().all(|it| !it.starts_with("start ")), "{:?}", rig.repairs());
         for name in ["s-1", "s-2"] {
-            rig.world.host(name).clock = off_by(300);
+            rig.world.host(name).clock = Some(off_by(300));
         }
         rig.converged();
     }
@@ -72,10 +73,10 @@ fn clocks_that_call_themselves_synchronised_and_are_hours_behind_start_nothing()
 #[test]
 fn one_wrong_clock_of_three_servers_holds_a_quorum_back_and_strict_alone() {
     let mut rig = cold(3, 1, TimeSync::Quorum(2));
-    rig.world.host("s-3").clock = off_by(-8 * HOUR);
+    rig.world.host("s-3").clock = Some(off_by(-8 * HOUR));
     rig.until(120, |d| d.plan.steps.iter().any(|it| it.effect.to_string() == "start k3s on s-1"));
     let mut rig = cold(3, 1, TimeSync::Strict);
-    rig.world.host("a-01").clock = off_by(-8 * HOUR);
+    rig.world.host("a-01").clock = Some(off_by(-8 * HOUR));
     rig.throughout(120, |d| matches!(gate(d, "control-plane"), GateState::Waiting { .. }));
     assert!(rig.repairs().iter().all(|it| !it.starts_with("start ")), "{:?}", rig.repairs());
 }
@@ -94,7 +95,7 @@ fn without_anything_to_compare_with_a_clock_is_unknown_and_nothing_is_started() 
             rig.world.hosts.values_mut().for_each(clear);
         },
         // Two references that differ: one of both is wrong, and nobody knows which.
-        |rig| rig.world.hosts.values_mut().for_each(|host| host.clock = off_by(60_000)),
+        |rig| rig.world.hosts.values_mut().for_each(|host| host.clock = Some(off_by(60_000))),
     ];
     for take_away in absent {
         let mut rig = cold(3, 2, TimeSync::Strict);
@@ -112,9 +113,9 @@ fn machines_that_agree_prove_a_clock_where_our_own_is_not_to_be_trusted() {
     let mut rig = cold(3, 2, TimeSync::Quorum(2));
     rig.trusted = false;
     for host in rig.world.hosts.values_mut() {
-        host.clock = off_by(7 * HOUR);
+        host.clock = Some(off_by(7 * HOUR));
     }
-    rig.world.host("a-02").clock = off_by(40);
+    rig.world.host("a-02").clock = Some(off_by(40));
     let decision = rig.until(300, |decision| decision.phase != Phase::Looking);
     assert_eq!(clock(&decision, "s-1"), Verdict::Pass, "{}", story(&decision));
     assert!(matches!(clock(&decision, "a-02"), Verdict::Fail { why } if why.contains("behind")));
@@ -123,7 +124,7 @@ fn machines_that_agree_prove_a_clock_where_our_own_is_not_to_be_trusted() {
 #[test]
 fn the_network_s_time_has_its_time_after_a_boot() {
     let mut rig = cold(1, 2, TimeSync::Quorum(1));
-    rig.world.host("a-01").clock = off_by(-HOUR);
+    rig.world.host("a-01").clock = Some(off_by(-HOUR));
     rig.world.host("a-01").hygiene.as_mut().unwrap().synchronised = Some(false);
     let decision = rig.step(5);
     assert!(matches!(clock(&decision, "a-01"), Verdict::Settling { .. }), "{}", story(&decision));
@@ -161,7 +162,7 @@ fn a_clock_is_set_by_two_references_that_agree_and_only_forward() {
         let mut rig = Rig::startup(3, 2);
         rig.policy.time = Some(TimeSync::Quorum(2));
         rig.trusted = trusted;
-        rig.world.host("a-01").clock = off_by(off);
+        rig.world.host("a-01").clock = Some(off_by(off));
         for _ in 0..120 {
             rig.step(5);
         }

@@ -103,16 +103,15 @@ impl Cluster {
 
     /// Carries out an effect on an object, as the API and its controllers would.
     pub(crate) fn perform(&mut self, effect: &Effect) {
-        match effect {
-            Effect::RequestReconcile { object, token } if !self.flux_dead => {
-                self.reconcile(object, token);
-            }
-            Effect::ResumeFlux { object } => {
-                if let Some(progress) = self.progress(object) {
-                    progress.suspended = Suspended::No;
-                }
-            }
-            _ => {}
+        if let Effect::RequestReconcile { object, token } = effect
+            && !self.flux_dead
+        {
+            self.reconcile(object, token);
+        }
+        if let Effect::ResumeFlux { object } = effect
+            && let Some(progress) = self.progress(object)
+        {
+            progress.suspended = Suspended::No;
         }
     }
 

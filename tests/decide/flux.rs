@@ -27,7 +27,8 @@ fn asked(rig: &Rig) -> Vec<String> {
 
 /// What is said of one target of a gate.
 fn said(decision: &Decision, id: &str, target: &str) -> String {
-    let view = decision.assessment.gates.iter().find(|view| view.id.as_str() == id).unwrap();
+    let view =
+        decision.assessment.gates.iter().find(|view| view.id.as_str() == id).expect("a gate");
     let found = view.findings.iter().find(|finding| finding.target.to_string() == target);
     found.map_or_else(String::new, |finding| match &finding.verdict {
         Verdict::Pass => "pass".to_owned(),

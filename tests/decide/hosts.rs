@@ -47,7 +47,7 @@ fn cold(amiss: impl Fn(&mut HygieneFacts)) -> Rig {
 
 fn finding(decision: &Decision, check: &str, machine: &str) -> Verdict {
     let gates = &decision.assessment.gates;
-    let gate = gates.iter().find(|gate| gate.id.as_str() == "host-hygiene").unwrap();
+    let gate = gates.iter().find(|gate| gate.id.as_str() == "host-hygiene").expect("the gate");
     let mut findings = gate.findings.iter();
     let found = findings.find(|it| it.check.as_str() == check && it.target == on(machine));
     found.map_or(Verdict::Pass, |finding| finding.verdict.clone())
@@ -77,18 +77,12 @@ fn a_host_that_lacks_what_it_needs_starts_nothing_whatever_its_units_say() {
         ("disks-writable", |it| it.disks = disk(true, 60, 90), "/ is read-only"),
         ("disks-writable", |it| it.disks = disk(false, 2, 90), "/ has 2 % free"),
         ("disks-writable", |it| it.disks = disk(false, 60, 0), "/ has 0 % of its inodes free"),
-        (
-            "packages-there",
-            |it| drop(it.missing_programs.insert("iscsiadm".to_owned())),
-            "not installed: iscsiadm",
-        ),
+        ("packages-there", |it| it.missing_programs = one("iscsiadm"), "not installed: iscsiadm"),
         ("route-there", |it| it.default_route = false, "there is no default route"),
     ];
     for (check, amiss, why) in table {
         let mut rig = cold(amiss);
-        let is_closed = |decision: &Decision| {
-            matches!(finding(decision, check, "s-1"), Verdict::Fail { why: said } if said == why)
-        };
+        let is_closed = |decision: &Decision| matches!(finding(decision, check, "s-1"), Verdict::Fail { why: said } if said == why);
         rig.until(60, is_closed);
         rig.throughout(120, |d| *gate(d, "host-hygiene") == GateState::Closed && is_closed(d));
         assert_eq!(rig.repairs(), Vec::<String>::new(), "{check}");

@@ -102,74 +102,76 @@ const MAINS: &str = "OL r600 c100";
 const BATTERY: &str = "OB r600 c90";
 const LOW: &str = "OB LB r600 c90";
 
+/// For so many seconds main and hall say this, and then so much is wanted.
+type Line = (Secs, &'static str, &'static str, &'static str);
+
+const WANTED: &[(&str, &[Line])] = &[
+    ("a blip", &[(14, BATTERY, BATTERY, "up"), (90, MAINS, MAINS, "up")]),
+    (
+        "a recloser",
+        &[
+            (5, BATTERY, MAINS, "up"),
+            (2, MAINS, MAINS, "up"),
+            (5, BATTERY, MAINS, "up"),
+            (2, MAINS, MAINS, "up"),
+            (5, BATTERY, MAINS, "up"),
+            (90, MAINS, MAINS, "up"),
+        ],
+    ),
+    (
+        "a long outage, and mains again",
+        &[
+            (470, BATTERY, BATTERY, "up"),
+            (20, BATTERY, BATTERY, "all down"),
+            (55, MAINS, MAINS, "all down"),
+            (10, MAINS, MAINS, "up"),
+        ],
+    ),
+    (
+        "mains that do not stay end nothing",
+        &[
+            (5, LOW, MAINS, "all down"),
+            (50, MAINS, MAINS, "all down"),
+            (5, BATTERY, MAINS, "all down"),
+            (50, MAINS, MAINS, "all down"),
+            (15, MAINS, MAINS, "up"),
+        ],
+    ),
+    ("the cable drops on mains", &[(1_200, "- stale", MAINS, "up")]),
+    ("both cables drop on mains", &[(1_200, "- stale", "- refused", "up")]),
+    (
+        "the cable drops on battery",
+        &[
+            (40, BATTERY, MAINS, "up"),
+            (420, "- stale", MAINS, "up"),
+            (40, "- stale", MAINS, "all down"),
+        ],
+    ),
+    ("a battery that dies early", &[(60, BATTERY, MAINS, "up"), (1, LOW, MAINS, "all down")]),
+    (
+        "a self-test looks like an outage for a while",
+        &[
+            (10, "OL CAL DISCHRG r600", MAINS, "up"),
+            (10, "OB CAL DISCHRG r300", MAINS, "up"),
+            (5, "OB CAL LB r100", MAINS, "up"),
+            (60, MAINS, MAINS, "up"),
+        ],
+    ),
+    ("only the hall dies", &[(1, MAINS, LOW, "hall down"), (60, MAINS, LOW, "hall down")]),
+    ("the hall, then the rest", &[(1, MAINS, LOW, "hall down"), (1, LOW, LOW, "all down")]),
+    (
+        "the hall again does not let go of the rest",
+        &[(1, LOW, LOW, "all down"), (1, BATTERY, LOW, "all down")],
+    ),
+    ("an old latch with mains is no order", &[(600, "FSD OL r600", MAINS, "up")]),
+    ("an order for a forced shutdown", &[(1, "FSD OB r600", MAINS, "all down")]),
+    ("low battery with mains", &[(600, "OL LB r600", MAINS, "up")]),
+    ("words that say nothing", &[(600, "WAIT", "", "up")]),
+];
+
 #[test]
 fn what_the_upses_say_decides_what_is_wanted() {
-    // for so many seconds main and hall say this, and then so much is wanted
-    type Line = (Secs, &'static str, &'static str, &'static str);
-    let table: &[(&str, &[Line])] = &[
-        ("a blip", &[(14, BATTERY, BATTERY, "up"), (90, MAINS, MAINS, "up")]),
-        (
-            "a recloser",
-            &[
-                (5, BATTERY, MAINS, "up"),
-                (2, MAINS, MAINS, "up"),
-                (5, BATTERY, MAINS, "up"),
-                (2, MAINS, MAINS, "up"),
-                (5, BATTERY, MAINS, "up"),
-                (90, MAINS, MAINS, "up"),
-            ],
-        ),
-        (
-            "a long outage, and mains again",
-            &[
-                (470, BATTERY, BATTERY, "up"),
-                (20, BATTERY, BATTERY, "all down"),
-                (55, MAINS, MAINS, "all down"),
-                (10, MAINS, MAINS, "up"),
-            ],
-        ),
-        (
-            "mains that do not stay end nothing",
-            &[
-                (5, LOW, MAINS, "all down"),
-                (50, MAINS, MAINS, "all down"),
-                (5, BATTERY, MAINS, "all down"),
-                (50, MAINS, MAINS, "all down"),
-                (15, MAINS, MAINS, "up"),
-            ],
-        ),
-        ("the cable drops on mains", &[(1_200, "- stale", MAINS, "up")]),
-        ("both cables drop on mains", &[(1_200, "- stale", "- refused", "up")]),
-        (
-            "the cable drops on battery",
-            &[
-                (40, BATTERY, MAINS, "up"),
-                (420, "- stale", MAINS, "up"),
-                (40, "- stale", MAINS, "all down"),
-            ],
-        ),
-        ("a battery that dies early", &[(60, BATTERY, MAINS, "up"), (1, LOW, MAINS, "all down")]),
-        (
-            "a self-test looks like an outage for a while",
-            &[
-                (10, "OL CAL DISCHRG r600", MAINS, "up"),
-                (10, "OB CAL DISCHRG r300", MAINS, "up"),
-                (5, "OB CAL LB r100", MAINS, "up"),
-                (60, MAINS, MAINS, "up"),
-            ],
-        ),
-        ("only the hall dies", &[(1, MAINS, LOW, "hall down"), (60, MAINS, LOW, "hall down")]),
-        ("the hall, then the rest", &[(1, MAINS, LOW, "hall down"), (1, LOW, LOW, "all down")]),
-        (
-            "the hall again does not let go of the rest",
-            &[(1, LOW, LOW, "all down"), (1, BATTERY, LOW, "all down")],
-        ),
-        ("an old latch with mains is no order", &[(600, "FSD OL r600", MAINS, "up")]),
-        ("an order for a forced shutdown", &[(1, "FSD OB r600", MAINS, "all down")]),
-        ("low battery with mains", &[(600, "OL LB r600", MAINS, "up")]),
-        ("words that say nothing", &[(600, "WAIT", "", "up")]),
-    ];
-    for (what, lines) in table {
+    for (what, lines) in WANTED {
         let mut rig = site(Some(OnLow::Poweroff));
         for (at, (seconds, main, hall, expected)) in lines.iter().enumerate() {
             say(&mut rig, main, hall);

@@ -2,7 +2,7 @@
 
 use ananke::model::facts::{Blind, BlindKind, Seen};
 use ananke::model::power::{Reading, UpsFacts, UpsSource, UpsStatus};
-use ananke::model::time::{Mono, Span};
+use ananke::model::time::Mono;
 
 /// What a watcher of upsd makes of a line.
 pub(crate) fn ups(line: &str, at: Mono) -> Seen<UpsFacts> {

@@ -46,7 +46,21 @@ impl Inner {
                 Session::establish(stream, &slot.end, &self.trust, &self.deadlines, Some(via)).await
             }
         };
-        established.map_err(|direct| self.both(jump_error, direct))
+        let session = established.map_err(|direct| self.both(jump_error, direct))?;
+        self.end_rest(slot).await;
+        Ok(session)
+    }
+
+    /// The jump host is often one of the machines. When it answers as such, it is back, and need
+    /// not be left alone any longer: the machines behind it may have no other way.
+    async fn end_rest(&self, slot: &Slot) {
+        let Some(jump) = &self.jump else { return };
+        let (ours, its) = (&slot.end.target, &jump.end.target);
+        let is_same = (&ours.address, ours.port) == (&its.address, its.port);
+        // Whoever connects to the jump host as such holds its line already.
+        if is_same && !std::ptr::eq(jump, slot) {
+            jump.line.lock().await.failed = None;
+        }
     }
 
     /// Through the jump host where that is asked for; directly if the jump host is no use. With

@@ -163,7 +163,7 @@ fn what_is_not_built_says_so_and_what_is_does_not() {
     let outcome =
         |name| Outcome::not_built(&shipped::shipped(name).expect("it is there"), 1, &gates);
     let branch = outcome("wrong-branch").expect("there is no such gate");
-    let needs = "gate flux-source, gate flux-kustomizations";
+    let needs = "gate flux-source, gate kustomizations";
     assert_eq!(branch.to_string(), format!("wrong-branch: not built yet: {needs}"));
     assert_eq!(serde_json::json!(branch)["result"], "not-built");
     assert_eq!(outcome("cold-start"), None);

@@ -471,7 +471,6 @@ fn a_deed_on_what_is_not_there_changes_nothing() {
     }
 }
 
-
 /// A fate drawn from a seed: so many deeds, at any time of 25 minutes.
 fn fate(seed: u64) -> Vec<(Mono, Deed)> {
     let mut chance = Chance::new(seed ^ 0xfa7e);

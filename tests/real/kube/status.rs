@@ -137,7 +137,6 @@ pub(super) async fn one_look_tells_where_the_cluster_stands(site: &Site, link: &
     let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row[..3], ["atlas", "False", "Recovering"], "{table}");
     assert!(site.says("get ananke -o wide").contains("NEXT"));
-    println!("{table}");
 }
 
 pub(super) async fn each_host_keeps_its_own_entry_and_a_wish_is_read(site: &Site, link: &KubeLink) {

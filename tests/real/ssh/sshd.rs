@@ -222,6 +222,22 @@ async fn a_dead_jump_host_is_gone_around_and_left_alone_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_jump_host_that_answers_as_a_machine_is_used_again_at_once() {
+    let (mut site, jump, target) = behind_a_jump_host();
+    site.add("j1", jump.target(&site.id()));
+    site.know(&target.line(&target.ed25519));
+    let fleet = site.fleet();
+    run(&fleet, "true").await.unwrap();
+    assert_eq!((jump.logins(), target.logins()), (0, 1), "nobody knows the jump host's key");
+    site.know(&(target.line(&target.ed25519) + &jump.line(&jump.ed25519)));
+    let j1 = MachineName::fixed("j1");
+    fleet.run(&j1, "true", None, Span::secs(10)).await.unwrap();
+    assert!(run(&fleet, "kill -KILL $PPID").await.unwrap().is_lost());
+    run(&fleet, "true").await.unwrap();
+    assert_eq!((jump.logins(), target.logins()), (2, 2), "once as j1, once as the way to n1");
+}
+
+#[tokio::test]
 async fn a_jump_host_that_dies_with_the_session_open_is_gone_around() {
     let (mut site, jump, target) = behind_a_jump_host();
     let relay = Relay::to((Ipv4Addr::LOCALHOST, jump.port).into()).await;

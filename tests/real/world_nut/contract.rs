@@ -109,11 +109,12 @@ const SILENT: &[&str] = &[
 
 /// What was said to each line, a list in one piece.
 async fn said(port: u16, lines: &[&str]) -> Vec<String> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
     let mut stream = BufReader::new(stream);
     let mut all = Vec::new();
     for line in lines {
-        stream.get_mut().write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        let sent = stream.get_mut().write_all(format!("{line}\n").as_bytes()).await;
+        sent.expect("it takes a line");
         let mut answer = String::new();
         loop {
             let read = timeout(LIMIT, stream.read_line(&mut answer)).await;
