@@ -41,9 +41,9 @@ fn scenarios_over_sockets_end_as_they_say() {
 
 #[test]
 fn what_is_not_built_says_so_and_fails() {
-    let output = ananke(&["rehearse", "wrong-branch"]).output().expect("it runs");
+    let output = ananke(&["rehearse", "dead-git"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(text(&output).contains("not built yet: gate flux-source"), "{}", text(&output));
+    assert!(text(&output).contains("not built yet: gate git"), "{}", text(&output));
 }
 
 #[test]

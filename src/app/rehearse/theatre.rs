@@ -15,7 +15,7 @@ use crate::sim::faces::driver::StageDriver;
 use crate::sim::faces::sockets::http::HttpDoors;
 use crate::sim::faces::sockets::nut::NutServer;
 use crate::sim::faces::sockets::ssh::SshDoors;
-use crate::sim::faces::sockets::{ApiServers, SiteFiles};
+use crate::sim::faces::sockets::{ApiServers, Doors, SiteFiles};
 use crate::sim::scenario::{Outcome, Run, Scenario};
 use crate::sim::site::Site;
 use crate::sim::world::World;
@@ -51,15 +51,9 @@ impl Theatre {
         doors.set_kubeconfig(servers.kubeconfig().to_owned());
         let upsd = NutServer::open(&stage).await.map_err(|error| Failure::of(&error))?;
         let ingress = HttpDoors::open(&stage).map_err(|error| Failure::of(&error))?;
-        let files = SiteFiles::write(
-            &std::env::temp_dir(),
-            &site,
-            &doors,
-            servers.kubeconfig(),
-            servers.endpoints(),
-            speed.get(),
-            &scenario.settings,
-        );
+        let open = Doors { ssh: &doors, api: &servers, upsd: Some(&upsd) };
+        let more = &scenario.settings;
+        let files = SiteFiles::write(&std::env::temp_dir(), &site, &open, speed.get(), more);
         let files = files.map_err(|error| Failure::of(&error))?;
         Ok(Self {
             site,

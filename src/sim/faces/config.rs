@@ -46,17 +46,30 @@ pub struct Upsd {
     pub port: u16,
     /// How old an answer may be, in the site's time.
     pub fresh_for: Span,
+    /// How long nothing may be heard of a UPS, in the site's time.
+    pub lost_after: Span,
 }
 
 impl Upsd {
+    /// For a world that is so many times as fast. It is asked four times a second in real time,
+    /// and a small host may be late by some of these.
+    pub fn at(port: u16, speed: u32) -> Self {
+        let late = Span::secs(u64::from(speed));
+        Self {
+            port,
+            fresh_for: UPSD.fresh_for.max(late).min(Span::mins(10)),
+            lost_after: UPSD.lost_after.max(late).min(Span::mins(2)),
+        }
+    }
+
     /// The UPS as the configuration names it.
     pub fn name(&self, ups: &str) -> String {
         format!("{ups}@127.0.0.1:{}", self.port)
     }
 }
 
-/// upsd's own port, and the age that the program has by itself: for a world in memory.
-const UPSD: Upsd = Upsd { port: NUT_PORT, fresh_for: Span::secs(5) };
+/// upsd's own port, and the times that the program has by itself: for a world in memory.
+const UPSD: Upsd = Upsd { port: NUT_PORT, fresh_for: Span::secs(5), lost_after: Span::secs(3) };
 
 impl Reach {
     /// For a world in memory: nothing is connected to, and deadlines are those of a real site.
@@ -254,6 +267,7 @@ fn power(site: &Site, upsd: &Upsd) -> Vec<String> {
         format!("exempt: {}", list(exempt.map(|(name, _)| name.as_str()))),
         "on_low: poweroff".to_owned(),
         format!("fresh_for: {}ms", upsd.fresh_for.as_millis()),
+        format!("lost_after: {}ms", upsd.lost_after.as_millis()),
     ]
 }
 

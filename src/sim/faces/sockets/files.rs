@@ -7,12 +7,25 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::ApiServers;
+use super::nut::NutServer;
 use super::ssh::SshDoors;
 use crate::sim::faces::config::{
-    self, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER,
+    self, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER, Upsd,
 };
 use crate::sim::scenario::ast::Setting;
 use crate::sim::site::Site;
+
+/// The servers of a site that a configuration names.
+#[derive(Debug)]
+pub struct Doors<'a> {
+    /// Of every machine.
+    pub ssh: &'a SshDoors,
+    /// Of every server.
+    pub api: &'a ApiServers,
+    /// Without it no UPS is configured.
+    pub upsd: Option<&'a NutServer>,
+}
 
 /// A folder of its own, readable by its owner only. Removed when dropped.
 #[derive(Debug)]
@@ -23,16 +36,14 @@ pub struct SiteFiles {
 
 impl SiteFiles {
     /// Writes configuration, login key, known_hosts and kubeconfig into a new folder below
-    /// `parent`. The API's addresses are `endpoints`.
+    /// `parent`.
     ///
     /// # Errors
     /// What the file system says; nothing is left behind.
     pub fn write(
         parent: &Path,
         site: &Site,
-        doors: &SshDoors,
-        kubeconfig: &str,
-        endpoints: Vec<String>,
+        doors: &Doors<'_>,
         speed: u32,
         more: &[Setting],
     ) -> io::Result<Self> {
@@ -40,19 +51,20 @@ impl SiteFiles {
             .prefix("ananke-rehearsal-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
-        let ports = doors.ports().clone();
+        let ports = doors.ssh.ports().clone();
         let (deadlines, poll) = (config::deadlines(speed), config::poll(speed));
         let fresh_for = config::fresh_for(speed);
         let dir_path = dir.path().to_owned();
-        let upsd = None;
+        let upsd = doors.upsd.map(|server| Upsd::at(server.address().port(), speed));
+        let endpoints = doors.api.endpoints();
         let reach = Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for, upsd };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }
         let files = Self { dir, reach };
-        files.put(KEY_FILE, doors.login_key())?;
-        files.put(KNOWN_HOSTS_FILE, doors.known_hosts())?;
-        files.put(KUBECONFIG_FILE, kubeconfig)?;
+        files.put(KEY_FILE, doors.ssh.login_key())?;
+        files.put(KNOWN_HOSTS_FILE, doors.ssh.known_hosts())?;
+        files.put(KUBECONFIG_FILE, doors.api.kubeconfig())?;
         files.put(CONFIG_FILE, &config::text(site, &files.reach, more))?;
         Ok(files)
     }

@@ -10,4 +10,4 @@ mod port;
 pub mod ssh;
 
 pub use cluster::ApiServers;
-pub use files::SiteFiles;
+pub use files::{Doors, SiteFiles};
