@@ -148,6 +148,8 @@ fn a_source_whose_git_is_down_backs_off_up_to_a_quarter_of_an_hour() {
     let waits_long = |world: &World| world.source_again_in() > Some(Span::mins(10));
     assert!(within(&mut world, 20, waits_long));
     suffer(&mut world, &[inside(Within::Mute { workload: "gitea".into(), on: false })]);
+    world.pass(Span::mins(1));
+    assert!(!conditions::is_true(&git(&world), "Ready"), "nobody has told it");
     ask(&mut world, &Key::of(&GIT_REPOSITORIES, FLUX, FLUX), "now");
     world.pass(Span::secs(1));
     let object = git(&world);

@@ -50,5 +50,7 @@ fn what_needs_a_lost_pod_backs_off_until_it_is_made_elsewhere() {
     world.pass(Span::mins(40));
     assert_eq!(working(&world)[0], 1, "evicted, and made elsewhere");
     assert_eq!(working(&world)[2..], [2, 2]);
-    assert_eq!(backing_off(&world), [""; 0]);
+    // Harbor's database is a StatefulSet: its pod is made nowhere else while the node may run it.
+    let in_vain = backing_off(&world);
+    assert!(in_vain.iter().all(|pod| pod.starts_with("harbor-")), "{in_vain:?}");
 }
