@@ -19,7 +19,11 @@ pub(super) fn judge(sit: &Situation<'_>, role: Role) -> Vec<(Target, Verdict)> {
 
 /// The verdict on one machine.
 pub(super) fn off(sit: &Situation<'_>, name: &MachineName) -> Verdict {
-    if let Some(verdict) = sit.without(name) {
+    // One that did not stop in time and answers is switched off all the same: a battery that gives
+    // out would do it worse.
+    let left = sit.descent().is_some_and(|descent| descent.left.contains_key(name));
+    let answers = sit.host(name).is_ok();
+    if let Some(verdict) = sit.without(name).filter(|_| !(left && answers)) {
         return verdict;
     }
     if name.as_str() == sit.policy.owner {

@@ -1,13 +1,15 @@
 //! What a battery that gives out asks of the way down: until when, and what becomes of the late.
 
 use super::descent::{is_under_way, past_return};
+use super::ladder;
 use crate::gates::down::{self, Late, Stage};
 use crate::model::ids::MachineName;
 use crate::model::intent::{Author, Desired};
-use crate::model::memory::Durable;
+use crate::model::memory::{Durable, HeldSince};
 use crate::model::power::{Arming, PowerView};
 use crate::model::situation::Situation;
 use crate::model::time::{Mono, Span};
+use crate::model::verdict::Target;
 
 /// By how much the end of the energy may move before it is written down anew: each change costs a
 /// synced write, in an outage of all times.
@@ -81,9 +83,25 @@ pub(super) fn is_late(stage: &Stage, sit: &Situation<'_>) -> bool {
 }
 
 /// Whether the way goes on without a machine whose time is spent, instead of asking a person:
-/// for a UPS always, else for one that nobody has seen up since the way began.
+/// for a UPS once it had its turn, else for one that nobody has seen up since the way began.
 pub(super) fn may_leave(stage: &Stage, name: &MachineName, sit: &Situation<'_>) -> bool {
-    let unseen = sit.host(name).is_err()
-        && sit.descent().is_some_and(|descent| !descent.up_before.contains_key(name));
-    stage.late == Late::Left && (is_pressed(sit.durable) || unseen)
+    let silent = sit.host(name).is_err();
+    let unseen =
+        silent && sit.descent().is_some_and(|descent| !descent.up_before.contains_key(name));
+    let pressed = is_pressed(sit.durable) && (silent || had_its_turn(stage, name, sit));
+    stage.late == Late::Left && (pressed || unseen)
 }
+
+/// Whether what a stage does was tried on a machine, or can't be. The time of a stage runs from
+/// when it was the first machine's turn.
+fn had_its_turn(stage: &Stage, name: &MachineName, sit: &Situation<'_>) -> bool {
+    let target = Target::Machine(name.clone());
+    let in_vain = |held: &HeldSince| held.name != GATE_CLOSED && sit.now.since(held.since) >= LEAST;
+    stage.gate.ladder.iter().any(|remedy| {
+        let held = sit.passing.held.get(&remedy.id).and_then(|targets| targets.get(&target));
+        ladder::attempts(sit, &remedy.id, &target).is_some() || held.is_some_and(in_vain)
+    })
+}
+
+/// The name of the reason that says that it is not a machine's turn yet (`model::plan::Hold`).
+const GATE_CLOSED: &str = "gate-closed";

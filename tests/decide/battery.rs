@@ -71,6 +71,21 @@ fn what_the_battery_leaves_is_shared_by_the_stages_to_come() {
 }
 
 #[test]
+fn a_machine_that_did_not_stop_in_time_is_switched_off_all_the_same() {
+    let mut rig = site(Some(OnLow::Poweroff));
+    rig.fates.insert(name("a-03"), Fate::Failed);
+    say(&mut rig, "OB LB r200 c20", MAINS);
+    until(&mut rig, 180, |decision| {
+        let descent = decision.memory.durable.descent.as_ref();
+        descent.is_some_and(|descent| descent.left.contains_key(&name("a-03")))
+    });
+    rig.fates.clear();
+    until(&mut rig, 180, |decision| decision.phase == Phase::Down);
+    let repairs = rig.repairs();
+    assert!(repairs.contains(&"power off a-03".to_owned()), "{repairs:?}");
+}
+
+#[test]
 fn only_what_the_dying_ups_feeds_goes_down() {
     let mut rig = site(Some(OnLow::ClusterOnly));
     say(&mut rig, MAINS, LOW);
