@@ -2,6 +2,7 @@
 //!
 //! To add one: a file with a `CHECK` on top and its functions below, and one line in [`ALL`].
 
+mod agent_empty;
 mod agent_off;
 mod agent_stopped;
 mod agent_unit;
@@ -10,6 +11,7 @@ mod clock_right;
 mod closed_to_pods;
 mod cordon_clear;
 mod disks_writable;
+mod empty;
 mod etcd_quorum;
 mod flux;
 mod flux_source;
@@ -31,6 +33,7 @@ mod packages_there;
 mod power_suffices;
 mod powered_on;
 mod route_there;
+mod server_empty;
 mod server_off;
 mod server_stopped;
 mod server_unit;
@@ -42,6 +45,7 @@ mod stopped;
 mod unit;
 mod write_canary;
 
+pub use agent_empty::CHECK as AGENT_EMPTY;
 pub use agent_off::CHECK as AGENT_OFF;
 pub use agent_stopped::CHECK as AGENT_STOPPED;
 pub use agent_unit::CHECK as AGENT_UNIT;
@@ -54,6 +58,7 @@ pub use closed_to_pods::CHECK as CLOSED_TO_PODS;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use disks_writable::CHECK as DISKS_WRITABLE;
+pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
 pub(crate) use flux::{
     REQUEST_RECONCILE, answered as flux_answered, is_good as kustomization_is_good, source_is_good,
@@ -76,6 +81,7 @@ pub use packages_there::CHECK as PACKAGES_THERE;
 pub use power_suffices::CHECK as POWER_SUFFICES;
 pub use powered_on::CHECK as POWERED_ON;
 pub use route_there::CHECK as ROUTE_THERE;
+pub use server_empty::CHECK as SERVER_EMPTY;
 pub use server_off::CHECK as SERVER_OFF;
 pub use server_stopped::CHECK as SERVER_STOPPED;
 pub use server_unit::CHECK as SERVER_UNIT;
@@ -121,7 +127,9 @@ pub static ALL: &[&Check] = &[
     &NOTHING_LEFT,
     &CLOSED_TO_PODS,
     &AGENT_STOPPED,
+    &AGENT_EMPTY,
     &SERVER_STOPPED,
+    &SERVER_EMPTY,
     &AGENT_OFF,
     &SERVER_OFF,
     &OTHER_OFF,

@@ -133,6 +133,8 @@ pub struct ShutdownRules {
     pub volumes: Span,
     /// Stopping k3s on the machines of one kind.
     pub stop: Span,
+    /// Ending what still runs of pods on the machines of one kind.
+    pub pods: Span,
     /// From the word to a machine that is off.
     pub power_off: Span,
     /// No answer at all for so long, after the word, proves that a machine is off.
@@ -152,6 +154,7 @@ impl Default for ShutdownRules {
             drain: Span::mins(5),
             volumes: Span::mins(2),
             stop: Span::mins(5),
+            pods: Span::mins(3),
             power_off: Span::mins(3),
             quiet: Span::secs(10),
             jump: None,

@@ -7,6 +7,7 @@ mod clear_failed_unit;
 mod clear_mark;
 mod cordon_for_repair;
 mod cordon_for_shutdown;
+mod end_pods;
 mod hand_to_person;
 mod install_packages;
 mod load_module;
@@ -32,6 +33,7 @@ pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
 pub use clear_mark::REMEDY as CLEAR_MARK;
 pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
 pub use cordon_for_shutdown::REMEDY as CORDON_FOR_SHUTDOWN;
+pub use end_pods::REMEDY as END_PODS;
 pub use hand_to_person::REMEDY as HAND_TO_PERSON;
 pub use install_packages::REMEDY as INSTALL_PACKAGES;
 pub use load_module::REMEDY as LOAD_MODULE;
@@ -85,6 +87,7 @@ pub static ALL: &[&Remedy] = &[
     &CORDON_FOR_SHUTDOWN,
     &STOP_AGENT,
     &STOP_SERVER,
+    &END_PODS,
     &POWER_OFF,
     &POWER_ON,
 ];

@@ -75,6 +75,8 @@ pub(crate) struct Host {
     pub(crate) hangs_in_power_off: bool,
     /// It was told.
     pub(crate) leaving: bool,
+    /// Nothing of pods is left on it.
+    pub(crate) emptied: bool,
     /// Since when the kubelet has really worked without a break.
     pub(crate) alive_since: Option<Secs>,
     /// The last stretch in which it did not, with its end.
@@ -158,6 +160,7 @@ impl World {
                 hygiene: Some(good_hygiene()),
                 hangs_in_power_off: false,
                 leaving: false,
+                emptied: false,
                 alive_since: Some(start - 3_500),
                 dead: None,
             };
@@ -423,7 +426,10 @@ impl World {
                 has_leader: member && self.leader.is_some(),
                 is_leader: self.leader.as_ref() == Some(name),
             }),
-            leftovers: Leftovers { tasks: Some(40), mounts: 12 },
+            leftovers: match host.emptied {
+                true => Leftovers { tasks: Some(0), mounts: 0 },
+                false => Leftovers { tasks: Some(40), mounts: 12 },
+            },
         }
     }
 
@@ -459,7 +465,7 @@ impl World {
                 let host = self.hosts.get_mut(host).expect("a machine of the bench");
                 (host.active, host.active_since) = (UnitActive::Activating, now);
                 host.clock_set = Some(Skew::default());
-                host.alive_since = None;
+                (host.alive_since, host.emptied) = (None, false);
                 host.hung = host.starts == Starts::Hangs;
             }
             Effect::ResetFailedUnit { host, .. } => {
@@ -508,8 +514,8 @@ impl World {
                 let machine = self.host(host.as_str());
                 (machine.leaving, machine.deaf_since) = (true, now);
             }
-            Effect::EndPods { .. }
-            | Effect::SaveDatastore { .. }
+            Effect::EndPods { host } => self.host(host.as_str()).emptied = true,
+            Effect::SaveDatastore { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::EvictPods { .. } => {

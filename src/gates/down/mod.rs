@@ -5,19 +5,23 @@
 //! To add one: a file with a `STAGE` on top, and one line in [`ALL`], after the stages that it
 //! comes after.
 
+mod agents_emptied;
 mod agents_off;
 mod agents_stopped;
 mod jump_off;
 mod nodes_cordoned;
 mod others_off;
+mod servers_emptied;
 mod servers_off;
 mod servers_stopped;
 
+pub use agents_emptied::STAGE as AGENTS_EMPTIED;
 pub use agents_off::STAGE as AGENTS_OFF;
 pub use agents_stopped::STAGE as AGENTS_STOPPED;
 pub use jump_off::STAGE as JUMP_OFF;
 pub use nodes_cordoned::STAGE as NODES_CORDONED;
 pub use others_off::STAGE as OTHERS_OFF;
+pub use servers_emptied::STAGE as SERVERS_EMPTIED;
 pub use servers_off::STAGE as SERVERS_OFF;
 pub use servers_stopped::STAGE as SERVERS_STOPPED;
 
@@ -30,7 +34,9 @@ use crate::model::time::Span;
 pub static ALL: &[&Stage] = &[
     &NODES_CORDONED,
     &AGENTS_STOPPED,
+    &AGENTS_EMPTIED,
     &SERVERS_STOPPED,
+    &SERVERS_EMPTIED,
     &AGENTS_OFF,
     &SERVERS_OFF,
     &OTHERS_OFF,

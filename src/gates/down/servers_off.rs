@@ -7,7 +7,7 @@ pub static STAGE: Stage = Stage {
     gate: Gate {
         id: GateId::fixed("servers-off"),
         title: "The servers that go down are switched off",
-        after: &[&super::SERVERS_STOPPED.gate],
+        after: &[&super::SERVERS_EMPTIED.gate],
         waits: Waits::ForAll,
         checks: &[&checks::SERVER_OFF],
         opens: Opens::Whole,

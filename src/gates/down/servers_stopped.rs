@@ -7,7 +7,7 @@ pub static STAGE: Stage = Stage {
     gate: Gate {
         id: GateId::fixed("servers-stopped"),
         title: "The servers that go down are stopped, the etcd leader last",
-        after: &[&super::AGENTS_STOPPED.gate],
+        after: &[&super::AGENTS_EMPTIED.gate],
         waits: Waits::ForAll,
         checks: &[&checks::SERVER_STOPPED],
         opens: Opens::Whole,
