@@ -214,7 +214,7 @@ pub(super) fn cut(way: &Way, input: &TickInput, memory: &mut Memory) {
             .filter_map(|step| step.stage)
             .filter(|stage| stage.late == Late::Cut && pressure::is_late(stage, &sit))
             .filter(open)
-            .map(|stage| (stage.gate.id.clone(), why_cut(stage, input)))
+            .map(|stage| (stage.gate.id.clone(), why_cut(stage, &sit)))
             .collect()
     };
     let Some(descent) = &mut memory.durable.descent else { return };
@@ -226,9 +226,10 @@ pub(super) fn cut(way: &Way, input: &TickInput, memory: &mut Memory) {
     }
 }
 
-fn why_cut(stage: &Stage, input: &TickInput) -> String {
-    let limit = (stage.limit)(&input.policy.shutdown);
-    format!("not done within {limit}: the energy is needed for what comes after")
+fn why_cut(stage: &Stage, sit: &Situation<'_>) -> String {
+    let mark = sit.descent().and_then(|descent| descent.stages.get(&stage.gate.id));
+    let had = mark.map_or_else(|| (stage.limit)(&sit.policy.shutdown), |m| sit.now.since(m.began));
+    format!("not done after {had}: the energy is needed for what comes after")
 }
 
 /// Keeps what the judgement says of the stages: whose turn has come, what is done, and which
