@@ -142,7 +142,7 @@ impl MemoryHands {
         let reply = self.run(host, &line).await;
         self.rest(WAY).await;
         let reply = match self.stage.with(found) {
-            // sshd sent the answer before it ended, also where the command switches the machine off.
+            // sshd sent the answer before it ended, also to the word to switch the machine off.
             (Door::Open | Door::Refused, same) if same == boots => reply,
             // Nothing comes back, until the limit is over.
             (Door::Silent, _) => std::future::pending().await,
