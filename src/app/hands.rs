@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::kube::KubeLink;
 use crate::adapters::ssh::{Fleet, Output};
-use crate::model::action::Action;
+use crate::model::action::{Action, Effect};
 use crate::model::command::{Command, WIRE};
 use crate::model::ids::MachineName;
 use crate::model::outcome::{ActionResult, Outcome};
@@ -22,9 +22,12 @@ pub(super) struct RealHands<C> {
 impl<C: Clock + 'static> Hands for RealHands<C> {
     async fn perform(&self, action: Action) -> Outcome {
         let began = self.clock.now().mono;
-        let result = match action.effect.host() {
-            Some(host) => self.over_ssh(host, &action).await,
-            None => self.kube.perform(&action.effect, &action.expect, action.limit).await,
+        let result = match (&action.effect, action.effect.host()) {
+            (Effect::Wake { .. }, _) => {
+                ActionResult::Failed { why: "this version can't switch machines on".to_owned() }
+            }
+            (_, Some(host)) => self.over_ssh(host, &action).await,
+            (_, None) => self.kube.perform(&action.effect, &action.expect, action.limit).await,
         };
         Outcome { action: action.id, result, began, ended: self.clock.now().mono }
     }

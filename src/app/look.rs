@@ -129,6 +129,7 @@ fn print(format: Format, record: &TickRecord, text: &str) -> Result<Ended, Failu
 pub(super) fn request(orders: Vec<Order>, execute: bool) -> Request {
     let (verb, by) = match orders.first() {
         Some(Order::Startup { by }) => (Verb::Startup, Author::Person { name: by.clone() }),
+        Some(Order::Shutdown { by, .. }) => (Verb::Shutdown, Author::Person { name: by.clone() }),
         Some(
             Order::Converge { .. }
             | Order::AllowOnBattery { .. }

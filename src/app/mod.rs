@@ -15,6 +15,7 @@ mod publish;
 mod rehearse;
 mod replay;
 mod rise;
+mod shutdown;
 mod signals;
 mod sink;
 mod web;
@@ -85,10 +86,10 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
             clap_complete::generate(*shell, &mut Args::command(), "ananke", &mut script);
             text(&String::from_utf8_lossy(&script))
         }
-        Verb::Shutdown => Err(Failure::NotBuilt),
         Verb::Rehearse(what) => rehearsal(what.clone(), args.output),
         Verb::Status
         | Verb::Startup { .. }
+        | Verb::Shutdown(_)
         | Verb::Converge { .. }
         | Verb::Daemon { .. }
         | Verb::Plan
@@ -137,13 +138,14 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
                 let order = Order::Startup { by: caller.clone() };
                 let on_battery = allow_on_battery.then(|| caller.clone());
                 let wish = Wish { order, on_battery, execute, timeout };
-                rise::rise(settings?, wish, format).await
+                rise::carry_out(settings?, wish, format).await
             }
+            Verb::Shutdown(args) => shutdown::shutdown(settings?, args, &caller, format).await,
             Verb::Converge { execute, allow_on_battery, timeout } => {
                 let order = Order::Converge { by: caller.clone() };
                 let on_battery = allow_on_battery.then(|| caller.clone());
                 let wish = Wish { order, on_battery, execute, timeout };
-                rise::rise(settings?, wish, format).await
+                rise::carry_out(settings?, wish, format).await
             }
             Verb::History { last } => look::history(&settings?, last, format),
             Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,
@@ -165,7 +167,6 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
             Verb::Crd { .. }
             | Verb::Explain { .. }
             | Verb::Completions { .. }
-            | Verb::Shutdown
             | Verb::Rehearse(_) => Err(Failure::NotBuilt),
         }
     });

@@ -29,7 +29,9 @@ pub(super) async fn resume(loaded: Loaded, by: &str) -> Result<Ended, Failure> {
 /// `ananke ack`
 pub(super) async fn ack(loaded: Loaded, by: &str, name: String) -> Result<Ended, Failure> {
     let settings = &loaded.settings;
-    let gate = crate::gates::ALL.iter().any(|gate| gate.id.as_str() == name);
+    let up = crate::gates::ALL.iter().map(|gate| &gate.id);
+    let down = crate::gates::down::ALL.iter().map(|stage| &stage.gate.id);
+    let gate = up.chain(down).any(|id| id.as_str() == name);
     let machine = settings.policy.machines.keys().any(|machine| machine.as_str() == name);
     if !gate && !machine {
         return Err(Failure::Usage(format!("there is no gate and no machine called {name}")));

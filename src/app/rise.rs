@@ -1,4 +1,5 @@
-//! `startup` and `converge`: hand the wish to the daemon if one runs, else run the loop here.
+//! `startup`, `converge` and `shutdown`: hand the wish to the daemon if one runs, else run the
+//! loop here.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::engine::{End, Run, Stop};
 use crate::model::assessment::Phase;
 use crate::model::memory::Durable;
 use crate::model::record::TickRecord;
-use crate::model::tick::Order;
+use crate::model::tick::{Order, Verb};
 use crate::model::time::Span;
 use crate::ports::Clock;
 use crate::report::{self, ResultWord, Summary, summary};
@@ -46,8 +47,12 @@ impl Wish {
     }
 }
 
-/// Runs until the cluster is good or a person is needed.
-pub(super) async fn rise(loaded: Loaded, wish: Wish, format: Format) -> Result<Ended, Failure> {
+/// Runs until it is as it is wanted, or a person is needed.
+pub(super) async fn carry_out(
+    loaded: Loaded,
+    wish: Wish,
+    format: Format,
+) -> Result<Ended, Failure> {
     let (orders, timeout) = (wish.orders(), wish.timeout);
     if !wish.execute {
         return look::plan_for(&loaded.settings, orders, format).await;
@@ -91,7 +96,11 @@ async fn run_here(
     sink.finish().await;
     let summary = summary(&end.last, &end.done);
     let files = JsonFiles::new(&settings.state_dir, &settings.policy.cluster);
-    if let Err(error) = files.write(PeopleFile::LastStartupReport, &end.last.input.now, &summary) {
+    // Of a way down the sink keeps its own report.
+    if end.last.input.request.verb != Verb::Shutdown
+        && let Err(error) =
+            files.write(PeopleFile::LastStartupReport, &end.last.input.now, &summary)
+    {
         tracing::warn!("the report is not on disk: {error}");
     }
     print_end(&end, &summary, format)
@@ -133,6 +142,8 @@ fn end_text(record: &TickRecord, summary: &Summary, interrupted: bool) -> String
         }
     } else if summary.result == ResultWord::Pending {
         text += ". Not there yet when the time was over: ananke why";
+    } else if phase == Phase::Down && summary.result == ResultWord::Blocked {
+        text += ". It is wanted down: sudo ananke startup --execute ends that";
     } else if phase == Phase::Held {
         text += ". Held by a person: ananke status";
     }
@@ -214,13 +225,17 @@ async fn follow(
         }
         let idle = record.decision.memory.durable.in_flight.is_empty();
         match record.decision.phase {
-            Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Held if idle => {
+            Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Down | Phase::Held
+                if idle && !record.turns_round() =>
+            {
                 return Ok(Some((record, done)));
             }
             Phase::Converged
             | Phase::Degraded
             | Phase::Blocked
+            | Phase::Down
             | Phase::Held
+            | Phase::GoingDown
             | Phase::Looking
             | Phase::Recovering
             | Phase::Soaking => {}

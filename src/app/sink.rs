@@ -147,6 +147,16 @@ impl RealSink {
         }
     }
 
+    /// How the way down went, when it is over.
+    fn report_shutdown(&self, record: &TickRecord) {
+        let Some(files) = &self.files else { return };
+        let Some(report) = report::shutdown_report(record) else { return };
+        let written = files.write(PeopleFile::LastShutdownReport, &record.input.now, &report);
+        if let Err(error) = written {
+            warn!("the report of the shutdown is not on disk: {error}");
+        }
+    }
+
     fn raise(&self, record: &TickRecord) {
         let standing = record.decision.alarms.iter();
         let alarms: Vec<Alarm> = standing.filter(|alarm| alarm.new).cloned().collect();
@@ -170,6 +180,7 @@ impl Sink for RealSink {
         self.raise(record);
         self.write_files(record);
         self.keep_runs(record);
+        self.report_shutdown(record);
         if let Some(terminal) = &mut self.terminal {
             progress::print(&terminal.lines(record));
         }

@@ -60,8 +60,12 @@ fn clear(sit: &Situation<'_>, name: &MachineName, node: &NodeFacts) -> Verdict {
     if sit.missing.contains_key(name) {
         return Verdict::fail("cordoned, and its remedies are at their end");
     }
+    let what = match record.kind {
+        CordonKind::Recovery | CordonKind::Manual => "for repair",
+        CordonKind::Shutdown => "since the shutdown",
+    };
     Verdict::Settling {
-        why: format!("cordoned for repair, {} of its lease left", lease.less(used)),
+        why: format!("cordoned {what}, {} of its lease left", lease.less(used)),
         until: sit.now + lease.less(used),
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn fresh<'a, T>(
         BlindKind::NotAsked => Verdict::skipped(blind.detail),
         BlindKind::NotYet
         | BlindKind::Unreachable
+        | BlindKind::Refused
         | BlindKind::TimedOut
         | BlindKind::Identity
         | BlindKind::Denied

@@ -2,11 +2,16 @@
 //!
 //! To add one: a file with a `CHECK` on top and its functions below, and one line in [`ALL`].
 
+mod agent_empty;
+mod agent_off;
+mod agent_stopped;
 mod agent_unit;
 mod api_ready;
 mod clock_right;
+mod closed_to_pods;
 mod cordon_clear;
 mod disks_writable;
+mod empty;
 mod etcd_quorum;
 mod flux;
 mod flux_source;
@@ -14,6 +19,7 @@ mod guard_works;
 mod helm_release;
 mod hygiene;
 mod inventory_sane;
+mod jump_off;
 mod kind;
 mod kustomization_applied;
 mod mark_current;
@@ -21,26 +27,38 @@ mod missing_marked;
 mod modules_loaded;
 mod node_fresh;
 mod nothing_left;
+mod off;
+mod other_off;
 mod packages_there;
 mod power_suffices;
+mod powered_on;
 mod route_there;
+mod server_empty;
+mod server_off;
+mod server_stopped;
 mod server_unit;
 mod services_run;
 mod ssh_answers;
 mod started_in_time;
 mod steady;
+mod stopped;
 mod unit;
 mod write_canary;
 
+pub use agent_empty::CHECK as AGENT_EMPTY;
+pub use agent_off::CHECK as AGENT_OFF;
+pub use agent_stopped::CHECK as AGENT_STOPPED;
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
 pub use clock_right::CHECK as CLOCK_RIGHT;
 pub(crate) use clock_right::{
     agreed as clocks_agree, behind as clock_behind, is_right as clock_is_right,
 };
+pub use closed_to_pods::CHECK as CLOSED_TO_PODS;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use disks_writable::CHECK as DISKS_WRITABLE;
+pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
 pub(crate) use flux::{
     REQUEST_RECONCILE, answered as flux_answered, is_good as kustomization_is_good, source_is_good,
@@ -50,6 +68,7 @@ pub(crate) use flux_source::drift;
 pub use guard_works::CHECK as GUARD_WORKS;
 pub use helm_release::CHECK as HELM_RELEASE;
 pub use inventory_sane::CHECK as INVENTORY_SANE;
+pub use jump_off::CHECK as JUMP_OFF;
 pub use kustomization_applied::CHECK as KUSTOMIZATION_APPLIED;
 pub use mark_current::CHECK as MARK_CURRENT;
 pub use missing_marked::CHECK as MISSING_MARKED;
@@ -57,9 +76,14 @@ pub use modules_loaded::CHECK as MODULES_LOADED;
 pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
+pub use other_off::CHECK as OTHER_OFF;
 pub use packages_there::CHECK as PACKAGES_THERE;
 pub use power_suffices::CHECK as POWER_SUFFICES;
+pub use powered_on::CHECK as POWERED_ON;
 pub use route_there::CHECK as ROUTE_THERE;
+pub use server_empty::CHECK as SERVER_EMPTY;
+pub use server_off::CHECK as SERVER_OFF;
+pub use server_stopped::CHECK as SERVER_STOPPED;
 pub use server_unit::CHECK as SERVER_UNIT;
 pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
@@ -101,6 +125,16 @@ pub static ALL: &[&Check] = &[
     &HELM_RELEASE,
     &STEADY,
     &NOTHING_LEFT,
+    &CLOSED_TO_PODS,
+    &AGENT_STOPPED,
+    &AGENT_EMPTY,
+    &SERVER_STOPPED,
+    &SERVER_EMPTY,
+    &AGENT_OFF,
+    &SERVER_OFF,
+    &OTHER_OFF,
+    &JUMP_OFF,
+    &POWERED_ON,
 ];
 
 /// A declared check. No field has a default: a missing one does not compile.

@@ -58,6 +58,7 @@ fn silence(kind: BlindKind, detail: String) -> Verdict {
         BlindKind::NotYet | BlindKind::Stale => Verdict::unknown(detail),
         BlindKind::NotAsked => Verdict::skipped(detail),
         BlindKind::Unreachable
+        | BlindKind::Refused
         | BlindKind::TimedOut
         | BlindKind::Identity
         | BlindKind::Denied

@@ -69,6 +69,8 @@ pub enum Verb {
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
     },
+    /// Bring the cluster down in order, and keep it down until a person wants it up
+    Shutdown(ShutdownArgs),
     /// One shot at boot: as startup, unless a person wants the cluster down
     Converge {
         /// Do it. Without this nothing is changed.
@@ -172,11 +174,40 @@ pub enum Verb {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Not built yet
-    #[command(hide = true)]
-    Shutdown,
     /// A simulated cluster loses power and comes back, before your eyes; nothing real is touched
     Rehearse(RehearseArgs),
+}
+
+/// `ananke shutdown`
+#[derive(Debug, Clone, clap::Args)]
+pub struct ShutdownArgs {
+    /// Do it. Without this nothing is changed.
+    #[arg(long)]
+    pub execute: bool,
+    /// Why; shown to everybody, and written down
+    #[arg(long)]
+    pub reason: String,
+    /// How far down
+    #[arg(long, value_enum, default_value_t = DownTo::ClusterOnly)]
+    pub mode: DownTo,
+    /// End the pods where they run instead of evicting them first
+    #[arg(long)]
+    pub skip_drain: bool,
+    /// Do not save the datastore first
+    #[arg(long)]
+    pub skip_etcd_snapshot: bool,
+    /// Stop waiting after this many seconds (exit code 3)
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// How far down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DownTo {
+    /// Kubernetes is stopped, the machines stay on
+    ClusterOnly,
+    /// And the machines are switched off
+    Poweroff,
 }
 
 /// `ananke rehearse`

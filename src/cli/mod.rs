@@ -3,5 +3,8 @@
 mod args;
 mod output;
 
-pub use args::{Args, ConfigVerb, ExplainTopic, Format, HostsVerb, IntentVerb, RehearseArgs, Verb};
+pub use args::{
+    Args, ConfigVerb, DownTo, ExplainTopic, Format, HostsVerb, IntentVerb, RehearseArgs,
+    ShutdownArgs, Verb,
+};
 pub use output::{Out, print_data, print_text};

@@ -21,8 +21,8 @@ use super::text::Text;
 use super::tree::Place;
 use super::walk::Values;
 use crate::model::cluster::ObjectPath;
-use crate::model::ids::GateId;
-use crate::model::policy::{FluxPolicy, Limits, Policy, Timing};
+use crate::model::ids::{GateId, MachineName};
+use crate::model::policy::{FluxPolicy, Limits, Policy, ShutdownRules, Timing};
 use crate::model::power::PowerPolicy;
 use crate::model::time::Span;
 
@@ -43,9 +43,11 @@ pub(super) fn build(
     let heartbeat = heartbeat(values, faults);
     let web = web(values, faults);
     files::check(values, context, faults);
+    let (ssh, jump) = ssh?;
+    policy.shutdown.jump = jump;
     Some(Settings {
         policy,
-        ssh: ssh?,
+        ssh,
         kube,
         nut,
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
@@ -87,6 +89,7 @@ fn policy(
         time: hosts::time(values, inventory, faults),
         hosts: hosts::needs(values),
         power: PowerPolicy::default(),
+        shutdown: ShutdownRules::default(),
     }
 }
 
@@ -172,16 +175,17 @@ fn skip(
     skip
 }
 
+/// How machines are reached, and which of them is the way to others.
 fn ssh(
     values: &Values<'_>,
     context: &Context<'_>,
     inventory: &Inventory,
     faults: &mut Vec<Fault>,
-) -> Option<SshSettings> {
+) -> Option<(SshSettings, Option<MachineName>)> {
     let logins = Logins::read(values, context, inventory, faults);
     let jump = jump::find(values, context, inventory, &logins, faults);
     let machines = logins.targets(values, inventory, &jump, faults);
-    Some(SshSettings {
+    let settings = SshSettings {
         machines: machines?,
         jump: jump.target,
         known_hosts: path(&keys::SSH_KNOWN_HOSTS_FILE, values)
@@ -194,7 +198,8 @@ fn ssh(
         },
         fan_out: size(keys::FAN_OUT.get(values)),
         poll: keys::POLL.get(values),
-    })
+    };
+    Some((settings, jump.machine.map(MachineName::new)))
 }
 
 fn kube(values: &Values<'_>) -> KubeSettings {

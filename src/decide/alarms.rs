@@ -1,7 +1,8 @@
 //! What is said loudly: that ananke is at its end with something.
 
 use super::assess::Judged;
-use super::{Library, situation};
+use super::situation;
+use super::way::Way;
 use crate::gates::Gate;
 use crate::model::alarm::{Alarm, Tried};
 use crate::model::assessment::Finding;
@@ -12,7 +13,7 @@ use crate::model::tick::TickInput;
 
 /// The alarms that stand. New ones are remembered, so that each is told once in an episode.
 pub(super) fn raise(
-    library: &Library,
+    way: &Way,
     input: &TickInput,
     judged: &Judged,
     memory: &mut Memory,
@@ -20,7 +21,7 @@ pub(super) fn raise(
     let before = memory.clone();
     let sit = situation(input, &before.durable, &before.passing, &judged.missing);
     let mut raised = Vec::new();
-    for (gate, (view, lost)) in library.gates.iter().zip(judged.lost()) {
+    for (gate, (view, lost)) in way.gates().zip(judged.lost()) {
         raised.extend(lost.iter().map(|at| alarm(gate, &view.findings[*at], &sit)));
     }
     for alarm in &mut raised {

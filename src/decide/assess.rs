@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ladder::{self, Prospect};
 use super::tally::Tally;
-use super::{Library, situation};
+use super::way::{Step, Way};
+use super::{Library, descent, pressure, situation};
 use crate::checks::{AskMissing, Check};
 use crate::gates::{self, Gate, Opens, Waits};
 use crate::model::assessment::{Assessment, Finding, GateState, GateView};
@@ -28,6 +29,8 @@ pub(super) struct Judged {
     pub(super) missing: BTreeMap<MachineName, Missing>,
     /// For each gate, which of its findings ananke can do nothing more about, in their order.
     lost: Vec<Vec<usize>>,
+    /// Machines that the way down goes on without from now on, and why.
+    pub(super) left: BTreeMap<MachineName, String>,
 }
 
 impl Judged {
@@ -38,18 +41,36 @@ impl Judged {
 }
 
 /// Judges every gate. Gate by gate, because a machine that one gave up is not asked for again.
-pub(super) fn assess(library: &Library, input: &TickInput, memory: &mut Memory) -> Judged {
-    let mut judged =
-        Judged { assessment: Assessment::default(), missing: BTreeMap::new(), lost: Vec::new() };
+pub(super) fn assess(
+    library: &Library,
+    way: &Way,
+    input: &TickInput,
+    memory: &mut Memory,
+) -> Judged {
+    let mut judged = Judged {
+        assessment: Assessment::default(),
+        missing: BTreeMap::new(),
+        lost: Vec::new(),
+        left: BTreeMap::new(),
+    };
     let mut failing: BTreeMap<CheckId, BTreeMap<Target, Mono>> = BTreeMap::new();
     let mut gates = BTreeMap::new();
-    for gate in library.gates {
+    for step in way.steps() {
+        let gate = step.gate;
         let sit = situation(input, &memory.durable, &memory.passing, &judged.missing);
-        let asked = ask(gate, &sit, &mut failing);
-        let waiting = waiting_on(gate, &judged.assessment);
+        let settled = step.stage.and_then(|stage| descent::settled(stage, &sit));
+        let mut asked = match settled {
+            Some(_) => Asked { findings: Vec::new(), passing: 0 },
+            None => ask(gate, &sit, &mut failing),
+        };
+        let waiting = waiting_on(way, gate, &asked.findings, &judged.assessment);
         let most = waiting.is_none() && good_for_most(gate, &sit, &asked.findings);
-        let lost = given_up(library, gate, &sit, &asked.findings, powered_since(&judged));
-        let (state, good_since) = state(gate, &sit, &asked.findings, &lost, waiting);
+        let mut lost = given_up(library, step, &sit, &asked.findings, powered_since(&judged));
+        leave(step, &sit, &mut asked.findings, &mut lost, &mut judged.left);
+        let (state, good_since) = match settled {
+            Some(state) => (state, Some(sit.now)),
+            None => state(gate, &sit, &asked.findings, &lost, waiting),
+        };
         let since = since(&sit, &gate.id, state.word());
         let word = state.word().to_owned();
         gates.insert(gate.id.clone(), GateMemory { word, since, good_since });
@@ -152,17 +173,66 @@ fn remembered(sit: &Situation<'_>, target: &Target) -> bool {
         && sit.durable.manual.contains_key(target)
 }
 
-/// The first gate before this one that is not open enough.
-fn waiting_on(gate: &Gate, so_far: &Assessment) -> Option<GateId> {
-    gate.after
-        .iter()
-        .find(|before| {
-            so_far.gate(&before.id).is_none_or(|view| match gate.waits {
-                Waits::ForMost => !view.most,
-                Waits::ForAll => !view.state.is_open(),
-            })
+/// The first gate before this one that is not open enough. Where machines go on by themselves, the
+/// gate as a whole waits only while each of them does.
+fn waiting_on(way: &Way, gate: &Gate, findings: &[Finding], so_far: &Assessment) -> Option<GateId> {
+    if gate.waits != Waits::ForItself {
+        return waits_for(way, gate, &Target::Cluster, so_far);
+    }
+    let bad = findings.iter().filter(|finding| !finding.verdict.lets_open());
+    let mut waiting = bad.map(|finding| waits_for(way, gate, &finding.target, so_far));
+    let first = waiting.next()??;
+    waiting.all(|other| other.is_some()).then_some(first)
+}
+
+/// The first gate before this one that a target of it has to wait for.
+pub(super) fn waits_for(
+    way: &Way,
+    gate: &Gate,
+    target: &Target,
+    so_far: &Assessment,
+) -> Option<GateId> {
+    let held_back = |before: &&&'static Gate| {
+        so_far.gate(&before.id).is_none_or(|view| match gate.waits {
+            Waits::ForMost => !view.most,
+            Waits::ForAll => !view.state.is_open(),
+            Waits::ForItself => {
+                let about = |finding: &Finding| {
+                    finding.target == *target || finding.target == Target::Cluster
+                };
+                let bad = |f: &&Finding| !f.verdict.lets_open() && about(f);
+                view.findings.iter().any(|finding| bad(&finding))
+                    || way
+                        .gate(&before.id)
+                        .is_none_or(|before| waits_for(way, before, target, so_far).is_some())
+            }
         })
-        .map(|before| before.id.clone())
+    };
+    gate.after.iter().find(held_back).map(|before| before.id.clone())
+}
+
+/// Takes machines whose time is spent off a stage, where the way goes on without them.
+fn leave(
+    step: &Step,
+    sit: &Situation<'_>,
+    findings: &mut [Finding],
+    lost: &mut Vec<usize>,
+    left: &mut BTreeMap<MachineName, String>,
+) {
+    let Some(stage) = step.stage.filter(|stage| pressure::is_late(stage, sit)) else { return };
+    let bad = |(_, finding): &(usize, &mut Finding)| !finding.verdict.lets_open();
+    for (at, finding) in findings.iter_mut().enumerate().filter(bad) {
+        let Some(name) = finding.target.machine() else { continue };
+        if !pressure::may_leave(stage, name, sit) {
+            continue;
+        }
+        let why = finding.verdict.why().to_owned();
+        finding.verdict = Verdict::skipped(format!("left as it is: {why}"));
+        left.insert(name.clone(), why);
+        lost.push(at);
+    }
+    lost.sort_unstable();
+    lost.dedup();
 }
 
 /// Since when power has let anything start. Nobody's patience is spent in an outage.
@@ -174,7 +244,7 @@ fn powered_since(so_far: &Judged) -> Mono {
 /// Which findings ananke can do nothing more about.
 fn given_up(
     library: &Library,
-    gate: &Gate,
+    step: &Step,
     sit: &Situation<'_>,
     findings: &[Finding],
     powered: Mono,
@@ -182,16 +252,20 @@ fn given_up(
     if findings.iter().all(|finding| finding.verdict.lets_open()) {
         return Vec::new();
     }
+    let gate = step.gate;
     let timing = &sit.policy.timing;
     let tally = Tally::of(sit);
+    let late = step.stage.map(|stage| pressure::is_late(stage, sit));
     let had = |finding: &Finding, time: Span| sit.now.since(finding.since.max(powered)) >= time;
     let is_lost = |finding: &Finding| match &finding.verdict {
         Verdict::Fail { .. } if remembered(sit, &finding.target) => true,
+        Verdict::Fail { .. } | Verdict::Unknown { .. } if late == Some(true) => true,
+        Verdict::Unknown { .. } if late.is_some() => false,
         Verdict::Fail { .. } => match ladder::prospect(library, gate, finding, sit, &tally) {
             Prospect::Working => false,
             Prospect::NeedsPerson => had(finding, timing.fresh_for),
             Prospect::Spent => true,
-            Prospect::Nothing => had(finding, timing.patience),
+            Prospect::Nothing => late.is_none() && had(finding, timing.patience),
         },
         Verdict::Unknown { .. } => had(finding, timing.patience),
         Verdict::Pass | Verdict::Settling { .. } | Verdict::Skipped { .. } => false,

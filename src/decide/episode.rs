@@ -10,7 +10,7 @@ use crate::model::episode::{Cause, EndKind, Episode, EpisodeEnd};
 use crate::model::facts::Link;
 use crate::model::ids::{BootId, EpisodeId, MachineName};
 use crate::model::in_step::InStep;
-use crate::model::intent::Progress;
+use crate::model::intent::{Desired, Progress};
 use crate::model::memory::{Durable, FreshProof, Memory};
 use crate::model::tick::TickInput;
 use crate::model::time::Moment;
@@ -39,22 +39,29 @@ pub(super) fn open(now: &Moment, durable: &mut Durable, cause: Cause) {
     });
     durable.attempts = BTreeMap::new();
     durable.alarms.clear();
-    durable.intent.progress = Progress::StartupInProgress;
+    if durable.intent.desired == Desired::Up {
+        durable.intent.progress = Progress::StartupInProgress;
+    }
 }
 
-/// Opens an episode in the place of one that is open: what was tried there says nothing of what
-/// comes after an outage.
-pub(super) fn open_over(now: &Moment, durable: &mut Durable, cause: Cause) {
-    let actions = proofs_not_counted(durable);
-    if let Some(episode) = durable.episode.as_mut().filter(|episode| episode.end.is_none()) {
-        episode.end = Some(EpisodeEnd { how: EndKind::PowerLost, wall: now.wall, actions });
-    }
+/// Opens an episode for the other way: what was open ends with it, and what was tried there says
+/// nothing of what comes now.
+pub(super) fn turn(now: &Moment, durable: &mut Durable, cause: Cause) {
+    end(now, durable, EndKind::Overtaken);
     open(now, durable, cause);
+}
+
+/// Ends the episode that is open, if one is.
+pub(super) fn end(now: &Moment, durable: &mut Durable, how: EndKind) {
+    let actions = actions(durable);
+    if let Some(episode) = durable.episode.as_mut().filter(|episode| episode.end.is_none()) {
+        episode.end = Some(EpisodeEnd { how, wall: now.wall, actions });
+    }
 }
 
 /// Opens an episode when the world shows that power, or the control plane, was lost.
 pub(super) fn open_on_trouble(input: &TickInput, memory: &mut Memory) {
-    if is_open(&memory.durable) {
+    if is_open(&memory.durable) || memory.durable.intent.desired != Desired::Up {
         return;
     }
     let rebooted = rebooted(input, &memory.durable);
@@ -95,9 +102,13 @@ pub(super) fn close_when_good(
     let how = match phase {
         Phase::Converged => EndKind::Converged,
         Phase::Degraded => EndKind::Degraded,
-        Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
-            return;
-        }
+        Phase::Looking
+        | Phase::Recovering
+        | Phase::Soaking
+        | Phase::Blocked
+        | Phase::GoingDown
+        | Phase::Down
+        | Phase::Held => return,
     };
     let durable = &mut memory.durable;
     let control_plane = judged.assessment.gate(&gates::CONTROL_PLANE.id);
@@ -112,17 +123,16 @@ pub(super) fn close_when_good(
     let news: Vec<_> = durable.proofs.iter().filter(unknown).collect();
     let news = news.into_iter().map(|(name, proof)| (name.clone(), proof.boot_id.clone()));
     durable.normal.boots.extend(news);
-    let actions = proofs_not_counted(durable);
-    if let Some(episode) = &mut durable.episode
-        && episode.end.is_none()
-    {
-        episode.end = Some(EpisodeEnd { how, wall: input.now.wall, actions });
+    // Everything that the way down took is given back, and all that was up is up again.
+    durable.descent = None;
+    if is_open(durable) {
+        end(&input.now, durable, how);
         durable.intent.progress = Progress::Normal;
     }
 }
 
-/// How many repairs the episode took. Every attempt has one effect.
-fn proofs_not_counted(durable: &Durable) -> u64 {
+/// How many actions the episode took, proofs not counted. Every attempt has one effect.
+fn actions(durable: &Durable) -> u64 {
     durable
         .attempts
         .iter()

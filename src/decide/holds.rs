@@ -3,8 +3,9 @@
 
 use crate::checks;
 use crate::gates;
-use crate::model::action::Effect;
+use crate::model::action::{Effect, Leads};
 use crate::model::assessment::Finding;
+use crate::model::cordon::CordonKind;
 use crate::model::facts::{NodeFacts, Seen, UnitActive};
 use crate::model::intent::Desired;
 use crate::model::plan::Hold;
@@ -15,7 +16,7 @@ use crate::model::verdict::{Target, Verdict};
 use crate::remedies::{OnlyIf, Remedy, When};
 
 use super::tally::Tally;
-use super::{episode, ladder};
+use super::{descent, episode, ladder, pressure};
 
 /// A repair that would be made if nothing held it.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,8 @@ pub struct HoldRule {
 pub static RULES: &[&HoldRule] = &[
     &PAUSED,
     &INTENT_DOWN,
+    &INTENT_UP,
+    &MAINS_BACK,
     &POWER,
     &NO_EPISODE,
     &DISK_BROKEN,
@@ -54,6 +57,7 @@ pub static RULES: &[&HoldRule] = &[
     &IN_FLIGHT,
     &STORM,
     &TOO_FEW_SERVERS,
+    &LEADER_LAST,
     &LAST_SCHEDULABLE,
     &WAVE,
     &CORDON_LIMIT,
@@ -72,10 +76,30 @@ static PAUSED: HoldRule = HoldRule {
 static INTENT_DOWN: HoldRule = HoldRule {
     name: "intent-down",
     protects: "a wish for down: nothing is started against it",
-    judge: |_, sit| {
+    judge: |candidate, sit| {
         let intent = &sit.durable.intent;
-        (intent.desired != Desired::Up)
+        (intent.desired != Desired::Up && candidate.effect.leads() == Leads::Up)
             .then(|| Hold::IntentDown { by: intent.by.to_string(), why: intent.reason.clone() })
+    },
+};
+
+static INTENT_UP: HoldRule = HoldRule {
+    name: "intent-up",
+    protects: "a wish for up: nothing is stopped against it",
+    judge: |candidate, sit| {
+        let intent = &sit.durable.intent;
+        (intent.desired == Desired::Up && candidate.effect.leads() == Leads::Down)
+            .then(|| Hold::IntentUp { by: intent.by.to_string() })
+    },
+};
+
+static MAINS_BACK: HoldRule = HoldRule {
+    name: "mains-back",
+    protects: "a shutdown that nobody needs any more, as long as it can be taken back",
+    judge: |candidate, sit| {
+        let rests = pressure::rests(sit.durable, sit.power);
+        (rests && candidate.effect.leads() == Leads::Down)
+            .then(|| Hold::MainsBack { by: sit.durable.intent.by.to_string() })
     },
 };
 
@@ -134,8 +158,12 @@ fn follows(first: &Remedy, target: &Target, sit: &Situation<'_>) -> bool {
 static DISK_BROKEN: HoldRule = HoldRule {
     name: "disk-broken",
     protects: "the record that precedes the act",
-    judge: |_, sit| {
+    judge: |candidate, sit| {
         let why = sit.seen.disk.as_ref().err()?;
+        // What the battery leaves no time for is done all the same; the record is kept in memory.
+        if pressure::is_pressed(sit.durable) && candidate.effect.leads() == Leads::Down {
+            return None;
+        }
         Some(Hold::DiskBroken { why: why.clone() })
     },
 };
@@ -212,11 +240,26 @@ static TOO_FEW_SERVERS: HoldRule = HoldRule {
     },
 };
 
+static LEADER_LAST: HoldRule = HoldRule {
+    name: "leader-last",
+    protects: "the newest data: the etcd leader stops after the other servers",
+    judge: |candidate, sit| {
+        if !candidate.remedy.only_if.contains(&OnlyIf::FollowersFirst) {
+            return None;
+        }
+        let others = descent::others_running(candidate.target.machine()?, sit);
+        (others > 0).then_some(Hold::LeaderLast { others })
+    },
+};
+
 static LAST_SCHEDULABLE: HoldRule = HoldRule {
     name: "last-schedulable",
     protects: "the last node on which anything can be scheduled",
     judge: |candidate, sit| {
-        let Effect::Cordon { node, .. } = candidate.effect else { return None };
+        let Effect::Cordon { node, record } = candidate.effect else { return None };
+        if record.kind == CordonKind::Shutdown {
+            return None;
+        }
         let open = sit.seen.api.nodes.any_age()?.get(node).is_some_and(|it| !it.unschedulable);
         let others = candidate.tally.schedulable? - usize::from(open);
         (others == 0).then_some(Hold::LastSchedulable)
@@ -238,10 +281,18 @@ static BACK_OFF: HoldRule = HoldRule {
         }
         // A proof that is asked for again has not failed: each link that comes up needs its own.
         let count = if canary { 1 } else { tried.count };
-        let until = tried.last + back_off(&sit.policy.timing, count);
+        let wait = match candidate.effect.leads() {
+            Leads::Down => sit.policy.timing.backoff.min(DOWN_AGAIN),
+            Leads::Up | Leads::Neither => back_off(&sit.policy.timing, count),
+        };
+        let until = tried.last + wait;
         (sit.now < until).then_some(Hold::BackOff { until })
     },
 };
+
+/// On the way down the time is short, and what is asked again does no harm: kubectl waits as long
+/// between two evictions.
+const DOWN_AGAIN: Span = Span::secs(5);
 
 /// The wait after `count` attempts: it doubles, up to the cap.
 fn back_off(timing: &Timing, count: u32) -> Span {

@@ -134,6 +134,9 @@ fn channel(remedy: &Remedy, effect: &Effect, sit: &Situation<'_>) -> Result<Chan
         let what = "the Kubernetes API".to_owned();
         return if sit.api_up() { Ok(Channel::Api) } else { Err(Hold::NotReachable { what }) };
     }
+    if remedy.needs == Need::Here {
+        return Ok(Channel::Here);
+    }
     let Some(name) = effect.host() else {
         return Err(Hold::NotReachable { what: "its machine".to_owned() });
     };
@@ -145,6 +148,6 @@ fn channel(remedy: &Remedy, effect: &Effect, sit: &Situation<'_>) -> Result<Chan
         (GuardState::Current, _) => Ok(Channel::Guard),
         (GuardState::Other { version }, _) => Err(Hold::OtherGuard { version: version.clone() }),
         (GuardState::Absent, Need::GuardOrPlain) => Ok(Channel::Unguarded),
-        (GuardState::Absent, Need::Guard | Need::Api) => Err(Hold::Unguarded),
+        (GuardState::Absent, Need::Guard | Need::Api | Need::Here) => Err(Hold::Unguarded),
     }
 }

@@ -23,11 +23,7 @@ use crate::model::verdict::{Target, Verdict};
 use crate::remedies::{self, Applies, Remedy, Verify};
 
 use super::assess::Judged;
-use super::episode;
-
-/// Cluster-up time is written down in steps of this length, so that a lease costs one durable
-/// write a minute. What was not written at a crash counts as one whole step.
-const LEASE_STEP: Span = Span::mins(1);
+use super::{descent, episode, lease, way};
 
 /// The first tick of a process: what only an earlier one saw is not known to this one. An API that
 /// accepted its write then has to accept one of ours, and is not waited for.
@@ -64,6 +60,7 @@ pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
             }
         }
         cordon_outcome(&flight.action, outcome, durable);
+        descent::heard(&flight.action, &outcome.result, durable);
     }
 }
 
@@ -92,7 +89,7 @@ pub(super) fn facts(input: &TickInput, memory: &mut Memory) {
     heartbeats(input.now.mono, &sights, memory);
     cordons(input, &sights, memory);
     marks(input.now.wall, &sights, &mut memory.durable);
-    lease_time(input, memory);
+    lease::count(input, memory);
 }
 
 /// One machine, with what is fresh of it.
@@ -130,8 +127,12 @@ fn answering(now: Mono, sights: &[Sight<'_>], known: &mut BTreeMap<MachineName, 
 }
 
 /// The remedies after which a node's cordon is another one.
-static CHANGE_CORDONS: &[&Remedy] =
-    &[&remedies::CORDON_FOR_REPAIR, &remedies::UNCORDON_OWN, &remedies::HAND_TO_PERSON];
+static CHANGE_CORDONS: &[&Remedy] = &[
+    &remedies::CORDON_FOR_REPAIR,
+    &remedies::CORDON_FOR_SHUTDOWN,
+    &remedies::UNCORDON_OWN,
+    &remedies::HAND_TO_PERSON,
+];
 
 fn leader(sights: &[Sight<'_>], durable: &mut Durable) {
     for Sight { name, host, .. } in sights {
@@ -237,7 +238,7 @@ fn cordons(input: &TickInput, sights: &[Sight<'_>], memory: &mut Memory) {
         let Some(node) = node.filter(|_| !busy.contains(name)) else { continue };
         match &node.cordon {
             CordonMark::Record(record)
-                if record.kind == CordonKind::Recovery && record.owner == input.policy.owner =>
+                if record.kind != CordonKind::Manual && record.owner == input.policy.owner =>
             {
                 // A record of ours that we do not remember: the state was lost, the lease starts
                 // anew.
@@ -273,28 +274,6 @@ fn marks(since: Timestamp, sights: &[Sight<'_>], durable: &mut Durable) {
     durable.manual.extend(found);
 }
 
-/// A lease counts time in which the cluster was up, so that a long outage expires none.
-fn lease_time(input: &TickInput, memory: &mut Memory) {
-    if memory.passing.tick == 0 {
-        // Rounded up, so that a loop that dies every minute does not hold a cordon for ever.
-        for held in memory.durable.cordons.values_mut() {
-            held.used = held.used + LEASE_STEP;
-        }
-        return;
-    }
-    let Link::Up { since, .. } = &input.observation.api.link else { return };
-    let from = memory.passing.last_tick.max(*since);
-    let passed = input.now.mono.since(from);
-    for (name, held) in &mut memory.durable.cordons {
-        let extra = memory.passing.cordon_extra.entry(name.clone()).or_default();
-        *extra = *extra + passed;
-        if *extra >= LEASE_STEP {
-            held.used = held.used + *extra;
-            *extra = Span::ZERO;
-        }
-    }
-}
-
 /// Ends verifications: those that hold, and those whose time is over.
 pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory) {
     let none = BTreeMap::new();
@@ -303,7 +282,7 @@ pub(super) fn verified(library: &Library, input: &TickInput, memory: &mut Memory
         let sit = situation(input, &memory.durable, &memory.passing, &none);
         let flights = memory.durable.in_flight.values().map(|flight| &flight.action);
         let busy: BTreeSet<_> = flights.map(|action| (&action.remedy, &action.target)).collect();
-        for remedy in library.gates.iter().flat_map(|gate| gate.ladder) {
+        for remedy in way::remedies(library) {
             let Some(targets) = memory.durable.attempts.get(&remedy.id) else { continue };
             let mut passing = None;
             for (target, attempts) in targets {
@@ -357,9 +336,10 @@ fn passes(check: &Check, sit: &Situation<'_>) -> BTreeSet<Target> {
 /// Whether the target was seen after the attempt: facts of before it verify nothing.
 fn seen_since(input: &TickInput, target: &Target, attempt: Mono) -> bool {
     let later = |at: Option<Mono>| at.is_some_and(|at| at > attempt);
-    let nodes = match &input.observation.api.nodes {
-        Seen::Known { at, .. } => later(Some(*at)),
-        Seen::Unknown { .. } => true,
+    // While nothing is seen through the API nothing is verified by it either.
+    let nodes = match (&input.observation.api.link, &input.observation.api.nodes) {
+        (Link::Up { .. }, Seen::Known { at, .. }) => later(Some(*at)),
+        _ => true,
     };
     let object =
         target.object().is_none_or(|name| later(input.observation.cluster.seen_at(&name.kind)));

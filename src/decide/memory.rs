@@ -27,6 +27,15 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
     for proof in durable.proofs.values_mut() {
         proof.at = now.mono;
     }
+    if let Some(descent) = &mut durable.descent {
+        descent.began = now.mono;
+        // What the battery of another boot would last is not known in this one.
+        descent.deadline = None;
+        for mark in descent.stages.values_mut() {
+            mark.began = now.mono;
+            mark.ended = mark.ended.map(|_| now.mono);
+        }
+    }
     for flight in durable.in_flight.values_mut() {
         flight.since = now.mono;
     }

@@ -3,23 +3,29 @@
 
 mod alarms;
 mod assess;
+mod descent;
 mod episode;
 mod holds;
 mod ladder;
 mod learn;
+mod lease;
 mod memory;
 mod normal;
 mod orders;
 mod phase;
 mod plan;
 mod power;
+mod pressure;
 mod tally;
 mod wake;
+mod way;
 
 use std::collections::BTreeMap;
 
 pub use holds::{HoldRule, RULES};
 
+use self::way::Way;
+use crate::gates::down::{self, Stage};
 use crate::gates::{self, Gate};
 use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, Memory, Passing};
@@ -33,13 +39,15 @@ use crate::model::time::Moment;
 #[derive(Debug, Clone, Copy)]
 pub struct Library {
     /// The way up.
-    pub gates: &'static [&'static Gate],
+    pub up: &'static [&'static Gate],
+    /// The way down.
+    pub down: &'static [&'static Stage],
     /// The reasons to hold, in the order in which they are named to the user.
     pub holds: &'static [&'static HoldRule],
 }
 
 /// The tables that the product uses.
-pub static LIBRARY: Library = Library { gates: gates::ALL, holds: RULES };
+pub static LIBRARY: Library = Library { up: gates::ALL, down: down::ALL, holds: RULES };
 
 /// Decides.
 ///
@@ -47,21 +55,28 @@ pub static LIBRARY: Library = Library { gates: gates::ALL, holds: RULES };
 pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let mut memory = memory::rebased(&input.memory, &input.now);
     orders::obey(library, &input.request.orders, &input.now, &mut memory.durable);
-    memory.passing.power = power::look(input, &mut memory);
+    memory.passing.power = power::look(library, input, &mut memory);
     power::wish(input, &memory.passing.power, &mut memory.durable);
+    descent::attend(&input.now, &mut memory.durable);
+    pressure::hurry(input.now.mono, &memory.passing.power, &mut memory.durable);
     learn::new_process(input, &mut memory);
     learn::outcomes(input, &mut memory.durable);
     learn::facts(input, &mut memory);
+    descent::learn(input, &mut memory);
     learn::verified(library, input, &mut memory);
     episode::open_on_trouble(input, &mut memory);
 
-    let judged = assess::assess(library, input, &mut memory);
+    let way = Way::to(memory.durable.intent.desired, library);
+    descent::cut(&way, input, &mut memory);
+    let judged = assess::assess(library, &way, input, &mut memory);
     learn::given_up(input, &judged, &mut memory.durable);
-    let plan = plan::plan(library, input, &judged, &mut memory);
-    let phase = phase::phase(library, input, &judged, &memory.durable);
+    descent::keep(&way, input, &judged, &mut memory.durable);
+    let plan = plan::plan(library, &way, input, &judged, &mut memory);
+    let phase = phase::phase(&way, input, &judged, &memory.durable);
     let mut alarms = power::alarms(input, &mut memory);
-    alarms.extend(alarms::raise(library, input, &judged, &mut memory));
+    alarms.extend(alarms::raise(&way, input, &judged, &mut memory));
     episode::close_when_good(input, &judged, phase, &mut memory);
+    descent::close_when_down(input, phase, &mut memory.durable);
     let wake = wake::wake(input, &judged, &plan, &memory);
 
     memory.passing.tick += 1;

@@ -1,7 +1,7 @@
 //! What a person told the loop, and what comes of it.
 
-use super::Library;
-use super::episode;
+use super::descent::{self, Wish};
+use super::{Library, episode, way};
 use crate::model::episode::{Cause, EndKind};
 use crate::model::ids::{GateId, MachineName};
 use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
@@ -14,10 +14,17 @@ use crate::model::verdict::Target;
 pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &mut Durable) {
     for order in orders {
         match order {
-            Order::Startup { by } => {
-                want_up(now, durable, Author::Person { name: by.clone() });
-                let cause = Cause::Command { verb: "startup".to_owned(), by: by.clone() };
-                episode::open(now, durable, cause);
+            Order::Startup { by } => start(now, durable, by),
+            Order::Shutdown { by, why, to, drain, snapshot } => {
+                let wish = Wish {
+                    by: Author::Person { name: by.clone() },
+                    why: why.clone(),
+                    to: *to,
+                    scope: Scope::Whole,
+                    drain: *drain,
+                    snapshot: *snapshot,
+                };
+                descent::order(now, durable, wish);
             }
             // At boot nobody is there to ask: a person's wish for down stands until a person
             // ends it.
@@ -36,19 +43,49 @@ pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &
                 durable.paused = Some(Pause { by: by.clone(), why: why.clone(), since: now.wall });
             }
             Order::Resume { .. } => durable.paused = None,
+            // In the middle of the way down what was done is taken back; when everything is down
+            // only the wish is forgotten.
+            Order::ClearIntent { by } if durable.intent.progress == Progress::ShuttingDown => {
+                start(now, durable, by);
+            }
             Order::ClearIntent { by } => {
-                want_up(now, durable, Author::Person { name: by.clone() });
+                end_wish(now, durable, Author::Person { name: by.clone() });
             }
             Order::Ack { by, name } => ack(library, now, durable, by, name),
         }
     }
 }
 
-fn want_up(now: &Moment, durable: &mut Durable, by: Author) {
+/// A person wants it up. What can't be taken back any more is finished first.
+fn start(now: &Moment, durable: &mut Durable, by: &str) {
+    let author = Author::Person { name: by.to_owned() };
+    if descent::past_return(durable) {
+        if let Some(descent) = &mut durable.descent {
+            descent.turn = Some(author);
+        }
+        return;
+    }
+    let cause = descent::cause("startup", &author);
+    if durable.intent.desired == Desired::Up {
+        episode::open(now, durable, cause);
+    } else {
+        end_wish(now, durable, author);
+        episode::turn(now, durable, cause);
+    }
+}
+
+/// Somebody ends the wish for down of whomever it is.
+pub(super) fn end_wish(now: &Moment, durable: &mut Durable, by: Author) {
+    let reason = format!("{by} ended the wish of {}", durable.intent.by);
+    want_up(now, durable, by, reason);
+}
+
+/// It is wanted up; what was wanted beneath a wish for down is forgotten with it.
+pub(super) fn want_up(now: &Moment, durable: &mut Durable, by: Author, reason: String) {
     if durable.intent.desired == Desired::Up {
         return;
     }
-    let reason = format!("{by} ended the wish of {}", durable.intent.by);
+    durable.beneath = None;
     durable.intent = Intent {
         desired: Desired::Up,
         progress: Progress::Normal,
@@ -64,7 +101,7 @@ fn want_up(now: &Moment, durable: &mut Durable, by: Author) {
 fn ack(library: &Library, now: &Moment, durable: &mut Durable, by: &str, name: &str) {
     let gate_id = GateId::new(name);
     let target = Target::Machine(MachineName::new(name));
-    if let Some(gate) = library.gates.iter().find(|gate| gate.id == gate_id) {
+    if let Some(gate) = way::gate(library, &gate_id) {
         for remedy in gate.ladder {
             durable.attempts.remove(&remedy.id);
         }
@@ -74,6 +111,11 @@ fn ack(library: &Library, now: &Moment, durable: &mut Durable, by: &str, name: &
         targets.remove(&target);
     }
     durable.alarms.retain(|(_, about)| *about != target);
+    if let (Some(descent), Target::Machine(machine)) = (&mut durable.descent, &target)
+        && durable.intent.progress == Progress::ShuttingDown
+    {
+        descent.vouched.insert(machine.clone());
+    }
     if durable.manual.remove(&target).is_some() {
         durable.acked.insert(target);
     }

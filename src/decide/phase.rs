@@ -1,25 +1,25 @@
 //! Where the cluster stands as a whole.
 
 use super::assess::Judged;
-use super::{Library, episode};
-use crate::model::assessment::{GateState, GateView, Phase};
-use crate::model::intent::Desired;
+use super::episode;
+use super::way::Way;
+use crate::model::assessment::{Finding, GateState, GateView, Phase};
+use crate::model::intent::{Desired, Progress};
 use crate::model::memory::Durable;
 use crate::model::tick::TickInput;
 use crate::model::verdict::Verdict;
 
 /// The phase, from the gates and from what is under way.
-pub(super) fn phase(
-    library: &Library,
-    input: &TickInput,
-    judged: &Judged,
-    durable: &Durable,
-) -> Phase {
-    if durable.paused.is_some() || durable.intent.desired != Desired::Up {
+pub(super) fn phase(way: &Way, input: &TickInput, judged: &Judged, durable: &Durable) -> Phase {
+    if durable.paused.is_some() {
         return Phase::Held;
     }
     let gates = &judged.assessment.gates;
-    if gates.len() == library.gates.len() && gates.iter().all(|gate| gate.state.is_open()) {
+    let all_open = gates.len() == way.len() && gates.iter().all(|gate| gate.state.is_open());
+    if durable.intent.desired != Desired::Up {
+        return down(all_open, input, judged, durable);
+    }
+    if all_open {
         let degraded = gates.iter().any(|gate| gate.state == GateState::Degraded);
         return if degraded { Phase::Degraded } else { Phase::Converged };
     }
@@ -32,7 +32,7 @@ pub(super) fn phase(
             .values()
             .flat_map(std::collections::BTreeMap::values)
             .any(|tried| tried.verify_until.is_some());
-    if !working && judged.lost().any(|(gate, lost)| stuck(gate, lost)) {
+    if !working && any_stuck(judged) {
         return Phase::Blocked;
     }
     let soaking = |gate: &GateView| {
@@ -51,6 +51,26 @@ pub(super) fn phase(
     Phase::Recovering
 }
 
+/// The phase on the way down, and at its end.
+fn down(all_open: bool, input: &TickInput, judged: &Judged, durable: &Durable) -> Phase {
+    let over = durable.intent.progress == Progress::ShutdownComplete;
+    let whole = input.observation.is_whole(input.policy.machines.len());
+    match (all_open, over) {
+        (true, _) if whole => Phase::Down,
+        // Somebody started something by hand since: that is not undone.
+        (false, true) if whole => Phase::Held,
+        (_, true) => Phase::Looking,
+        // Time that is spent does not come back: what is tried beside it does not count.
+        (_, false) if any_stuck(judged) => Phase::Blocked,
+        (_, false) => Phase::GoingDown,
+    }
+}
+
+/// Whether a gate is closed by nothing but what was given up.
+fn any_stuck(judged: &Judged) -> bool {
+    judged.lost().any(|(gate, lost)| stuck(gate, lost))
+}
+
 /// Whether nothing is wrong, and something is only not proven yet.
 fn only_unproven(gates: &[GateView]) -> bool {
     gates.iter().flat_map(|gate| &gate.findings).all(|finding| match finding.verdict {
@@ -61,6 +81,9 @@ fn only_unproven(gates: &[GateView]) -> bool {
 
 /// Whether a gate is closed by nothing but what was given up.
 fn stuck(gate: &GateView, lost: &[usize]) -> bool {
-    let bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open());
-    gate.state == GateState::Closed && !lost.is_empty() && bad.count() == lost.len()
+    let is_bad = |finding: &&Finding| !finding.verdict.lets_open();
+    let bad = gate.findings.iter().filter(is_bad).count();
+    // What the way down goes on without was given up too, and holds nothing back.
+    let lost = lost.iter().filter_map(|at| gate.findings.get(*at)).filter(is_bad).count();
+    gate.state == GateState::Closed && lost > 0 && bad == lost
 }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::assess::Judged;
+use super::assess::{self, Judged};
+use super::descent;
 use super::holds;
 use super::ladder::{self, Rung};
 use super::learn;
 use super::tally::Tally;
+use super::way::Way;
 use super::{Library, situation};
-use crate::gates::Gate;
+use crate::gates::{Gate, Waits};
 use crate::model::action::{Action, Channel, Effect, Expect};
 use crate::model::assessment::{Finding, GateState, GateView};
-use crate::model::ids::ActionId;
+use crate::model::ids::{ActionId, GateId};
 use crate::model::in_step::MostlyInStep;
 use crate::model::memory::{Attempts, HeldCordon, HeldSince, InFlight, Memory};
 use crate::model::plan::{Held, Hold, Plan};
@@ -30,6 +32,7 @@ struct Chosen {
 /// Plans, and counts every attempt in memory: the record precedes the act.
 pub(super) fn plan(
     library: &Library,
+    way: &Way,
     input: &TickInput,
     judged: &Judged,
     memory: &mut Memory,
@@ -38,9 +41,14 @@ pub(super) fn plan(
     let chosen = {
         let sit = situation(input, &memory.durable, &memory.passing, &judged.missing);
         let mut chosen = Chosen { steps: Vec::new(), tally: Tally::of(&sit) };
-        for (gate, view) in library.gates.iter().zip(&judged.assessment.gates) {
+        for (gate, view) in way.gates().zip(&judged.assessment.gates) {
             for finding in ordered(view, &sit) {
-                consider(library, gate, view, finding, &sit, &mut chosen, &mut held);
+                // Where machines go on by themselves, each waits for its own turn.
+                let waits = (gate.waits == Waits::ForItself)
+                    .then(|| assess::waits_for(way, gate, &finding.target, &judged.assessment))
+                    .flatten();
+                let place = Place { gate, view, waits };
+                consider(library, &place, finding, &sit, &mut chosen, &mut held);
             }
         }
         chosen.steps
@@ -51,24 +59,37 @@ pub(super) fn plan(
     Plan { steps, held }
 }
 
-/// The failures of a gate; the leader of last time comes first, because its data is newest.
+/// The failures of a gate; the leader of last time comes first, because its data is newest, then
+/// the other servers, because everything waits for them.
 fn ordered<'a>(view: &'a GateView, sit: &Situation<'_>) -> Vec<&'a Finding> {
     let leader = sit.durable.normal.leader.as_ref();
     let mut findings: Vec<&Finding> =
         view.findings.iter().filter(|finding| holds::is_failure(finding)).collect();
-    findings.sort_by_key(|finding| leader.is_none() || finding.target.machine() != leader);
+    findings.sort_by_key(|finding| {
+        let machine = finding.target.machine();
+        let follows = leader.is_none() || machine != leader;
+        (follows, machine.and_then(|name| sit.role(name)))
+    });
     findings
+}
+
+/// Where a finding stands on the way.
+struct Place<'a> {
+    gate: &'static Gate,
+    view: &'a GateView,
+    /// What this very target waits for.
+    waits: Option<GateId>,
 }
 
 fn consider(
     library: &Library,
-    gate: &Gate,
-    view: &GateView,
+    place: &Place<'_>,
     finding: &Finding,
     sit: &Situation<'_>,
     chosen: &mut Chosen,
     held: &mut Vec<Held>,
 ) {
+    let gate = place.gate;
     let mut hold = |remedy: &Remedy, hold: Hold| {
         held.push(Held {
             gate: gate.id.clone(),
@@ -84,9 +105,12 @@ fn consider(
         Rung::Held(remedy, why) => return hold(remedy, why),
         Rung::Try(remedy, effect, channel) => (remedy, effect, channel),
     };
-    match &view.state {
+    if let Some(on) = &place.waits {
+        return hold(remedy, Hold::GateClosed { gate: on.clone() });
+    }
+    match &place.view.state {
         GateState::Waiting { on } => return hold(remedy, Hold::GateClosed { gate: on.clone() }),
-        GateState::Skipped { .. } => return,
+        GateState::Skipped { .. } | GateState::Cut { .. } => return,
         GateState::Open | GateState::Degraded | GateState::Soaking { .. } | GateState::Closed => {}
     }
     let action = Action {
@@ -125,10 +149,14 @@ fn expect(sit: &Situation<'_>, finding: &Finding, effect: &Effect, channel: Chan
 
 /// Numbers a step and counts it.
 fn begin(remedy: &Remedy, mut action: Action, input: &TickInput, memory: &mut Memory) -> Action {
-    if let Effect::StartUnit { host, .. } | Effect::RestartUnit { host, .. } = &action.effect {
+    if let Effect::StartUnit { host, .. }
+    | Effect::RestartUnit { host, .. }
+    | Effect::StopUnit { host, .. } = &action.effect
+    {
         learn::forget_proof(host, memory);
     }
     let durable = &mut memory.durable;
+    descent::note_point_of_no_return(&action, input, durable);
     durable.last_action += 1;
     let episode = durable.episode.as_ref().map_or(0, |episode| episode.id.0);
     action.id = ActionId::new(format!("{}.{episode}-{}", durable.life, durable.last_action));

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::checks;
 use crate::gates::FRESH_READY;
 use crate::model::action::{Action, Effect};
+use crate::model::cordon::CordonKind;
 use crate::model::ids::{MachineName, RemedyId};
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
@@ -25,7 +26,7 @@ pub struct Tally {
     pub(super) quorum: usize,
     /// Nodes on which something can be scheduled. `None` if the API never told.
     pub(super) schedulable: Option<usize>,
-    /// Cordons of ours, with those that were chosen now.
+    /// Recovery cordons of ours, with those that were chosen now.
     pub(super) cordons: usize,
     /// Attempts of each remedy that are being verified, and those that were chosen now.
     started: BTreeMap<RemedyId, usize>,
@@ -52,7 +53,12 @@ impl Tally {
             quorum: sit.policy.quorum(),
             schedulable: listed
                 .map(|nodes| nodes.values().filter(|node| !node.unschedulable).count()),
-            cordons: sit.durable.cordons.len(),
+            cordons: sit
+                .durable
+                .cordons
+                .values()
+                .filter(|held| held.record.kind == CordonKind::Recovery)
+                .count(),
             started: verifying.collect(),
             busy: Vec::new(),
             busy_targets: BTreeMap::new(),
@@ -67,7 +73,9 @@ impl Tally {
     /// Counts a step that was chosen.
     pub(super) fn choose(&mut self, step: &Action) {
         *self.started.entry(step.remedy.clone()).or_default() += 1;
-        self.cordons += usize::from(matches!(step.effect, Effect::Cordon { .. }));
+        let repair = matches!(&step.effect, Effect::Cordon { record, .. }
+            if record.kind == CordonKind::Recovery);
+        self.cordons += usize::from(repair);
         self.occupy(step);
     }
 

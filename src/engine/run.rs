@@ -113,11 +113,12 @@ struct Loop {
     told: Vec<Box<dyn FnOnce(u64) + Send>>,
 }
 
-/// What the next record has to say besides its own tick.
+/// What the next record has to say besides its own tick; only a shutdown for power begins so.
 #[derive(Default)]
 struct Owed {
     orders: Vec<Order>,
     outcomes: Vec<Outcome>,
+    begin: Vec<Action>,
 }
 
 impl Run {
@@ -239,6 +240,8 @@ impl Run {
                 decision = tick(self.library, &input);
             }
             state.disk = input.observation.disk.clone();
+            let unwritten = decision.plan.steps.iter().filter(|_| state.disk.is_err());
+            state.owed.begin.extend(unwritten.cloned());
             failpoint::reached("written");
             let tick = input.memory.passing.tick;
             let taken = state.told.drain(..);
@@ -266,8 +269,10 @@ impl Run {
                 record.input.observation.is_whole(machines)
             }
             Stop::Settled { by } => match phase {
-                Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Held => true,
-                Phase::Looking | Phase::Recovering | Phase::Soaking => {
+                Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Down | Phase::Held => {
+                    !record.turns_round()
+                }
+                Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::GoingDown => {
                     by.is_some_and(|by| now >= by)
                 }
             },
@@ -300,6 +305,7 @@ fn append<L: Ledger>(
 ) -> Result<(), String> {
     record.orders.clone_from(&owed.orders);
     record.outcomes.clone_from(&owed.outcomes);
+    record.begin.splice(..0, owed.begin.iter().cloned());
     ledger.append(&record).map_err(|error| chain(&error))?;
     *owed = Owed::default();
     Ok(())
@@ -313,7 +319,7 @@ fn settle<C: Clock, O, H, L: Ledger, R, S>(
     state: &mut Loop,
 ) -> Option<Unwritten> {
     let owed = &mut state.owed;
-    if owed.outcomes.is_empty() && owed.orders.is_empty() {
+    if owed.outcomes.is_empty() && owed.orders.is_empty() && owed.begin.is_empty() {
         return None;
     }
     let last = record(world, &world.clock.now(), policy, &state.memory.durable);

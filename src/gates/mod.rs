@@ -6,6 +6,7 @@
 
 mod control_plane;
 mod cordons;
+pub mod down;
 mod flux_source;
 mod fresh_ready;
 mod host_hygiene;
@@ -93,6 +94,8 @@ pub enum Waits {
     ForMost,
     /// Open.
     ForAll,
+    /// Done with this very machine: each goes on as soon as what comes before is done with it.
+    ForItself,
 }
 
 /// A gate that opens as soon as its checks pass.

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::cordon::CordonRecord;
+use super::cordon::{CordonKind, CordonRecord};
 use super::facts::Unit;
 use super::ids::{ActionId, BootId, CordonId, Epoch, MachineId, MachineName, RemedyId};
 use super::object::ObjectName;
@@ -198,6 +198,33 @@ impl Effect {
         matches!(self, Self::StartUnit { .. } | Self::RestartUnit { .. } | Self::Wake { .. })
     }
 
+    /// To which end the effect leads. Against a wish for the other end it is not done.
+    pub const fn leads(&self) -> Leads {
+        match self {
+            Self::StartUnit { .. }
+            | Self::RestartUnit { .. }
+            | Self::Wake { .. }
+            | Self::Uncordon { .. }
+            | Self::ResumeFlux { .. } => Leads::Up,
+            Self::StopUnit { .. }
+            | Self::EndPods { .. }
+            | Self::SaveDatastore { .. }
+            | Self::PowerOff { .. }
+            | Self::EvictPods { .. } => Leads::Down,
+            Self::Cordon { record, .. } => match record.kind {
+                CordonKind::Shutdown => Leads::Down,
+                CordonKind::Recovery | CordonKind::Manual => Leads::Up,
+            },
+            Self::ResetFailedUnit { .. }
+            | Self::MarkManual { .. }
+            | Self::ClearMark { .. }
+            | Self::SuspendFlux { .. }
+            | Self::MendHost { .. }
+            | Self::RequestReconcile { .. }
+            | Self::WriteCanary => Leads::Neither,
+        }
+    }
+
     /// The machine whose guard carries the effect out, if it goes over SSH.
     pub const fn host(&self) -> Option<&MachineName> {
         match self {
@@ -251,6 +278,17 @@ impl fmt::Display for Effect {
     }
 }
 
+/// To which end an effect leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leads {
+    /// To a cluster that runs.
+    Up,
+    /// To a cluster that is down.
+    Down,
+    /// To neither: nothing stops or starts by it.
+    Neither,
+}
+
 /// What must still be true where the action arrives; the receiver checks it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Expect {
@@ -278,6 +316,8 @@ pub enum Channel {
     Unguarded,
     /// Through the Kubernetes API.
     Api,
+    /// From ananke's own host, past everything else.
+    Here,
 }
 
 impl fmt::Display for Channel {
@@ -286,6 +326,7 @@ impl fmt::Display for Channel {
             Self::Guard => "guard",
             Self::Unguarded => "unguarded",
             Self::Api => "api",
+            Self::Here => "here",
         })
     }
 }

@@ -9,7 +9,7 @@ use super::plan::Missing;
 use super::time::Mono;
 use super::verdict::{Target, Verdict};
 
-/// Every gate of the way up, in its order.
+/// Every gate of the way that is walked, in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Assessment {
     /// The gates, in the order of the list.
@@ -75,7 +75,12 @@ pub enum GateState {
         /// Which one.
         on: GateId,
     },
-    /// Left out by the configuration.
+    /// Broken off on the way down: the energy is needed for what must not be left out.
+    Cut {
+        /// What was not done.
+        why: String,
+    },
+    /// Left out by the configuration, or because it is no part of the way.
     Skipped {
         /// Why.
         why: String,
@@ -85,7 +90,7 @@ pub enum GateState {
 impl GateState {
     /// Whether what comes after it may go on.
     pub const fn is_open(&self) -> bool {
-        matches!(self, Self::Open | Self::Degraded | Self::Skipped { .. })
+        matches!(self, Self::Open | Self::Degraded | Self::Cut { .. } | Self::Skipped { .. })
     }
 
     /// The one word for it.
@@ -96,6 +101,7 @@ impl GateState {
             Self::Soaking { .. } => "soaking",
             Self::Closed => "closed",
             Self::Waiting { .. } => "waiting",
+            Self::Cut { .. } => "cut",
             Self::Skipped { .. } => "skipped",
         }
     }
@@ -117,7 +123,11 @@ pub enum Phase {
     Degraded,
     /// What may be done was done. A person is needed.
     Blocked,
-    /// A person or a UPS wants it down, or ananke is paused.
+    /// A person or a UPS wants it down, and ananke works on it or waits for it.
+    GoingDown,
+    /// Everything that was wanted down is down.
+    Down,
+    /// Somebody wants it down and nobody works on it, or ananke is paused.
     Held,
 }
 
@@ -130,6 +140,8 @@ impl fmt::Display for Phase {
             Self::Converged => "converged",
             Self::Degraded => "converged, degraded",
             Self::Blocked => "blocked",
+            Self::GoingDown => "going down",
+            Self::Down => "down",
             Self::Held => "held",
         })
     }

@@ -139,7 +139,7 @@ impl Command {
         match action.channel {
             Channel::Guard => {}
             Channel::Unguarded => return Self::plain(&verb),
-            Channel::Api => return Err(Unsendable::NotForMachines),
+            Channel::Api | Channel::Here => return Err(Unsendable::NotForMachines),
         }
         let missing = |what| Unsendable::NoPrecondition { what };
         let expect = &action.expect;

@@ -41,6 +41,9 @@ pub struct CordonRecord {
 pub enum CordonKind {
     /// Taken to repair the node; a lease of one hour of cluster-up time.
     Recovery,
+    /// Taken on the way down. Given back on the way up; its lease counts from when the machine
+    /// answers again.
+    Shutdown,
     /// The lease ran out: the node waits for a person, and the cordon is no longer ours to clear.
     Manual,
 }

@@ -81,8 +81,10 @@ pub enum EndKind {
     Converged,
     /// The same, without machines that had their time.
     Degraded,
-    /// A battery gave out before it had an end.
-    PowerLost,
+    /// Everything that was wanted down is down.
+    Down,
+    /// Somebody wants the other way since.
+    Overtaken,
     /// A person ended it.
     Person {
         /// Who.
@@ -95,7 +97,8 @@ impl fmt::Display for EndKind {
         match self {
             Self::Converged => f.pad("converged"),
             Self::Degraded => f.pad("converged, degraded"),
-            Self::PowerLost => f.pad("a battery gave out before its end"),
+            Self::Down => f.pad("down"),
+            Self::Overtaken => f.pad("overtaken by a wish for the other way"),
             Self::Person { by } => write!(f, "ended by {by}"),
         }
     }

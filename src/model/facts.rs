@@ -90,8 +90,10 @@ impl fmt::Display for Blind {
 pub enum BlindKind {
     /// Nobody has looked yet.
     NotYet,
-    /// Nothing answers there: no route, connection refused, connect time-out.
+    /// Nothing answers there: no route, connect time-out.
     Unreachable,
+    /// The connection is refused: a kernel runs there, and nobody listens.
+    Refused,
     /// Something answers but did not finish in time.
     TimedOut,
     /// The other side is not who it should be: unknown, changed or revoked host key, wrong

@@ -47,6 +47,15 @@ impl Scope {
             Self::Machines(machines) => machines.contains(machine),
         }
     }
+
+    /// Whether all that the other one is about is concerned.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Whole, _) => true,
+            (Self::Machines(_), Self::Whole) => false,
+            (Self::Machines(have), Self::Machines(want)) => want.is_subset(have),
+        }
+    }
 }
 
 /// The desired power state.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::cordon::CordonRecord;
+use super::descent::Descent;
 use super::episode::Episode;
 use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineName, RemedyId};
 use super::intent::{Author, Desired, Intent, Progress, Scope};
@@ -67,6 +68,9 @@ pub struct Durable {
     pub beneath: Option<Intent>,
     /// What a good day looks like.
     pub normal: Normal,
+    /// The way down that is under way, or that is not taken back whole yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descent: Option<Descent>,
 }
 
 impl Durable {
@@ -99,6 +103,7 @@ impl Durable {
             upses: BTreeMap::new(),
             beneath: None,
             normal: Normal::default(),
+            descent: None,
         }
     }
 }
@@ -210,6 +215,10 @@ pub struct Passing {
     /// Since when each machine answers without a break. One that does not is not in it.
     #[serde(default)]
     pub answering: BTreeMap<MachineName, Mono>,
+    /// Since when a machine gives no answer at all. One that answers, with whatever, or at which
+    /// nobody looked, is not in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub silent: BTreeMap<MachineName, Mono>,
     /// Cluster-up time used by each cordon since it was last written down.
     pub cordon_extra: BTreeMap<MachineName, Span>,
     /// Each UPS.

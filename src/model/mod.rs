@@ -9,6 +9,7 @@ pub mod assessment;
 pub mod cluster;
 pub mod command;
 pub mod cordon;
+pub mod descent;
 pub mod episode;
 pub mod error_text;
 pub mod facts;

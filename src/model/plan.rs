@@ -128,6 +128,21 @@ pub enum Hold {
         /// Until when.
         until: Mono,
     },
+    /// Somebody wants the cluster up: nothing is stopped against it.
+    IntentUp {
+        /// Who.
+        by: String,
+    },
+    /// Mains are back before the point of no return: whether they stay is waited for.
+    MainsBack {
+        /// Who wanted it down.
+        by: String,
+    },
+    /// The etcd leader stops after the other servers.
+    LeaderLast {
+        /// How many of them still run.
+        others: usize,
+    },
     /// Fewer servers can be started than make a majority: one alone would only wait.
     TooFewServers {
         /// How many can be reached.
@@ -180,6 +195,9 @@ impl Hold {
             Self::Verifying { .. } => "verifying",
             Self::BackOff { .. } => "back-off",
             Self::NotBefore { .. } => "not-before",
+            Self::IntentUp { .. } => "intent-up",
+            Self::MainsBack { .. } => "mains-back",
+            Self::LeaderLast { .. } => "leader-last",
             Self::TooFewServers { .. } => "too-few-servers",
             Self::Wave { .. } => "wave",
             Self::CordonLimit { .. } => "cordon-limit",
@@ -210,6 +228,9 @@ impl Hold {
             | Self::PersonHold { .. }
             | Self::ForeignCordon { .. }
             | Self::InFlight { .. }
+            | Self::IntentUp { .. }
+            | Self::MainsBack { .. }
+            | Self::LeaderLast { .. }
             | Self::TooFewServers { .. }
             | Self::Wave { .. }
             | Self::CordonLimit { .. }
@@ -261,6 +282,13 @@ impl fmt::Display for Hold {
             Self::Verifying { .. } => f.write_str("the last attempt is being verified"),
             Self::BackOff { .. } => f.write_str("the last attempt did not help; waiting"),
             Self::NotBefore { .. } => f.write_str("too early"),
+            Self::IntentUp { by } => write!(f, "{by} wants the cluster up"),
+            Self::MainsBack { by } => {
+                write!(f, "{by} has no reason now: whether mains stay is waited for")
+            }
+            Self::LeaderLast { others } => {
+                write!(f, "the etcd leader stops last, and {others} other servers still run")
+            }
             Self::TooFewServers { have, need } => {
                 write!(f, "{have} servers can be started, {need} make a majority")
             }

@@ -37,6 +37,9 @@ pub struct Policy {
     /// The UPSes and what they feed.
     #[serde(default)]
     pub power: PowerPolicy,
+    /// The way down.
+    #[serde(default)]
+    pub shutdown: ShutdownRules,
 }
 
 /// What is expected of Flux.
@@ -114,6 +117,50 @@ pub struct Needs {
     /// systemd units that must be active.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub services: BTreeSet<String>,
+}
+
+/// How long the stages of the way down may take while no battery says otherwise. Then a person is
+/// asked; for a UPS the way goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutdownRules {
+    /// What is written through the API: Flux, cordons.
+    pub api: Span,
+    /// Saving the datastore.
+    pub snapshot: Span,
+    /// Evicting pods, all tiers together.
+    pub drain: Span,
+    /// Waiting for volumes to be detached.
+    pub volumes: Span,
+    /// Stopping k3s on the machines of one kind.
+    pub stop: Span,
+    /// Ending what still runs of pods on the machines of one kind.
+    pub pods: Span,
+    /// From the word to a machine that is off.
+    pub power_off: Span,
+    /// No answer at all for so long, after the word, proves that a machine is off.
+    pub quiet: Span,
+    /// The machine through which others are reached: it goes after them.
+    pub jump: Option<MachineName>,
+    /// Machines that ananke has a way to switch on.
+    pub wakes: BTreeSet<MachineName>,
+}
+
+impl Default for ShutdownRules {
+    /// As the configuration has them where it says nothing.
+    fn default() -> Self {
+        Self {
+            api: Span::mins(2),
+            snapshot: Span::mins(3),
+            drain: Span::mins(5),
+            volumes: Span::mins(2),
+            stop: Span::mins(5),
+            pods: Span::mins(3),
+            power_off: Span::mins(3),
+            quiet: Span::secs(10),
+            jump: None,
+            wakes: BTreeSet::new(),
+        }
+    }
 }
 
 /// One machine of the inventory.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, from_value, to_value};
 
 use super::action::Action;
+use super::assessment::Phase;
+use super::intent::Desired;
 use super::memory::Durable;
 use super::outcome::Outcome;
 use super::tick::{Decision, Order, TickInput};
@@ -100,5 +102,14 @@ impl TryFrom<Written<TickInput>> for TickRecord {
         }
         let decision = from_value(decision).map_err(|error| format!("the decision: {error}"))?;
         Ok(Self { format, version, input, decision })
+    }
+}
+
+impl TickRecord {
+    /// Whether the end of the way down is the begin of the way up: somebody asked for that when it
+    /// could not be taken back any more.
+    pub fn turns_round(&self) -> bool {
+        let intent = &self.decision.memory.durable.intent;
+        self.decision.phase == Phase::Down && intent.desired == Desired::Up
     }
 }

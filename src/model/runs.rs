@@ -39,7 +39,7 @@ pub struct Run {
     pub actions: Option<u64>,
     /// The gates that opened and stayed open.
     pub gates: Vec<GateTime>,
-    /// The stages of a way down. None is recorded by this version.
+    /// The stages of a way down that were gone through to their end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageTime>,
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, btree_map};
 use jiff::Timestamp;
 
 use super::cordon::{CordonKind, CordonMark, CordonRecord};
-use super::facts::{Blind, BlindKind, HostFacts, Link, NodeFacts, Seen};
+use super::descent::Descent;
+use super::facts::{Blind, BlindKind, HostFacts, Link, NodeFacts, Seen, UnitActive};
 use super::hygiene::{self, HygieneFacts};
 use super::ids::MachineName;
 use super::in_step::InStep;
@@ -16,6 +17,7 @@ use super::policy::{Machine, Policy, Role};
 use super::power::PowerView;
 use super::tick::Request;
 use super::time::Mono;
+use super::verdict::{Target, Verdict};
 
 /// A borrowed view; nothing in it can be changed.
 #[derive(Debug, Clone, Copy)]
@@ -129,13 +131,13 @@ impl<'a> Situation<'a> {
         self.durable.proofs.get(name).is_some_and(|proof| proof.boot_id == host.boot_id)
     }
 
-    /// The recovery cordon that this host holds on a node, as the node shows it now.
+    /// The cordon that this host holds on a node, as the node shows it now.
     /// `None` if the node can't be seen, shows no record, or one that is not ours.
     pub fn own_cordon(&self, name: &MachineName) -> Option<&'a CordonRecord> {
         let node = self.node(name).ok()??;
         match &node.cordon {
             CordonMark::Record(record)
-                if record.kind == CordonKind::Recovery && record.owner == self.policy.owner =>
+                if record.kind != CordonKind::Manual && record.owner == self.policy.owner =>
             {
                 Some(record)
             }
@@ -156,5 +158,52 @@ impl<'a> Situation<'a> {
     /// Every machine that is a node.
     pub fn nodes(&self) -> impl Iterator<Item = &'a MachineName> + use<'a> {
         self.policy.machines.iter().filter(|(_, m)| m.role.is_node()).map(|(name, _)| name)
+    }
+    /// The way down that is remembered.
+    pub const fn descent(&self) -> Option<&'a Descent> {
+        self.durable.descent.as_ref()
+    }
+
+    /// The machines that the wish for down is about.
+    pub fn going_down(&self) -> impl Iterator<Item = (&'a MachineName, &'a Machine)> + use<'a> {
+        let scope = &self.durable.intent.scope;
+        self.policy.machines.iter().filter(move |(name, _)| scope.concerns(name))
+    }
+
+    /// What is said of a machine on the way down without asking it: it is off, or the way goes on
+    /// without it.
+    pub fn without(&self, name: &MachineName) -> Option<Verdict> {
+        if self.policy.machines.get(name).is_some_and(|machine| !machine.managed) {
+            return Some(Verdict::skipped("ssh_managed_nodes leaves it to somebody else"));
+        }
+        let descent = self.descent()?;
+        if descent.off.contains(name) {
+            return Some(Verdict::Pass);
+        }
+        if let Some(why) = descent.left.get(name) {
+            return Some(Verdict::skipped(format!("left as it is: {why}")));
+        }
+        let silent = self.host(name).is_err();
+        if silent && descent.vouched.contains(name) {
+            return Some(Verdict::skipped("does not answer, and a person answered for it"));
+        }
+        // It waited for a person before anybody wanted it down.
+        let mark = self.durable.manual.get(&Target::Machine(name.clone()));
+        mark.filter(|_| silent && !descent.up_before.contains_key(name))
+            .map(|mark| Verdict::skipped(format!("was not up before: {}", mark.reason)))
+    }
+
+    /// Why nobody can be asked through the API, if that is because no server serves it. While it
+    /// is only ananke that does not get through, nobody can say.
+    pub fn no_control_plane(&self) -> Option<&'static str> {
+        if !matches!(self.seen.api.link, Link::Down { .. }) {
+            return None;
+        }
+        let servers = self.policy.with_role(Role::Server);
+        let seen: Vec<_> = servers.filter_map(|name| self.host(name).ok()).collect();
+        let serves =
+            |host: &&HostFacts| host.units.values().any(|unit| unit.active == UnitActive::Active);
+        (seen.len() >= self.policy.quorum() && !seen.iter().any(|host| serves(host)))
+            .then_some("no server runs: there is no API to ask")
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alarm::Alarm;
 use super::assessment::{Assessment, Phase};
-use super::intent::Author;
+use super::intent::{Author, Desired};
 use super::memory::Memory;
 use super::observation::Observation;
 use super::outcome::Outcome;
@@ -52,6 +52,8 @@ pub enum Verb {
     Status,
     /// A person wants the cluster up.
     Startup,
+    /// A person wants the cluster down.
+    Shutdown,
     /// The host booted: bring the cluster up unless a person wants it down.
     Converge,
     /// Look after it for as long as the host runs.
@@ -64,6 +66,7 @@ impl Verb {
         match self {
             Self::Status => "status",
             Self::Startup => "startup",
+            Self::Shutdown => "shutdown",
             Self::Converge => "converge",
             Self::Daemon => "daemon",
         }
@@ -78,6 +81,20 @@ pub enum Order {
     Startup {
         /// Who.
         by: String,
+    },
+    /// Bring the cluster down. Asked again on the way it changes what is left out, and gives the
+    /// stages that are not done their time anew.
+    Shutdown {
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+        /// How far: never [`Desired::Up`].
+        to: Desired,
+        /// Whether pods are evicted first.
+        drain: bool,
+        /// Whether the datastore is saved first.
+        snapshot: bool,
     },
     /// The host booted: bring the cluster up unless a person wants it down.
     Converge {

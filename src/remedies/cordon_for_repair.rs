@@ -2,7 +2,7 @@ use super::{Applies, Blast, Need, OnlyIf, Remedy, Verify, When, shown_soon};
 use crate::checks;
 use crate::model::action::Effect;
 use crate::model::cordon::{CordonKind, CordonMark, CordonRecord};
-use crate::model::facts::UnitActive;
+use crate::model::facts::{NodeFacts, UnitActive};
 use crate::model::ids::{CordonId, MachineName, RemedyId};
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
@@ -41,17 +41,22 @@ fn applies(sit: &Situation<'_>, target: &Target) -> Applies {
     if node.unschedulable || node.cordon != CordonMark::None {
         return Applies::No;
     }
+    let record = record(sit, node, CordonKind::Recovery);
+    Applies::Yes(Effect::Cordon { node: name.clone(), record })
+}
+
+/// The record of a cordon that is taken now.
+pub(super) fn record(sit: &Situation<'_>, node: &NodeFacts, kind: CordonKind) -> CordonRecord {
     let lease = sit.policy.timing.cordon_lease;
-    let record = CordonRecord {
+    CordonRecord {
         id: cordon_id(sit),
         owner: sit.policy.owner.clone(),
-        kind: CordonKind::Recovery,
+        kind,
         prior_unschedulable: false,
         acquired_at: sit.wall,
         expires_at: sit.wall.saturating_add(lease.to_std()).unwrap_or(sit.wall),
         boot_id: node.boot_id.clone(),
-    };
-    Applies::Yes(Effect::Cordon { node: name.clone(), record })
+    }
 }
 
 /// Only an agent whose unit runs is repaired here: one whose unit is down is started instead.

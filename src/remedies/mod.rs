@@ -6,10 +6,14 @@
 mod clear_failed_unit;
 mod clear_mark;
 mod cordon_for_repair;
+mod cordon_for_shutdown;
+mod end_pods;
 mod hand_to_person;
 mod install_packages;
 mod load_module;
 mod mark_missing;
+mod power_off;
+mod power_on;
 mod prove_write;
 mod request_reconcile;
 mod restart_agent;
@@ -20,16 +24,22 @@ mod set_clock;
 mod start_agent;
 mod start_server;
 mod start_service;
+mod stop_agent;
+mod stop_server;
 mod uncordon_own;
 mod unit;
 
 pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
 pub use clear_mark::REMEDY as CLEAR_MARK;
 pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
+pub use cordon_for_shutdown::REMEDY as CORDON_FOR_SHUTDOWN;
+pub use end_pods::REMEDY as END_PODS;
 pub use hand_to_person::REMEDY as HAND_TO_PERSON;
 pub use install_packages::REMEDY as INSTALL_PACKAGES;
 pub use load_module::REMEDY as LOAD_MODULE;
 pub use mark_missing::REMEDY as MARK_MISSING;
+pub use power_off::REMEDY as POWER_OFF;
+pub use power_on::REMEDY as POWER_ON;
 pub use prove_write::REMEDY as PROVE_WRITE;
 pub use request_reconcile::REMEDY as REQUEST_RECONCILE;
 pub use restart_agent::REMEDY as RESTART_AGENT;
@@ -40,6 +50,8 @@ pub use set_clock::REMEDY as SET_CLOCK;
 pub use start_agent::REMEDY as START_AGENT;
 pub use start_server::REMEDY as START_SERVER;
 pub use start_service::REMEDY as START_SERVICE;
+pub use stop_agent::REMEDY as STOP_AGENT;
+pub use stop_server::REMEDY as STOP_SERVER;
 pub use uncordon_own::REMEDY as UNCORDON_OWN;
 
 use std::fmt;
@@ -72,6 +84,12 @@ pub static ALL: &[&Remedy] = &[
     &CLEAR_MARK,
     &RESUME_FLUX,
     &REQUEST_RECONCILE,
+    &CORDON_FOR_SHUTDOWN,
+    &STOP_AGENT,
+    &STOP_SERVER,
+    &END_PODS,
+    &POWER_OFF,
+    &POWER_ON,
 ];
 
 /// A declared repair. No field has a default: a missing one does not compile.
@@ -116,6 +134,8 @@ pub enum Need {
     GuardOrPlain,
     /// The Kubernetes API.
     Api,
+    /// Nothing but ananke's own host.
+    Here,
 }
 
 /// Whether a remedy may run on a quiet day.
@@ -166,6 +186,8 @@ pub enum OnlyIf {
     NotAStorm,
     /// No person holds the node, and no other tool has marked it.
     NodeIsOurs,
+    /// Every other server that goes down is stopped, if it is the turn of the etcd leader.
+    FollowersFirst,
 }
 
 /// What proves that a remedy helped. Never the detector's own status alone, never an exit code.

@@ -34,3 +34,28 @@ pub(super) fn start(sit: &Situation<'_>, target: &Target, role: Role) -> Applies
         UnitLoad::Loaded | UnitLoad::NotFound | UnitLoad::Broken => Applies::No,
     }
 }
+
+/// Stop a unit of this role if it is not down. Also one that a person masked since it was started:
+/// the wish for down is a person's too.
+pub(super) fn stop(sit: &Situation<'_>, target: &Target, role: Role) -> Applies {
+    let (name, unit, facts) = match of_target(sit, target) {
+        Err(why) => return Applies::Blind(why),
+        Ok(None) => return Applies::No,
+        Ok(Some((name, _, _))) if sit.role(name) != Some(role) => return Applies::No,
+        Ok(Some(found)) => found,
+    };
+    if is_stopped(facts) {
+        return Applies::No;
+    }
+    Applies::Yes(Effect::StopUnit { host: name.clone(), unit })
+}
+
+/// Whether systemd shows the unit of a target down.
+pub(super) fn is_down(sit: &Situation<'_>, target: &Target) -> bool {
+    of_target(sit, target).is_ok_and(|found| found.is_none_or(|(_, _, facts)| is_stopped(facts)))
+}
+
+fn is_stopped(facts: &UnitFacts) -> bool {
+    facts.load == UnitLoad::NotFound
+        || matches!(facts.active, UnitActive::Inactive | UnitActive::Failed)
+}

@@ -16,7 +16,7 @@ use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Pass
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::plan::Plan;
-use crate::model::policy::{FluxPolicy, HostNeeds, Limits, Policy, Timing};
+use crate::model::policy::{FluxPolicy, HostNeeds, Limits, Policy, ShutdownRules, Timing};
 use crate::model::power::{PowerPolicy, PowerView};
 use crate::model::record::{FORMAT, LedgerRecord, TICK_FORMAT, TickRecord};
 use crate::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
@@ -237,6 +237,21 @@ impl SmallLoop {
     }
 }
 
+/// Every length of time is this one.
+const fn every(span: Span) -> Timing {
+    Timing {
+        fresh_for: span,
+        boot: span,
+        server_start: span,
+        agent_start: span,
+        patience: span,
+        soak: span,
+        cordon_lease: span,
+        backoff: span,
+        tick: span,
+    }
+}
+
 /// A quiet tick of a cluster without machines; `number` only moves its clock.
 pub(crate) fn tick(number: u64) -> TickRecord {
     let blind = || Blind::new(BlindKind::NotYet, "nobody has looked yet");
@@ -245,7 +260,6 @@ pub(crate) fn tick(number: u64) -> TickRecord {
         durable: durable(),
         passing: Passing { tick: number, last_tick: Mono(number), ..Passing::default() },
     };
-    let span = Span::secs(1);
     TickRecord {
         format: TICK_FORMAT,
         version: "0.1.0".into(),
@@ -256,22 +270,13 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 owner: "jump".into(),
                 machines: BTreeMap::new(),
                 skip: BTreeMap::new(),
-                timing: Timing {
-                    fresh_for: span,
-                    boot: span,
-                    server_start: span,
-                    agent_start: span,
-                    patience: span,
-                    soak: span,
-                    cordon_lease: span,
-                    backoff: span,
-                    tick: span,
-                },
+                timing: every(Span::secs(1)),
                 limits: Limits { wave: 1, cordons: 1, storm_percent: 50 },
                 flux: FluxPolicy::default(),
                 time: None,
                 hosts: HostNeeds::default(),
                 power: PowerPolicy::default(),
+                shutdown: ShutdownRules::default(),
             },
             request: Request {
                 verb: Verb::Daemon,

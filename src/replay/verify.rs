@@ -9,9 +9,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::action::{Action, Effect};
+use crate::model::action::{Action, Effect, Leads};
+use crate::model::facts::Unit;
 use crate::model::ids::{ActionId, CordonId, EpisodeId, MachineName, RemedyId};
-use crate::model::intent::Desired;
+use crate::model::intent::{Desired, Progress};
 use crate::model::memory::Durable;
 use crate::model::record::{FORMAT, LedgerRecord};
 use crate::model::tick::Order;
@@ -85,7 +86,13 @@ impl<'a> Verifier<'a> {
         self.order(record);
         self.ends(record);
         self.permission(record);
+        self.descent(record);
         self.begins(record);
+        for outcome in &record.outcomes {
+            if self.open.remove(&outcome.action).is_some() {
+                self.closed.insert(outcome.action.clone());
+            }
+        }
         self.attempts(record);
         self.in_flight(record);
         self.before = Some(record);
@@ -140,7 +147,10 @@ impl<'a> Verifier<'a> {
     }
 
     fn ends(&mut self, record: &LedgerRecord) {
-        for id in record.outcomes.iter().map(|outcome| &outcome.action) {
+        // What was begun while the disk refused is told together with its end.
+        let here: BTreeSet<_> = record.begin.iter().map(|action| &action.id).collect();
+        let earlier = |id: &&ActionId| !here.contains(id);
+        for id in record.outcomes.iter().map(|outcome| &outcome.action).filter(earlier) {
             if self.open.remove(id).is_some() {
                 self.closed.insert(id.clone());
             } else if self.closed.contains(id) {
@@ -158,9 +168,51 @@ impl<'a> Verifier<'a> {
             self.broken("paused", text);
         }
         let intent = &record.memory.intent;
-        if intent.desired != Desired::Up {
-            let text = format!("{} is begun while {} wants it down", first.effect, intent.by);
-            self.broken("intent-down", text);
+        let down = intent.desired != Desired::Up;
+        for action in &record.begin {
+            let against = match action.effect.leads() {
+                Leads::Up if down => ("intent-down", "down"),
+                Leads::Down if !down => ("intent-up", "up"),
+                Leads::Up | Leads::Down | Leads::Neither => continue,
+            };
+            let (rule, wanted) = against;
+            let text = format!("{} is begun while {} wants it {wanted}", action.effect, intent.by);
+            self.broken(rule, text);
+        }
+    }
+
+    /// The way down: what can't be taken back is noted before it is done, the servers stop in the
+    /// order that was written down, and past the point of no return nobody turns round half-way.
+    fn descent(&mut self, record: &LedgerRecord) {
+        let Some(descent) = &record.memory.descent else { return };
+        for action in &record.begin {
+            if let Effect::PowerOff { host } = &action.effect
+                && descent.past_return.is_none()
+            {
+                let text = format!("{host} is switched off, and nothing says that this is final");
+                self.broken("no-return", text);
+            }
+            if let Effect::StopUnit { host, unit: Unit::K3s } = &action.effect
+                && !descent.servers.contains(host)
+            {
+                let text = format!("{host} is stopped, and no order of the servers has it");
+                self.broken("server-order", text);
+            }
+            if let Effect::Wake { machine } = &action.effect
+                && !descent.up_before.contains_key(machine)
+            {
+                self.broken("wake", format!("{machine} was not up before the shutdown"));
+            }
+        }
+        let Some(before) = self.before.map(|before| &before.memory) else { return };
+        let past = before.descent.as_ref().is_some_and(|it| it.past_return.is_some());
+        let asked = before.descent.as_ref().is_some_and(|it| it.turn.is_some());
+        let half_way = before.intent.progress == Progress::ShuttingDown
+            && before.intent.desired != Desired::Up
+            && record.memory.intent.desired == Desired::Up;
+        let asked = asked || descent.turn.is_some() || !record.orders.is_empty();
+        if past && half_way && !asked {
+            self.broken("no-return", "it turns round past the point of no return".to_owned());
         }
     }
 

@@ -3,6 +3,7 @@
 use super::text::labelled;
 use crate::checks::{self, Check};
 use crate::decide::RULES;
+use crate::gates::down::{self, Stage};
 use crate::gates::{self, Gate, Waits};
 use crate::remedies::{self, Remedy};
 
@@ -22,7 +23,7 @@ pub enum Topic {
 /// The declaration of one unit, or the list of all of a kind. `None`: there is no such unit.
 pub fn explain(topic: Topic, name: Option<&str>) -> Option<String> {
     match topic {
-        Topic::Gate => one_or_all(name, gates::ALL, |gate| gate.id.as_str(), gate_text),
+        Topic::Gate => gates_text(name),
         Topic::Check => one_or_all(name, checks::ALL, |check| check.id.as_str(), check_text),
         Topic::Remedy => one_or_all(name, remedies::ALL, |remedy| remedy.id.as_str(), remedy_text),
         Topic::Hold => one_or_all(
@@ -71,10 +72,31 @@ fn gate_text(gate: &'static Gate) -> String {
     )
 }
 
+/// The gates of the way up, then the stages of the way down.
+fn gates_text(name: Option<&str>) -> Option<String> {
+    let up = one_or_all(name, gates::ALL, |gate| gate.id.as_str(), gate_text);
+    let down = one_or_all(name, down::ALL, |stage| stage.gate.id.as_str(), stage_text);
+    match (up, down) {
+        (Some(up), Some(down)) => Some(format!("{up}\n\n{down}")),
+        (up, down) => up.or(down),
+    }
+}
+
+fn stage_text(stage: &'static Stage) -> String {
+    let more = [
+        ("reverses", stage.reverses.map(|gate| gate.id.to_string()).unwrap_or_default()),
+        ("late", format!("{:?}", stage.late).to_lowercase()),
+    ];
+    let more = more.iter().map(|(label, text)| labelled(&format!("  {label}"), text));
+    let lines: Vec<_> = std::iter::once(gate_text(&stage.gate)).chain(more).collect();
+    lines.join("\n")
+}
+
 const fn waits(waits: Waits) -> &'static str {
     match waits {
         Waits::ForMost => "until those are good for most: a majority of servers, and what is good",
         Waits::ForAll => "until those are open",
+        Waits::ForItself => "each machine until those are done with it",
     }
 }
 
@@ -111,6 +133,7 @@ mod tests {
     fn every_unit_can_be_explained_by_name() {
         for (topic, names) in [
             (Topic::Gate, gates::ALL.iter().map(|gate| gate.id.as_str()).collect::<Vec<_>>()),
+            (Topic::Gate, down::ALL.iter().map(|stage| stage.gate.id.as_str()).collect()),
             (Topic::Check, checks::ALL.iter().map(|check| check.id.as_str()).collect()),
             (Topic::Remedy, remedies::ALL.iter().map(|remedy| remedy.id.as_str()).collect()),
             (Topic::Hold, RULES.iter().map(|rule| rule.name).collect()),

@@ -16,7 +16,7 @@ struct File {
     schema: Option<fn() -> Value>,
 }
 
-const FILES: [File; 5] = [
+const FILES: [File; 6] = [
     File {
         name: "startup-progress.json",
         holds: "how far the way up is; written when a gate, a hold or a mark changes",
@@ -28,6 +28,12 @@ const FILES: [File; 5] = [
         holds: "how the last `ananke startup` or `converge` of this host ended, with every action",
         key: "report",
         schema: Some(schema::<Summary>),
+    },
+    File {
+        name: "last-shutdown-report.json",
+        holds: "how the last way down went, stage by stage; written when everything was down",
+        key: "report",
+        schema: None,
     },
     File {
         name: "runs.json",

@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::summary::{ActionLine, action_line};
 use super::text::{count, paragraph};
 use crate::model::action::Action;
+use crate::model::episode::EndKind;
 use crate::model::ids::ActionId;
+use crate::model::intent::Desired;
 use crate::model::outcome::Outcome;
 use crate::model::record::LedgerRecord;
 use crate::model::tick::Order;
@@ -87,6 +89,14 @@ pub fn history(records: &[LedgerRecord]) -> History {
             if entries.is_empty() && id.is_none() {
                 continue;
             }
+            // One that another takes the place of has its end in that very record.
+            if let (Some(last), Some(_)) = (chapters.last_mut(), open)
+                && last.episode.is_some()
+                && last.ended.is_none()
+            {
+                last.ended = Some(record.at.wall);
+                last.end = Some(EndKind::Overtaken.to_string());
+            }
             chapters.push(Chapter {
                 episode: id,
                 cause: open.map_or_else(|| "quiet".to_owned(), |it| it.cause.to_string()),
@@ -129,6 +139,13 @@ fn entries(record: &LedgerRecord, outcomes: &BTreeMap<&ActionId, &Outcome>) -> V
 fn order_text(order: &Order) -> String {
     match order {
         Order::Startup { by } => format!("startup, by {by}"),
+        Order::Shutdown { by, why, to, .. } => {
+            let mode = match to {
+                Desired::Up | Desired::DownClusterOnly => "cluster-only",
+                Desired::DownPoweroff => "poweroff",
+            };
+            format!("shutdown ({mode}), by {by}: {why}")
+        }
         Order::Converge { by } => format!("converge, by {by}"),
         Order::Pause { by, why } => format!("pause, by {by}: {why}"),
         Order::Resume { by } => format!("resume, by {by}"),

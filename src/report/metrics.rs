@@ -106,13 +106,15 @@ const fn result(result: &ActionResult) -> &'static str {
     }
 }
 
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 9] = [
     Phase::Looking,
     Phase::Recovering,
     Phase::Soaking,
     Phase::Converged,
     Phase::Degraded,
     Phase::Blocked,
+    Phase::GoingDown,
+    Phase::Down,
     Phase::Held,
 ];
 
@@ -124,6 +126,8 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::Converged => "converged",
         Phase::Degraded => "degraded",
         Phase::Blocked => "blocked",
+        Phase::GoingDown => "going-down",
+        Phase::Down => "down",
         Phase::Held => "held",
     }
 }

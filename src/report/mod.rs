@@ -14,6 +14,7 @@ mod power;
 mod recovery_status;
 mod rehearsal;
 mod runs;
+mod shutdown;
 mod status;
 mod summary;
 mod text;
@@ -31,6 +32,7 @@ pub use plan::plan_text;
 pub use recovery_status::{Anchor, Context, crd, crd_yaml, pace, recovery_status};
 pub use rehearsal::{Actor, Picture, happening, picture};
 pub use runs::fold_run;
+pub use shutdown::{ShutdownReport, StageLine, shutdown_report};
 pub use status::{acting_line, headline, status_text};
 pub use summary::{
     ActionLine, GateLine, HeldLine, ManualLine, ResultWord, Summary, action_line, summary,

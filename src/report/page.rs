@@ -48,7 +48,10 @@ fn body(record: &TickRecord) -> String {
         let class = match gate.state {
             GateState::Open => "ok",
             GateState::Closed => "bad",
-            GateState::Degraded | GateState::Soaking { .. } | GateState::Waiting { .. } => "wait",
+            GateState::Degraded
+            | GateState::Soaking { .. }
+            | GateState::Waiting { .. }
+            | GateState::Cut { .. } => "wait",
             GateState::Skipped { .. } => "off",
         };
         let name = escaped(gate.id.as_str());

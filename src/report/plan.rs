@@ -2,7 +2,9 @@
 
 use super::status::{closed, held_line};
 use super::text::{labelled, listed, paragraph};
+use crate::gates::down::NOT_BUILT;
 use crate::model::assessment::Phase;
+use crate::model::intent::Desired;
 use crate::model::plan::Hold;
 use crate::model::record::TickRecord;
 use crate::remedies;
@@ -27,7 +29,9 @@ pub fn plan_text(record: &TickRecord) -> String {
         }
         lines.extend(held.iter().map(|held| paragraph("  ", "    ", &held_line(held, now))));
     }
-    lines.push(after(record));
+    let down = record.decision.memory.durable.intent.desired != Desired::Up;
+    lines.extend(down.then(|| labelled("not built", NOT_BUILT)));
+    lines.push(after(record, down));
     lines.join("\n")
 }
 
@@ -36,7 +40,8 @@ fn nothing(record: &TickRecord) -> String {
         Phase::Converged => "nothing: everything is good at this look".to_owned(),
         Phase::Degraded => "nothing: good but for what is marked for a person".to_owned(),
         Phase::Looking => "nothing yet: too little is known".to_owned(),
-        Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
+        Phase::Down => "nothing: everything is down".to_owned(),
+        Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::GoingDown | Phase::Held => {
             "nothing now".to_owned()
         }
     }
@@ -66,13 +71,17 @@ fn steps(record: &TickRecord) -> Vec<String> {
         .collect()
 }
 
-fn after(record: &TickRecord) -> String {
+fn after(record: &TickRecord, down: bool) -> String {
     let person = record
         .decision
         .plan
         .held
         .iter()
         .any(|held| matches!(held.hold, Hold::Paused { .. } | Hold::IntentDown { .. }));
-    let go = if person { "a person holds it (see above)" } else { "ananke startup --execute" };
+    let go = match person {
+        true => "a person holds it (see above)",
+        false if down => "ananke shutdown --execute",
+        false => "ananke startup --execute",
+    };
     format!("nothing was changed (dry run). Do it: {go}")
 }

@@ -99,6 +99,7 @@ fn word(gate: &GateView, now: Mono) -> String {
         state @ (GateState::Open
         | GateState::Degraded
         | GateState::Waiting { .. }
+        | GateState::Cut { .. }
         | GateState::Skipped { .. }) => state.word().to_owned(),
     }
 }

@@ -1,7 +1,10 @@
 //! Folds ticks into `runs.json`: how long each part of an episode took.
 
+use crate::model::descent::{Descent, StageEnd};
+use crate::model::episode::EndKind;
+use crate::model::intent::Desired;
 use crate::model::record::TickRecord;
-use crate::model::runs::{GateTime, Run, Runs};
+use crate::model::runs::{GateTime, Run, Runs, StageTime};
 
 /// How many episodes are kept; there are some ten in a year.
 const KEPT: usize = 100;
@@ -18,6 +21,11 @@ pub fn fold_run(runs: &mut Runs, record: &TickRecord) -> bool {
         if episode.end.is_some() {
             // It ended before anybody kept runs.
             return false;
+        }
+        if let Some(last) = runs.runs.last_mut().filter(|last| last.end.is_none()) {
+            // What another takes the place of has its end in that very tick.
+            last.ended_at = Some(episode.opened_wall);
+            last.end = Some(EndKind::Overtaken.to_string());
         }
         runs.runs.push(Run {
             life: life.clone(),
@@ -40,12 +48,34 @@ pub fn fold_run(runs: &mut Runs, record: &TickRecord) -> bool {
     }
     let took = record.input.now.mono.since(episode.opened).as_millis();
     run.took_ms = took;
-    let changed = gate_times(run, record, took) || !known;
+    let down = durable.intent.desired != Desired::Up;
+    let changed = match &durable.descent {
+        // The gates of this tick are stages of the way down that is over by it.
+        _ if record.turns_round() => false,
+        Some(descent) if down => stage_times(run, record, descent),
+        Some(_) | None => gate_times(run, record, took),
+    };
+    let changed = changed || !known;
     let Some(end) = &episode.end else { return changed };
     run.ended_at = Some(end.wall);
     run.actions = Some(end.actions);
     run.end = Some(end.how.to_string());
     true
+}
+
+/// Notes stages of the way down that are done.
+fn stage_times(run: &mut Run, record: &TickRecord, descent: &Descent) -> bool {
+    let mut changed = false;
+    for gate in &record.decision.assessment.gates {
+        let known = run.stages.iter().any(|time| gate.id.as_str() == time.name);
+        let Some(mark) = descent.stages.get(&gate.id).filter(|_| !known) else { continue };
+        if let (Some(StageEnd::Done), Some(ended)) = (&mark.end, mark.ended) {
+            let took_ms = ended.since(mark.began).as_millis();
+            run.stages.push(StageTime { name: gate.id.to_string(), took_ms });
+            changed = true;
+        }
+    }
+    changed
 }
 
 /// Notes gates that opened, and forgets those that closed again.

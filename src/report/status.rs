@@ -5,6 +5,7 @@ use super::text::{count, labelled, listed, paragraph};
 use crate::model::assessment::{GateState, GateView, Phase};
 use crate::model::facts::{Link, Seen};
 use crate::model::ids::MachineName;
+use crate::model::intent::Desired;
 use crate::model::plan::Held;
 use crate::model::record::TickRecord;
 use crate::model::time::Mono;
@@ -16,7 +17,8 @@ pub fn status_text(record: &TickRecord) -> String {
     lines.extend(listed("power", &power::lines(record)));
     lines.extend(listed("machines", &machines(record)));
     lines.push(labelled("api", &api(record)));
-    lines.push(labelled("way up", &way_up(record)));
+    let down = record.decision.memory.durable.intent.desired != Desired::Up;
+    lines.push(labelled(if down { "way down" } else { "way up" }, &way(record)));
     lines.extend(listed("closed", &closed(record)));
     lines.extend(listed("kept", &kept(record)));
     lines.extend(listed("now", &now(record)));
@@ -105,7 +107,7 @@ fn api(record: &TickRecord) -> String {
     }
 }
 
-fn way_up(record: &TickRecord) -> String {
+fn way(record: &TickRecord) -> String {
     let now = record.input.now.mono;
     let gates = &record.decision.assessment.gates;
     let words: Vec<String> = gates.iter().map(|gate| gate_word(gate, now)).collect();
@@ -114,7 +116,10 @@ fn way_up(record: &TickRecord) -> String {
 
 fn gate_word(gate: &GateView, now: Mono) -> String {
     match &gate.state {
-        GateState::Open | GateState::Degraded | GateState::Skipped { .. } => {
+        GateState::Open
+        | GateState::Degraded
+        | GateState::Cut { .. }
+        | GateState::Skipped { .. } => {
             format!("{} {}", gate.id, gate.state.word())
         }
         GateState::Soaking { until } => format!("{} {} more", gate.id, now.until(*until)),

@@ -10,6 +10,7 @@ use crate::model::alarm::Alarm;
 use crate::model::assessment::Phase;
 use crate::model::outcome::Outcome;
 use crate::model::record::TickRecord;
+use crate::model::tick::Verb;
 
 /// How a command ended, in one word. The exit code follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +24,8 @@ pub enum ResultWord {
     Pending,
     /// A person is needed.
     Blocked,
+    /// Everything that was wanted down is down.
+    Down,
 }
 
 impl ResultWord {
@@ -32,14 +35,24 @@ impl ResultWord {
             Phase::Converged => Self::Converged,
             Phase::Degraded => Self::Degraded,
             Phase::Blocked | Phase::Held => Self::Blocked,
-            Phase::Looking | Phase::Recovering | Phase::Soaking => Self::Pending,
+            Phase::Down => Self::Down,
+            Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::GoingDown => Self::Pending,
+        }
+    }
+
+    /// The word for a run that was for something: who wants it up is not done when it is down.
+    pub const fn of_run(verb: Verb, phase: Phase) -> Self {
+        match (verb, Self::of(phase)) {
+            (Verb::Startup | Verb::Converge, Self::Down) => Self::Blocked,
+            (Verb::Shutdown, Self::Converged | Self::Degraded) => Self::Pending,
+            (_, word) => word,
         }
     }
 
     /// 0 good, 3 not there yet, 4 a person is needed, 5 degraded.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Converged => 0,
+            Self::Converged | Self::Down => 0,
             Self::Pending => 3,
             Self::Blocked => 4,
             Self::Degraded => 5,
@@ -165,7 +178,7 @@ pub fn summary(record: &TickRecord, done: &[(Action, Option<Outcome>)]) -> Summa
     };
     Summary {
         schema: 1,
-        result: ResultWord::of(decision.phase),
+        result: ResultWord::of_run(input.request.verb, decision.phase),
         cluster: input.policy.cluster.clone(),
         host: input.policy.owner.clone(),
         phase: decision.phase,

@@ -57,7 +57,8 @@ fn good(record: &TickRecord) -> String {
 }
 
 fn declared(id: &GateId) -> Option<&'static Gate> {
-    gates::ALL.iter().find(|gate| gate.id == *id).copied()
+    let down = gates::down::ALL.iter().map(|stage| &stage.gate);
+    gates::ALL.iter().copied().chain(down).find(|gate| gate.id == *id)
 }
 
 fn gate(record: &TickRecord, view: &GateView) -> String {
@@ -70,6 +71,7 @@ fn gate(record: &TickRecord, view: &GateView) -> String {
     let because = match &view.state {
         GateState::Waiting { on } => vec![format!("{on} comes first, and is not open")],
         GateState::Skipped { why } => vec![format!("left out: {why}")],
+        GateState::Cut { why } => vec![format!("cut: {why}")],
         GateState::Soaking { until } => {
             let left = record.input.now.mono.until(*until);
             vec![format!("everything is good, and must stay so for {left} more")]

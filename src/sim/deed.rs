@@ -30,6 +30,8 @@ pub enum Deed {
     BootTakes(Which, Span),
     /// From now on these do not come up when power is there.
     NeverBoots(Which),
+    /// Told to switch themselves off these end what runs, and hang with a kernel that answers.
+    HangsInPowerOff(Which),
     /// These power on, boot, and lose themselves again so many times before they stay.
     BootLoop(Which, u32),
     /// A hung machine: connections are accepted by nobody, leases are not renewed.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ananke::model::action::{Action, Effect, Mending};
+use ananke::model::action::{Action, Effect};
 use ananke::model::cordon::{CordonKind, CordonMark};
 use ananke::model::facts::{
     ApiFacts, Blind, BlindKind, Canary, Datastore, EtcdFacts, GuardState, HostFacts, LeaseFacts,
@@ -19,6 +19,7 @@ use ananke::model::time::{Mono, Skew, Span};
 use jiff::Timestamp;
 
 use crate::cluster::Cluster;
+use crate::hosts::mend;
 use crate::upsd::ups;
 
 /// Seconds of the bench's own, never-resetting time.
@@ -70,6 +71,12 @@ pub(crate) struct Host {
     pub(crate) clock_set: Option<Skew>,
     /// What a closer look tells; without one nobody has looked.
     pub(crate) hygiene: Option<HygieneFacts>,
+    /// Told to switch itself off it stops, and its kernel goes on answering.
+    pub(crate) hangs_in_power_off: bool,
+    /// It was told.
+    pub(crate) leaving: bool,
+    /// Nothing of pods is left on it.
+    pub(crate) emptied: bool,
     /// Since when the kubelet has really worked without a break.
     pub(crate) alive_since: Option<Secs>,
     /// The last stretch in which it did not, with its end.
@@ -151,6 +158,9 @@ impl World {
                 clock: Some(ClockFacts { ahead: Skew::millis(40), within: Span::millis(520) }),
                 clock_set: Some(Skew::default()),
                 hygiene: Some(good_hygiene()),
+                hangs_in_power_off: false,
+                leaving: false,
+                emptied: false,
                 alive_since: Some(start - 3_500),
                 dead: None,
             };
@@ -200,6 +210,7 @@ impl World {
     pub(crate) fn power_off(&mut self, name: &MachineName) {
         let host = self.hosts.get_mut(name).expect("a machine of the bench");
         host.power = Power::Off;
+        host.leaving = false;
         host.active = UnitActive::Inactive;
         host.alive_since = None;
         host.deaf_since = self.now;
@@ -243,6 +254,9 @@ impl World {
         let now = self.now;
         for host in self.hosts.values_mut() {
             boot(host, now);
+            if host.leaving && !host.hangs_in_power_off {
+                (host.power, host.leaving) = (Power::Off, false);
+            }
         }
         let running = |host: &&Host| {
             host.role == Role::Server
@@ -318,7 +332,11 @@ impl World {
     pub(crate) fn observe(&mut self, zero: Secs) -> Observation {
         let at = |secs: Secs| Mono(secs.saturating_sub(zero) * 1_000);
         let hosts = self.hosts.iter().map(|(name, host)| {
-            let seen = if host.power != Power::On || host.deaf {
+            let hangs = host.leaving && host.hangs_in_power_off;
+            let seen = if hangs {
+                let why = Blind::new(BlindKind::Refused, "connect: connection refused");
+                Seen::Unknown { why, since: at(host.deaf_since) }
+            } else if host.power != Power::On || host.deaf {
                 unknown("connect: no route to host", at(host.deaf_since))
             } else {
                 Seen::Known { value: self.facts(name, host), at: at(self.now) }
@@ -408,7 +426,10 @@ impl World {
                 has_leader: member && self.leader.is_some(),
                 is_leader: self.leader.as_ref() == Some(name),
             }),
-            leftovers: Leftovers { tasks: Some(40), mounts: 12 },
+            leftovers: match host.emptied {
+                true => Leftovers { tasks: Some(0), mounts: 0 },
+                false => Leftovers { tasks: Some(40), mounts: 12 },
+            },
         }
     }
 
@@ -417,12 +438,15 @@ impl World {
         let refused = |why: &str| ActionResult::Refused { why: why.to_owned() };
         if let Some(name) = action.effect.host() {
             let host = &self.hosts[name];
-            if host.power != Power::On || host.deaf {
+            if host.power != Power::On || host.deaf || host.leaving {
                 return ActionResult::Failed { why: "connect: no route to host".to_owned() };
             }
             if action.expect.boot_id.as_ref() != Some(&boot_id(name, host)) {
                 return refused("another boot");
             }
+        } else if let Effect::Wake { machine } = &action.effect {
+            self.power_on(machine, 20);
+            return ActionResult::Done;
         } else if !self.link_up {
             return ActionResult::Failed { why: "connection refused".to_owned() };
         } else if let Some(name) = action.target.machine() {
@@ -441,7 +465,7 @@ impl World {
                 let host = self.hosts.get_mut(host).expect("a machine of the bench");
                 (host.active, host.active_since) = (UnitActive::Activating, now);
                 host.clock_set = Some(Skew::default());
-                host.alive_since = None;
+                (host.alive_since, host.emptied) = (None, false);
                 host.hung = host.starts == Starts::Hangs;
             }
             Effect::ResetFailedUnit { host, .. } => {
@@ -481,10 +505,17 @@ impl World {
             Effect::MendHost { host, mending } => {
                 mend(self.hosts.get_mut(host).expect("a machine of the bench"), mending);
             }
-            Effect::StopUnit { .. }
-            | Effect::EndPods { .. }
-            | Effect::SaveDatastore { .. }
-            | Effect::PowerOff { .. }
+            Effect::StopUnit { host, .. } => {
+                self.stop(host.as_str(), UnitActive::Inactive, "success");
+            }
+            Effect::PowerOff { host } => {
+                let now = self.now;
+                self.stop(host.as_str(), UnitActive::Inactive, "success");
+                let machine = self.host(host.as_str());
+                (machine.leaving, machine.deaf_since) = (true, now);
+            }
+            Effect::EndPods { host } => self.host(host.as_str()).emptied = true,
+            Effect::SaveDatastore { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::EvictPods { .. } => {
@@ -492,27 +523,6 @@ impl World {
             }
         }
         ActionResult::Done
-    }
-}
-
-/// A time daemon that hears of nothing; everything else helps.
-fn mend(host: &mut Host, mending: &Mending) {
-    let Some(hygiene) = &mut host.hygiene else { return };
-    match mending {
-        Mending::ResyncClock => {}
-        Mending::SetClock { .. } => {
-            host.clock = Some(ClockFacts { ahead: Skew::millis(500), within: Span::millis(600) });
-        }
-        Mending::LoadModule(module) => drop(hygiene.missing_modules.remove(module)),
-        Mending::StartService(service) => {
-            if let Some(idle) = &mut hygiene.idle_services {
-                idle.remove(service);
-            }
-        }
-        Mending::InstallPackages(packages) => {
-            let missing = hygiene.missing_packages.as_mut().expect("there is a dpkg");
-            missing.retain(|name| !packages.contains(name));
-        }
     }
 }
 

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ananke::decide::{Library, tick};
-use ananke::model::action::{Action, Effect};
+use ananke::model::action::{Action, Effect, Leads};
 use ananke::model::assessment::Phase;
 use ananke::model::cordon::{CordonKind, CordonMark};
-use ananke::model::facts::{Link, UnitLoad};
+use ananke::model::facts::{Link, UnitActive, UnitLoad};
 use ananke::model::ids::{EpisodeId, MachineName, RemedyId};
-use ananke::model::intent::Desired;
+use ananke::model::intent::{Author, Desired, Progress};
 use ananke::model::memory::Durable;
 use ananke::model::plan::Missing;
+use ananke::model::policy::Role;
 use ananke::model::power::{StatusToken, UpsName};
 use ananke::model::situation::Situation;
 use ananke::model::tick::{Decision, Order, TickInput};
@@ -41,6 +42,7 @@ pub(crate) fn breaches(
     }
     permission(input, decision, &mut found);
     power(input, decision, &mut found);
+    way_down(input, decision, world, &mut found);
     crowds(input, decision, &mut found);
     counts(input, decision, &mut found);
     truth(input, decision, world, step, &mut found);
@@ -81,7 +83,7 @@ fn knowledge(input: &TickInput, action: &Action, found: &mut Found) {
         if seen.is_none_or(|seen| seen.fresh(now, fresh_for).is_err()) {
             found.push(("knowledge", format!("{} on an unseen machine", action.effect)));
         }
-    } else {
+    } else if !matches!(action.effect, Effect::Wake { .. }) {
         if !matches!(input.observation.api.link, Link::Up { .. }) {
             found.push(("knowledge", format!("{} without an API", action.effect)));
         }
@@ -99,9 +101,11 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
     let sit = situation(input, decision, &none);
     let machine = &input.policy.machines[name];
     if action.effect.host().is_some() {
-        let masked = sit
-            .host(name)
-            .is_ok_and(|host| host.units.values().any(|unit| unit.load == UnitLoad::Masked));
+        let down = action.effect.leads() == Leads::Down;
+        let masked = !down
+            && sit
+                .host(name)
+                .is_ok_and(|host| host.units.values().any(|unit| unit.load == UnitLoad::Masked));
         if !machine.managed || masked {
             found.push(("forbidden", format!("{} against a person's word", action.effect)));
         }
@@ -124,7 +128,7 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         Effect::Uncordon { id, .. } => {
             let own = matches!(&node.cordon, CordonMark::Record(record)
                 if record.id == *id
-                    && record.kind == CordonKind::Recovery
+                    && record.kind != CordonKind::Manual
                     && record.owner == input.policy.owner);
             if !own || !sit.proven(name) {
                 found.push(("uncordon", format!("{}: own {own}, or unproven", action.effect)));
@@ -157,11 +161,72 @@ fn permission(input: &TickInput, decision: &Decision, found: &mut Found) {
     if durable.paused.is_some() {
         found.push(("paused", format!("{} while paused", first.effect)));
     }
-    if durable.intent.desired != Desired::Up {
-        found.push(("intent-down", format!("{} against the intent", first.effect)));
+    let down = durable.intent.desired != Desired::Up;
+    let presses = durable.descent.as_ref().is_some_and(|it| it.deadline.is_some());
+    let ups = down && (presses || matches!(durable.intent.by, Author::Ups { .. }));
+    for action in &decision.plan.steps {
+        match action.effect.leads() {
+            Leads::Up if down => {
+                found.push(("intent-down", format!("{} against the intent", action.effect)));
+            }
+            Leads::Down if !down => {
+                found.push(("intent-up", format!("{} against the intent", action.effect)));
+            }
+            Leads::Up | Leads::Down | Leads::Neither => {}
+        }
+        let spared = ups && action.effect.leads() == Leads::Down;
+        if input.observation.disk.is_err() && !spared {
+            found.push(("disk", format!("{} without a record", action.effect)));
+        }
     }
-    if input.observation.disk.is_err() {
-        found.push(("disk", format!("{} without a record", first.effect)));
+}
+
+/// The order of the way down, by the truth of the bench; and that it is never half taken back.
+fn way_down(input: &TickInput, decision: &Decision, world: &World, found: &mut Found) {
+    let (before, after) = (&input.memory.durable, &decision.memory.durable);
+    let Some(descent) = &after.descent else { return };
+    let spent = |name: &MachineName| {
+        descent.left.contains_key(name)
+            || descent.vouched.contains(name)
+            || descent.off.contains(name)
+            || after.manual.contains_key(&Target::Machine(name.clone()))
+            || !input.policy.machines[name].managed
+    };
+    let runs = |name: &MachineName| {
+        let host = &world.hosts[name];
+        host.active == UnitActive::Active && !host.deaf
+    };
+    let agents = || input.policy.with_role(Role::Agent);
+    for action in &decision.plan.steps {
+        if let Effect::StopUnit { host, .. } = &action.effect
+            && input.policy.machines[host].role == Role::Server
+        {
+            if let Some(agent) = agents().find(|name| runs(name) && !spent(name)) {
+                found.push(("server-order", format!("{} while {agent} runs", action.effect)));
+            }
+            if !descent.servers.contains(host) {
+                found.push(("server-order", format!("{}: no order", action.effect)));
+            }
+        }
+        if let Effect::PowerOff { host } = &action.effect {
+            if runs(host) && !spent(host) {
+                found.push(("power-off", format!("{} while its unit runs", action.effect)));
+            }
+            if descent.past_return.is_none() {
+                found.push(("no-return", format!("{host} is switched off, not noted")));
+            }
+        }
+        if let Effect::Wake { machine } = &action.effect
+            && !descent.up_before.contains_key(machine)
+        {
+            found.push(("wake", format!("{machine} was not up before")));
+        }
+    }
+    let past = before.descent.as_ref().is_some_and(|it| it.past_return.is_some());
+    let under_way = before.intent.progress == Progress::ShuttingDown;
+    let turned = after.intent.desired == Desired::Up && decision.phase != Phase::Down;
+    if past && under_way && before.intent.desired != Desired::Up && turned {
+        found.push(("no-return", "turned round half-way".to_owned()));
     }
 }
 
@@ -213,8 +278,10 @@ fn crowds(input: &TickInput, decision: &Decision, found: &mut Found) {
         found.push(("wave", format!("{starting} agents are being started")));
     }
     let cordons = steps.iter().any(|action| matches!(action.effect, Effect::Cordon { .. }));
-    if cordons && durable.cordons.len() > input.policy.limits.cordons {
-        found.push(("cordon-limit", format!("{} cordons at once", durable.cordons.len())));
+    let repairs = durable.cordons.values();
+    let repairs = repairs.filter(|it| it.record.kind == CordonKind::Recovery).count();
+    if cordons && repairs > input.policy.limits.cordons {
+        found.push(("cordon-limit", format!("{repairs} cordons at once")));
     }
 }
 
@@ -274,9 +341,13 @@ fn truth(input: &TickInput, decision: &Decision, world: &World, step: Secs, foun
             found.push(("truth", "converged with machines missing".to_owned()));
         }
         Phase::Converged | Phase::Degraded => {}
-        Phase::Looking | Phase::Recovering | Phase::Soaking | Phase::Blocked | Phase::Held => {
-            return;
-        }
+        Phase::Looking
+        | Phase::Recovering
+        | Phase::Soaking
+        | Phase::Blocked
+        | Phase::GoingDown
+        | Phase::Down
+        | Phase::Held => return,
     }
     let durable = &decision.memory.durable;
     if !durable.in_flight.is_empty() || !durable.cordons.is_empty() {

@@ -1,5 +1,6 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
+mod battery;
 mod bench;
 mod clocks;
 mod cluster;
@@ -15,5 +16,6 @@ mod site;
 mod size;
 mod trouble;
 mod upsd;
+mod way_down;
 mod way_up;
 mod will;

@@ -62,7 +62,7 @@ fn power(policy: &Policy, on_low: Option<OnLow>) -> PowerPolicy {
 }
 
 /// A good day, with both UPSes on mains for longer than any dwell.
-fn site(on_low: Option<OnLow>) -> Rig {
+pub(crate) fn site(on_low: Option<OnLow>) -> Rig {
     let mut rig = Rig::good_day(3, 4);
     rig.policy.power = power(&rig.policy, on_low);
     say(&mut rig, "OL r600 c100", "OL r600 c100");
@@ -70,13 +70,13 @@ fn site(on_low: Option<OnLow>) -> Rig {
     rig
 }
 
-fn say(rig: &mut Rig, main: &str, hall: &str) {
+pub(crate) fn say(rig: &mut Rig, main: &str, hall: &str) {
     rig.world.upses.insert(ups("main"), main.to_owned());
     rig.world.upses.insert(ups("hall"), hall.to_owned());
 }
 
 /// One tick a second; the last decision.
-fn run(rig: &mut Rig, seconds: Secs) -> Decision {
+pub(crate) fn run(rig: &mut Rig, seconds: Secs) -> Decision {
     let mut last = rig.step(1);
     for _ in 1..seconds {
         last = rig.step(1);
@@ -85,7 +85,7 @@ fn run(rig: &mut Rig, seconds: Secs) -> Decision {
 }
 
 /// What is wanted, in one word.
-fn wanted(decision: &Decision) -> &'static str {
+pub(crate) fn wanted(decision: &Decision) -> &'static str {
     let intent = &decision.memory.durable.intent;
     match (intent.desired, &intent.scope, &intent.by) {
         (Desired::Up, ..) => "up",
@@ -98,9 +98,9 @@ fn wanted(decision: &Decision) -> &'static str {
     }
 }
 
-const MAINS: &str = "OL r600 c100";
-const BATTERY: &str = "OB r600 c90";
-const LOW: &str = "OB LB r600 c90";
+pub(crate) const MAINS: &str = "OL r600 c100";
+pub(crate) const BATTERY: &str = "OB r600 c90";
+pub(crate) const LOW: &str = "OB LB r600 c90";
 
 /// For so many seconds main and hall say this, and then so much is wanted.
 type Line = (Secs, &'static str, &'static str, &'static str);
@@ -196,7 +196,7 @@ fn what_a_ups_may_ask_for_is_what_the_configuration_says() {
         assert!(durable.intent.reason.contains("low battery"), "{}", durable.intent.reason);
         let episode = durable.episode.as_ref().expect("an episode");
         assert!(episode.end.is_none() && episode.cause.to_string().contains("main@watch-1"));
-        assert_eq!(decision.phase, Phase::Held);
+        assert_eq!(decision.phase, Phase::GoingDown);
     }
 }
 

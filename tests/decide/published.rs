@@ -128,7 +128,7 @@ fn the_way_up_is_told_gate_by_gate_until_it_is_proven() {
         assert!(!status.next_step.is_empty() && status.since.is_some(), "{phase}: {status:#?}");
     }
     assert_eq!((end.phase.as_str(), end.held, end.manual), ("Converged", Some(0), Some(0)));
-    assert_eq!(end.gates.len(), rig.library.gates.len());
+    assert_eq!(end.gates.len(), rig.library.up.len());
     let wanted = ["ActionDone", "EpisodeClosed", "EpisodeOpened"];
     assert_eq!(board.reasons(), BTreeSet::from(wanted), "{:#?}", board.events);
     let ids: BTreeSet<&str> = board.events.iter().map(|event| event.id.as_str()).collect();
@@ -314,7 +314,7 @@ fn a_recovery_leaves_its_history_and_its_times() {
     }
     let run = runs.last().expect("an episode");
     assert_eq!((run.episode, run.end.as_deref(), run.actions), (1, Some("converged"), Some(1)));
-    assert_eq!(run.gates.len(), rig.library.gates.len(), "{run:#?}");
+    assert_eq!(run.gates.len(), rig.library.up.len(), "{run:#?}");
     let last = run.gates.iter().map(|gate| gate.opened_after_ms).max();
     assert_eq!(last, Some(run.took_ms), "{run:#?}");
     assert!((2..30).contains(&writes), "{writes} writes for one episode");

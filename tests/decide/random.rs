@@ -2,11 +2,13 @@
 
 use ananke::decide::{HoldRule, LIBRARY, Library, RULES};
 use ananke::model::facts::{GuardState, Sudo, UnitActive, UnitLoad};
+use ananke::model::intent::Desired;
 use ananke::model::tick::Order;
 use proptest::prelude::*;
 
 use crate::bench::Starts;
 use crate::rig::{Fate, Rig};
+use crate::way_down::shutdown;
 
 /// Something that happens between two ticks.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +60,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Foreign(m, yes)),
         2 => (machine(), any::<bool>()).prop_map(|(m, yes)| Event::Cordon(m, yes)),
         6 => (0_u8..7).prop_map(Event::Fate),
-        6 => (0_u8..6).prop_map(Event::Order),
+        6 => (0_u8..8).prop_map(Event::Order),
         2 => Just(Event::Restart),
         1 => Just(Event::Reboot),
         4 => Just(Event::Long),
@@ -138,6 +140,8 @@ fn order(which: u8) -> Order {
         2 => Order::Ack { by, name: "a-02".to_owned() },
         3 => Order::Ack { by, name: "workers".to_owned() },
         4 => Order::Converge { by },
+        6 => shutdown(Desired::DownClusterOnly),
+        7 => shutdown(Desired::DownPoweroff),
         _ => Order::Startup { by },
     }
 }

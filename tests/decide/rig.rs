@@ -62,7 +62,7 @@ pub(crate) struct Rig {
     pub(crate) taken: Vec<Action>,
     pub(crate) last: Option<TickRecord>,
     last_step: Secs,
-    owed: (Vec<Order>, Vec<Outcome>),
+    owed: (Vec<Order>, Vec<Outcome>, Vec<Action>),
     /// Breaches are collected instead of failing at once: for a library with a rule taken away.
     pub(crate) collect: Option<Vec<(&'static str, String)>>,
 }
@@ -190,10 +190,11 @@ impl Rig {
         self.owed.0.extend(input.request.orders.iter().cloned());
         self.owed.1.extend(input.outcomes.iter().cloned());
         let said = said || !self.owed.0.is_empty() || !self.owed.1.is_empty();
+        self.owed.2.extend(decision.plan.steps.iter().cloned());
         if input.observation.disk.is_err() || !(changed || said) {
             return;
         }
-        let (orders, outcomes) = std::mem::take(&mut self.owed);
+        let (orders, outcomes, begin) = std::mem::take(&mut self.owed);
         self.ledger.push(LedgerRecord {
             format: FORMAT,
             seq: self.ledger.len() as u64 + 1,
@@ -201,7 +202,7 @@ impl Rig {
             cluster: self.policy.cluster.clone(),
             orders,
             outcomes,
-            begin: decision.plan.steps.clone(),
+            begin,
             memory: decision.memory.durable.clone(),
         });
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ananke::model::ids::{GateId, MachineName};
-use ananke::model::policy::{FluxPolicy, HostNeeds, Limits, Machine, Policy, Role, Timing};
+use ananke::model::policy::{
+    FluxPolicy, HostNeeds, Limits, Machine, Policy, Role, ShutdownRules, Timing,
+};
 use ananke::model::power::PowerPolicy;
 use ananke::model::time::Span;
 
@@ -42,5 +44,6 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
         time: None,
         hosts: HostNeeds::default(),
         power: PowerPolicy::default(),
+        shutdown: ShutdownRules::default(),
     }
 }

@@ -3,7 +3,6 @@
 use ananke::model::assessment::Phase;
 use ananke::model::cordon::{CordonKind, CordonMark};
 use ananke::model::facts::UnitActive;
-use ananke::model::intent::{Author, Desired};
 use ananke::model::tick::Order;
 use ananke::model::time::Span;
 
@@ -19,44 +18,25 @@ fn startup() -> Order {
     Order::Startup { by: by() }
 }
 
-fn down(rig: &mut Rig) {
-    let intent = &mut rig.memory.durable.intent;
-    intent.desired = Desired::DownClusterOnly;
-    intent.by = Author::Person { name: by() };
-    rig.ledger.clear();
-}
-
 #[test]
-fn a_pause_and_a_wish_for_down_hold_everything_by_name() {
-    type Set = fn(&mut Rig);
-    let pause: Set = |rig| {
-        rig.order(Order::Pause { by: by(), why: "maintenance".to_owned() });
-    };
-    let table: [(&str, Set, Order); 3] = [
-        ("paused", pause, Order::Resume { by: by() }),
-        ("intent-down", down, Order::ClearIntent { by: by() }),
-        ("intent-down", down, startup()),
-    ];
-    for (hold, set, end) in table {
-        let mut rig = Rig::good_day(3, 4);
-        rig.order(startup());
-        rig.step(5);
-        rig.world.stop("a-02", UnitActive::Failed, "exit-code");
-        rig.world.hang("a-03");
-        set(&mut rig);
-        rig.throughout(900, |d| d.plan.steps.is_empty() && d.phase == Phase::Held);
-        let last = rig.step(5);
-        let held = holds(&last, &on("a-02"));
-        assert!(held.contains(&hold), "{}", story(&last));
-        rig.order(Order::Converge { by: by() });
-        let last = rig.step(5);
-        assert_eq!(last.phase, Phase::Held, "converge does not end it");
-        rig.order(end);
-        rig.order(startup());
-        rig.step(5);
-        rig.converged();
-        assert!(rig.repairs().contains(&"start k3s-agent on a-02".to_owned()));
-    }
+fn a_pause_holds_everything_by_name() {
+    let mut rig = Rig::good_day(3, 4);
+    rig.order(startup());
+    rig.step(5);
+    rig.world.stop("a-02", UnitActive::Failed, "exit-code");
+    rig.world.hang("a-03");
+    rig.order(Order::Pause { by: by(), why: "maintenance".to_owned() });
+    rig.throughout(900, |d| d.plan.steps.is_empty() && d.phase == Phase::Held);
+    let last = rig.step(5);
+    assert!(holds(&last, &on("a-02")).contains(&"paused"), "{}", story(&last));
+    rig.order(Order::Converge { by: by() });
+    let last = rig.step(5);
+    assert_eq!(last.phase, Phase::Held, "converge does not end it");
+    rig.order(Order::Resume { by: by() });
+    rig.order(startup());
+    rig.step(5);
+    rig.converged();
+    assert!(rig.repairs().contains(&"start k3s-agent on a-02".to_owned()));
 }
 
 #[test]

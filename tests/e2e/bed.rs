@@ -168,6 +168,7 @@ impl Bed {
             | Deed::UpsSilent { .. }
             | Deed::BootTakes(..)
             | Deed::BootLoop(..)
+            | Deed::HangsInPowerOff(..)
             | Deed::ClockLost(_)
             | Deed::ClockRight(_)
             | Deed::UnitFails(..)
@@ -251,6 +252,11 @@ impl Bed {
     fn life(&mut self, life: &Life) {
         match life {
             Life::Runs { verb, until } => self.start(*verb, until.as_ref()),
+            Life::Shutdown { flags } => {
+                let mut order = vec!["shutdown", "--execute", "--reason", "the scenario"];
+                order.extend(flags.split_whitespace());
+                self.begin(&order, Verb::Shutdown);
+            }
             Life::RunsAgain { until } => {
                 let verb = self.verb.unwrap_or(Verb::Startup);
                 self.start(verb, until.as_ref());
@@ -286,7 +292,11 @@ impl Bed {
             order.extend(["--failpoint".to_owned(), format!("{name}@{times}")]);
         }
         let order: Vec<&str> = order.iter().map(String::as_str).collect();
-        let process = self.scene.begin(&order);
+        self.begin(&order, verb);
+    }
+
+    fn begin(&mut self, order: &[&str], verb: Verb) {
+        let process = self.scene.begin(order);
         let daemon_runs = self.verb == Some(Verb::Daemon) && self.process() == State::Running;
         if daemon_runs {
             self.orders.push(process);

@@ -65,7 +65,7 @@ scenarios! {
 /// Runs one to its end, then sees that the site is as it was.
 fn run(size: &str, file: &str, text: &str) {
     let scenario = parse(text, file).unwrap_or_else(|wrong| panic!("{}", problems_to_text(&wrong)));
-    let gates: Vec<&str> = LIBRARY.gates.iter().map(|gate| gate.id.as_str()).collect();
+    let gates: Vec<&str> = LIBRARY.up.iter().map(|gate| gate.id.as_str()).collect();
     if let Some(outcome) = Outcome::not_built(&scenario, SEED, &gates) {
         panic!("{outcome}");
     }

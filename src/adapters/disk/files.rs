@@ -34,6 +34,8 @@ pub enum PeopleFile {
     LastStartupReport,
     /// How long each part of each episode took.
     Runs,
+    /// How the last way down went.
+    LastShutdownReport,
 }
 
 impl PeopleFile {
@@ -44,6 +46,7 @@ impl PeopleFile {
             Self::StartupProgress => "startup-progress.json",
             Self::LastStartupReport => "last-startup-report.json",
             Self::Runs => "runs.json",
+            Self::LastShutdownReport => "last-shutdown-report.json",
         }
     }
 
@@ -52,7 +55,7 @@ impl PeopleFile {
         match self {
             Self::Intent => "intent",
             Self::StartupProgress => "progress",
-            Self::LastStartupReport => "report",
+            Self::LastStartupReport | Self::LastShutdownReport => "report",
             Self::Runs => "runs",
         }
     }

@@ -149,7 +149,7 @@ fn cordon(facts: &NodeFacts, record: &CordonRecord) -> Result<Vec<Edit>, Judgeme
         CordonMark::Garbled => return Err(refuse("a cordon record that can't be read is on it")),
         CordonMark::Record(old) if old.id == record.id && facts.unschedulable => {
             return Err(match old.kind {
-                CordonKind::Recovery => Judgement::Already,
+                CordonKind::Recovery | CordonKind::Shutdown => Judgement::Already,
                 CordonKind::Manual => refuse("this cordon was left to a person since"),
             });
         }

@@ -137,6 +137,10 @@ impl SshError {
                 BlindKind::Identity
             }
             Self::Identity(_) | Self::Denied { .. } | Self::Refused { .. } => BlindKind::Denied,
+            // It is the kernel that refuses: the machine runs.
+            Self::Unreachable { stage: Stage::Connect, why } if why.contains("refused") => {
+                BlindKind::Refused
+            }
             // A connect that is never answered is the usual sign of a machine without power.
             Self::Unreachable { .. } | Self::TimedOut { stage: Stage::Connect, .. } => {
                 BlindKind::Unreachable

@@ -61,7 +61,7 @@ pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended
 
 /// The outcome of a scenario that needs what this version does not have.
 fn not_built(scenario: &Scenario, seed: u64) -> Option<Outcome> {
-    let gates: Vec<&str> = LIBRARY.gates.iter().map(|gate| gate.id.as_str()).collect();
+    let gates: Vec<&str> = LIBRARY.up.iter().map(|gate| gate.id.as_str()).collect();
     Outcome::not_built(scenario, seed, &gates)
 }
 

@@ -9,24 +9,28 @@ use std::collections::BTreeMap;
 pub(super) use alarms::alarms;
 pub(super) use wish::wish;
 
+use super::Library;
+
 use crate::model::facts::{Blind, BlindKind, Seen};
+use crate::model::intent::Desired;
 use crate::model::memory::{Durable, Memory};
 use crate::model::power::{
-    Against, Arming, Domain, Obstacle, PowerView, StageTimes, Unarmed, UpsName, UpsView,
+    Against, Arming, Domain, Obstacle, PowerPolicy, PowerView, StageId, StageTimes, Unarmed,
+    UpsName, UpsView,
 };
 use crate::model::tick::TickInput;
 use crate::power;
 
 /// Takes the newest look at every UPS, and says what all of them together mean.
-pub(super) fn look(input: &TickInput, memory: &mut Memory) -> PowerView {
+pub(super) fn look(library: &Library, input: &TickInput, memory: &mut Memory) -> PowerView {
     let (policy, now) = (&input.policy.power, input.now.mono);
     memory.passing.upses.retain(|name, _| policy.upses.contains_key(name));
     memory.durable.upses.retain(|name, _| policy.upses.contains_key(name));
     if policy.upses.is_empty() {
         return PowerView::default();
     }
-    // The stages of the way down are measured by nobody yet, so the configured length counts.
-    let budget = power::budget(&[], &StageTimes::default(), &policy.budget);
+    // How long the stages take is kept by nobody yet, so the configured length counts.
+    let budget = power::budget(&stages(library, policy), &StageTimes::default(), &policy.budget);
     let mut upses = BTreeMap::new();
     for (name, rules) in &policy.upses {
         let unseen = || Seen::Unknown {
@@ -53,6 +57,13 @@ pub(super) fn look(input: &TickInput, memory: &mut Memory) -> PowerView {
         budget: Some(budget),
         upses,
     }
+}
+
+/// The stages of the way down that a UPS may ask for, from top to bottom.
+fn stages(library: &Library, policy: &PowerPolicy) -> Vec<StageId> {
+    let to = policy.on_low.map_or(Desired::DownPoweroff, wish::how_far);
+    let stages = library.down.iter().filter(|stage| (stage.part)(to));
+    stages.map(|stage| StageId::new(stage.gate.id.as_str())).collect()
 }
 
 fn arming(input: &TickInput) -> Arming {

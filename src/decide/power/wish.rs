@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::episode;
-use crate::model::episode::Cause;
+use crate::decide::descent::{self, Wish};
+use crate::decide::{episode, orders};
 use crate::model::ids::MachineName;
 use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
 use crate::model::memory::Durable;
@@ -23,42 +23,38 @@ pub(in crate::decide) fn wish(input: &TickInput, view: &PowerView, durable: &mut
     }
 }
 
-fn go_down(input: &TickInput, view: &PowerView, on_low: OnLow, durable: &mut Durable) {
-    let desired = match on_low {
+/// How far down a UPS may ask for.
+pub(super) const fn how_far(on_low: OnLow) -> Desired {
+    match on_low {
         OnLow::ClusterOnly => Desired::DownClusterOnly,
         OnLow::Poweroff => Desired::DownPoweroff,
-    };
+    }
+}
+
+fn go_down(input: &TickInput, view: &PowerView, on_low: OnLow, durable: &mut Durable) {
+    let to = how_far(on_low);
     let before = &durable.intent;
+    let down = before.desired != Desired::Up;
     let by_ups = matches!(before.by, Author::Ups { .. });
     let mut scope = scope(input, view);
-    if before.desired != Desired::Up && by_ups {
+    if down && by_ups {
         // Within one outage it only ever grows.
         scope = wider(scope, &before.scope);
     }
-    if is_wanted(before, desired, &scope) {
+    if is_wanted(before, to, &scope) {
         return;
     }
     let mut names: Vec<_> = view.going_down().flat_map(|(_, down)| &down.upses).collect();
     names.sort_unstable();
     names.dedup();
     let names: Vec<_> = names.into_iter().map(ToString::to_string).collect();
-    let first = !(before.desired != Desired::Up && by_ups);
-    if first && before.desired != Desired::Up {
+    if down && !by_ups {
         durable.beneath = Some(before.clone());
     }
-    durable.intent = Intent {
-        desired,
-        progress: Progress::ShuttingDown,
-        by: Author::Ups { name: names.join(", ") },
-        reason: reason(view, &scope),
-        since: if first { input.now.wall } else { before.since },
-        epoch: durable.epoch,
-        scope,
-    };
-    if first {
-        episode::open_over(&input.now, durable, Cause::Ups { names });
-        durable.intent.progress = Progress::ShuttingDown;
-    }
+    let by = Author::Ups { name: names.join(", ") };
+    let why = reason(view, &scope);
+    let wish = Wish { by, why, to, scope, drain: true, snapshot: true };
+    descent::order(&input.now, durable, wish);
 }
 
 /// Whether that much is wanted down already.
@@ -68,11 +64,7 @@ fn is_wanted(intent: &Intent, desired: Desired, scope: &Scope) -> bool {
         (Desired::DownClusterOnly, wanted) => wanted == Desired::DownClusterOnly,
         (Desired::DownPoweroff, _) => true,
     };
-    far && match (&intent.scope, scope) {
-        (Scope::Whole, _) => true,
-        (Scope::Machines(_), Scope::Whole) => false,
-        (Scope::Machines(have), Scope::Machines(want)) => want.is_subset(have),
-    }
+    far && intent.scope.covers(scope)
 }
 
 fn wider(one: Scope, other: &Scope) -> Scope {
@@ -129,6 +121,10 @@ fn end_wish(input: &TickInput, view: &PowerView, durable: &mut Durable) {
     if intent.desired == Desired::Up || !matches!(intent.by, Author::Ups { .. }) {
         return;
     }
+    // Of a UPS that nobody watches any more nobody can say that its mains are back.
+    if view.upses.is_empty() {
+        return;
+    }
     let complete = intent.progress == Progress::ShutdownComplete;
     let over = match complete {
         true => view.forbids().next().is_none(),
@@ -137,20 +133,24 @@ fn end_wish(input: &TickInput, view: &PowerView, durable: &mut Durable) {
     if !over {
         return;
     }
+    if descent::past_return(durable) {
+        if let Some(descent) = &mut durable.descent {
+            descent.turn.get_or_insert(Author::Ananke);
+        }
+        return;
+    }
     let by = intent.by.clone();
     let reason = match complete {
         true => format!("mains are stable and the charge suffices; {by} wanted it down"),
         false => format!("mains are back and stable; {by} wanted it down"),
     };
-    durable.intent = durable.beneath.take().unwrap_or(Intent {
-        desired: Desired::Up,
-        progress: Progress::StartupInProgress,
-        scope: Scope::Whole,
-        by: Author::Ananke,
-        reason,
-        since: input.now.wall,
-        epoch: durable.epoch,
-    });
+    if let Some(beneath) = durable.beneath.take() {
+        durable.intent = beneath;
+        return;
+    }
+    let cause = descent::cause("startup", &by);
+    orders::want_up(&input.now, durable, Author::Ananke, reason);
+    episode::turn(&input.now, durable, cause);
 }
 
 /// Whether enough UPSes of everything that the shutdown concerns have had mains for the whole

@@ -2,9 +2,13 @@
 
 use proptest::prelude::*;
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::model::descent::{Descent, NoReturn};
 use crate::model::ids::{BootId, Epoch};
 use crate::model::memory::Pause;
+use crate::model::time::Mono;
 use crate::replay::samples::{Move, RESTART, SmallLoop, budget};
 
 fn a_move() -> impl Strategy<Value = Move> {
@@ -44,6 +48,10 @@ fn ledger() -> Vec<LedgerRecord> {
     ])
 }
 
+fn descent() -> Descent {
+    Descent::ordered(Mono(0), Timestamp::UNIX_EPOCH, true, true)
+}
+
 type Mutation = fn(&mut Vec<LedgerRecord>);
 
 /// How a loop could break each rule. Record 2 (at 1) restarts w-1 for the first time, record
@@ -72,6 +80,33 @@ const MUTATIONS: &[(&str, Mutation)] = &[
     ("in-flight", |l| {
         let ended = l[1].memory.in_flight.clone();
         l[3].memory.in_flight.extend(ended);
+    }),
+    ("intent-up", |l| {
+        let host = MachineName::fixed("w-1");
+        l[1].begin[0].effect = Effect::StopUnit { host, unit: Unit::K3sAgent };
+    }),
+    ("no-return", |l| {
+        let host = MachineName::fixed("w-1");
+        l[1].begin[0].effect = Effect::PowerOff { host };
+        l[1].memory.descent = Some(descent());
+    }),
+    ("server-order", |l| {
+        let host = MachineName::fixed("w-1");
+        l[1].begin[0].effect = Effect::StopUnit { host, unit: Unit::K3s };
+        l[1].memory.descent = Some(descent());
+    }),
+    ("wake", |l| {
+        l[1].begin[0].effect = Effect::Wake { machine: MachineName::fixed("w-1") };
+        l[1].memory.descent = Some(descent());
+    }),
+    ("no-return", |l| {
+        let past = NoReturn { at: Timestamp::UNIX_EPOCH, what: "stop k3s on s-1".to_owned() };
+        let descent = Descent { past_return: Some(past), ..descent() };
+        l[7].memory.intent.desired = Desired::DownClusterOnly;
+        l[7].memory.intent.progress = Progress::ShuttingDown;
+        for record in [7, 8] {
+            l[record].memory.descent = Some(descent.clone());
+        }
     }),
     ("attempts", |l| {
         l[7].memory.attempts.remove(&RESTART);

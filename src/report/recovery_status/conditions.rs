@@ -23,6 +23,8 @@ pub(super) const fn word(phase: Phase) -> &'static str {
         Phase::Converged => "Converged",
         Phase::Degraded => "Degraded",
         Phase::Blocked => "Blocked",
+        Phase::GoingDown => "GoingDown",
+        Phase::Down => "Down",
         Phase::Held => "Held",
     }
 }
@@ -84,7 +86,7 @@ fn said(record: &TickRecord) -> Vec<Said> {
             ("Ready", "False", "ManualActionRequired", message.clone()),
             ("Stalled", "True", "ManualActionRequired", message),
         ],
-        Phase::Held => held(record, &message),
+        Phase::GoingDown | Phase::Down | Phase::Held => held(record, &message),
     }
 }
 

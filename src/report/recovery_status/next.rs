@@ -11,7 +11,8 @@ use crate::model::time::Mono;
 /// What is the matter.
 pub(super) fn message(record: &TickRecord) -> String {
     let durable = &record.decision.memory.durable;
-    if durable.intent.desired != Desired::Up {
+    let blocked = record.decision.phase == Phase::Blocked;
+    if durable.intent.desired != Desired::Up && !blocked {
         let intent = &durable.intent;
         return short(&format!("{} wants the cluster down: {}", intent.by, intent.reason));
     }
@@ -20,7 +21,7 @@ pub(super) fn message(record: &TickRecord) -> String {
     }
     let gates = &record.decision.assessment.gates;
     if let Some(alarm) = record.decision.alarms.first()
-        && record.decision.phase == Phase::Blocked
+        && blocked
     {
         return short(&format!("{}: {}: {}", alarm.gate, alarm.target, alarm.what));
     }
@@ -62,14 +63,15 @@ pub(super) fn doing(record: &TickRecord) -> String {
 /// What ananke does next, or what it waits for a person to do.
 pub(super) fn next_step(record: &TickRecord, wall: &dyn Fn(Mono) -> Timestamp) -> String {
     let durable = &record.decision.memory.durable;
-    if durable.intent.desired != Desired::Up {
+    let blocked = record.decision.phase == Phase::Blocked;
+    if durable.intent.desired != Desired::Up && !blocked {
         return "a person ends it: ananke startup --execute, or ananke intent clear".to_owned();
     }
     if durable.paused.is_some() {
         return "a person ends it: ananke resume".to_owned();
     }
     let alarm = record.decision.alarms.first();
-    if let Some(alarm) = alarm.filter(|_| record.decision.phase == Phase::Blocked) {
+    if let Some(alarm) = alarm.filter(|_| blocked) {
         let gate = alarm.gate.to_string();
         let name = alarm.target.machine().map_or(gate, ToString::to_string);
         let first = alarm.by_hand.first().map(|step| format!("{step}; then: "));
@@ -84,6 +86,7 @@ pub(super) fn next_step(record: &TickRecord, wall: &dyn Fn(Mono) -> Timestamp) -
         | GateState::Degraded
         | GateState::Closed
         | GateState::Waiting { .. }
+        | GateState::Cut { .. }
         | GateState::Skipped { .. } => None,
     });
     if let Some(until) = soaking.filter(|_| record.decision.phase == Phase::Soaking) {

@@ -106,6 +106,11 @@ pub enum Life {
         /// Where it dies, if it is meant to.
         until: Option<Boundary>,
     },
+    /// `shutdown --execute`, with these flags besides.
+    Shutdown {
+        /// As on the command line; none at all is the command's own default.
+        flags: String,
+    },
     /// It is started as it was the last time.
     RunsAgain {
         /// Where it dies, if it is meant to.

@@ -42,6 +42,12 @@ pub(super) static DEEDS: &[Form<Event>] = &[
         |it| deed(it.machines().map(Deed::NeverBoots)),
     ),
     form(
+        "node|nodes <machines> hangs|hang in power-off",
+        "Told to switch themselves off these end what runs, and their kernel goes on answering.",
+        "node titan-07 hangs in power-off",
+        |it| deed(it.machines().map(Deed::HangsInPowerOff)),
+    ),
+    form(
         "node|nodes <machines> loses|lose itself <count> times while booting",
         "It boots, and loses itself so many times before it stays.",
         "node titan-07 loses itself 3 times while booting",

@@ -133,6 +133,18 @@ pub(super) static LIVES: &[Form<Event>] = &[
         |it| Some(Event::Ananke(Life::Runs { verb: it.verb()?, until: Some(boundary(it)?) })),
     ),
     form(
+        "ananke runs shutdown",
+        "It is told to bring the cluster down; the machines stay on.",
+        "ananke runs shutdown",
+        |_| Some(Event::Ananke(Life::Shutdown { flags: String::new() })),
+    ),
+    form(
+        "ananke runs shutdown with <text>",
+        "The same, with these flags of the command.",
+        "ananke runs shutdown with --mode poweroff --skip-drain",
+        |it| Some(Event::Ananke(Life::Shutdown { flags: it.word()? })),
+    ),
+    form(
         "ananke starts again",
         "It is started as it was the last time.",
         "ananke starts again",
@@ -209,6 +221,12 @@ pub(super) static STATES: &[Form<State>] = &[
     }),
     form("looking", "ananke knows too little to say.", "looking", |_| {
         Some(State::Phase(Phase::Looking))
+    }),
+    form("going down", "ananke works on the way down, or waits for it.", "going down", |_| {
+        Some(State::Phase(Phase::GoingDown))
+    }),
+    form("down", "Everything that was wanted down is down.", "down", |_| {
+        Some(State::Phase(Phase::Down))
     }),
     form("paused", "A person wants nothing to be changed.", "paused", |_| {
         Some(State::Phase(Phase::Held))

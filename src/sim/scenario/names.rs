@@ -87,6 +87,7 @@ fn names_in_deed(deed: &mut Deed, naming: &mut Naming<'_>) {
         | Deed::PowerOn(on)
         | Deed::BootTakes(on, _)
         | Deed::NeverBoots(on)
+        | Deed::HangsInPowerOff(on)
         | Deed::BootLoop(on, _)
         | Deed::Freeze(on)
         | Deed::Thaw(on)

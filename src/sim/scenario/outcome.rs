@@ -10,7 +10,7 @@ use super::ast::{Need, Scenario};
 use super::look::Entry;
 
 /// The commands that can be run in a scenario.
-const COMMANDS: [&str; 3] = ["startup", "converge", "daemon"];
+const COMMANDS: [&str; 4] = ["startup", "shutdown", "converge", "daemon"];
 
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

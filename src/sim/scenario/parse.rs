@@ -325,6 +325,7 @@ const fn needs_ananke(event: &Event) -> bool {
                 true
             }
             Life::Runs { .. }
+            | Life::Shutdown { .. }
             | Life::Paused { .. }
             | Life::Resumed { .. }
             | Life::Acked { .. }

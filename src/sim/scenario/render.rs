@@ -61,6 +61,8 @@ pub(super) const fn phase(phase: Phase) -> &'static str {
         Phase::Converged => "converged",
         Phase::Degraded => "degraded",
         Phase::Blocked => "blocked",
+        Phase::GoingDown => "going down",
+        Phase::Down => "down",
         Phase::Held => "paused",
     }
 }
@@ -124,6 +126,7 @@ impl Display for Deed {
             Self::PowerOn(on) => write!(f, "power on {}", which(on)),
             Self::BootTakes(on, time) => write!(f, "node {} boots in {}", which(on), span(*time)),
             Self::NeverBoots(on) => write!(f, "node {} never boots", which(on)),
+            Self::HangsInPowerOff(on) => write!(f, "node {} hangs in power-off", which(on)),
             Self::BootLoop(on, times) => {
                 write!(f, "node {} loses itself {times} times while booting", which(on))
             }
@@ -205,6 +208,8 @@ impl Display for Life {
         };
         match self {
             Self::Runs { verb, until } => write!(f, "ananke runs {}{}", verb.word(), tail(until)),
+            Self::Shutdown { flags } if flags.is_empty() => f.write_str("ananke runs shutdown"),
+            Self::Shutdown { flags } => write!(f, "ananke runs shutdown with {flags}"),
             Self::RunsAgain { until } => write!(f, "ananke starts again{}", tail(until)),
             Self::Killed => f.write_str("ananke is killed"),
             Self::KilledAtRandom { every, during } => {

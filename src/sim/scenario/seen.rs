@@ -36,6 +36,7 @@ pub(super) struct Seen {
 fn told(order: &Order) -> String {
     match order {
         Order::Startup { by } => format!("is told by {by}: bring it up"),
+        Order::Shutdown { by, why, .. } => format!("is told by {by}: bring it down ({why})"),
         Order::Converge { by } => format!("is told by {by}: the host booted, bring it up"),
         Order::Pause { by, why } => format!("is told by {by} to pause: {why}"),
         Order::AllowOnBattery { by } => format!("is allowed by {by} to start on battery"),

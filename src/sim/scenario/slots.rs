@@ -16,7 +16,7 @@ const LONGEST: Span = Span::mins(24 * 60);
 const MOST: u32 = 1_000;
 
 /// The names of the reasons to hold (`model::plan::Hold::name`).
-pub(super) const HOLDS: [&str; 24] = [
+pub(super) const HOLDS: [&str; 27] = [
     "paused",
     "intent-down",
     "power",
@@ -35,6 +35,9 @@ pub(super) const HOLDS: [&str; 24] = [
     "verifying",
     "back-off",
     "not-before",
+    "intent-up",
+    "mains-back",
+    "leader-last",
     "too-few-servers",
     "wave",
     "cordon-limit",

@@ -268,6 +268,8 @@ fn life() -> impl Strategy<Value = Life> {
     let verb = prop::sample::select(vec![Verb::Startup, Verb::Converge, Verb::Daemon]);
     prop_oneof![
         (verb, boundary()).prop_map(|(verb, until)| Life::Runs { verb, until }),
+        prop::option::of(text())
+            .prop_map(|flags| Life::Shutdown { flags: flags.unwrap_or_default() }),
         boundary().prop_map(|until| Life::RunsAgain { until }),
         Just(Life::Killed),
         (time(), time()).prop_map(|(every, during)| Life::KilledAtRandom { every, during }),
@@ -312,6 +314,8 @@ fn phase() -> impl Strategy<Value = Phase> {
         Phase::Converged,
         Phase::Degraded,
         Phase::Blocked,
+        Phase::GoingDown,
+        Phase::Down,
         Phase::Held,
     ])
 }

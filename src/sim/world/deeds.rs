@@ -39,6 +39,9 @@ impl World {
             Deed::NetJoin(which) => self.join(which, MAINLAND)?,
             Deed::BootTakes(which, span) => self.edit(which, |it| it.boot_takes = *span)?,
             Deed::NeverBoots(which) => self.edit(which, |it| it.never_boots = true)?,
+            Deed::HangsInPowerOff(which) => {
+                self.edit(which, |it| it.hangs_in_power_off = true)?;
+            }
             Deed::BootLoop(which, times) => self.edit(which, |it| it.loops_left = *times)?,
             Deed::ClockLost(which) => self.edit(which, |it| it.clock.lost = true)?,
             Deed::ClockRight(which) => self.edit(which, |it| {

@@ -83,7 +83,7 @@ pub enum Life {
     Up,
     /// It powers itself off: sshd and the units have ended, containers have not.
     Stopping {
-        /// When it is off.
+        /// When it is off. Never, if it hangs with a kernel that answers.
         until: Mono,
     },
 }

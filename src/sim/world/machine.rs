@@ -27,6 +27,7 @@ pub(super) struct Machine {
     pub(super) up_before: Span,
     pub(super) boot_takes: Span,
     pub(super) never_boots: bool,
+    pub(super) hangs_in_power_off: bool,
     pub(super) loops_left: u32,
     /// It starts by itself when power comes back.
     pub(super) restores: bool,

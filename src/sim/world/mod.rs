@@ -149,6 +149,7 @@ impl World {
             up_before: rates::UP_BEFORE,
             boot_takes: spec.boot,
             never_boots: false,
+            hangs_in_power_off: false,
             loops_left: 0,
             restores: spec.restores,
             frozen: None,

@@ -40,8 +40,11 @@ impl World {
         self.stop_unit(name);
         let pods = self.pods.values().any(|pod| pod.node == *name && self.works(pod));
         let takes = if pods { POWER_OFF_WITH_PODS } else { POWER_OFF_BARE };
-        let until = self.now + takes;
-        self.agenda.add(until, Event::On(name.clone(), Here::PoweredOff));
+        let hangs = self.machines.get(name).is_some_and(|it| it.hangs_in_power_off);
+        let until = if hangs { Mono(u64::MAX) } else { self.now + takes };
+        if !hangs {
+            self.agenda.add(until, Event::On(name.clone(), Here::PoweredOff));
+        }
         if let Some(it) = self.machines.get_mut(name) {
             it.life = Life::Stopping { until };
         }

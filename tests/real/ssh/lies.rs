@@ -74,7 +74,7 @@ async fn what_does_not_speak_ssh() {
     drop(closed);
     site.add("n1", target(address, &site));
     let error = run(&site.fleet(), "true").await.unwrap_err();
-    assert_eq!(error.kind(), BlindKind::Unreachable, "{error}");
+    assert_eq!(error.kind(), BlindKind::Refused, "{error}");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ pub use truth::word;
 use super::Stage;
 use crate::engine::{End, Stop};
 use crate::model::ids::MachineName;
-use crate::model::intent::Author;
+use crate::model::intent::{Author, Desired};
 use crate::model::record::{LedgerRecord, TickRecord};
 use crate::model::tick::{Order, Request, Verb};
 use crate::model::time::{Mono, Span};
@@ -86,11 +86,12 @@ pub struct Start {
 
 impl Start {
     /// As the command of this verb does it, with `--execute`.
-    pub fn of(verb: Verb) -> Self {
+    pub fn of(verb: Verb, flags: &str) -> Self {
         let by = CALLER.to_owned();
         let person = Author::Person { name: by.clone() };
         let (by, orders, stop) = match verb {
             Verb::Startup => (person, vec![Order::Startup { by }], Stop::Settled { by: None }),
+            Verb::Shutdown => (person, vec![shutdown(flags)], Stop::Settled { by: None }),
             Verb::Converge => {
                 (Author::Ananke, vec![Order::Converge { by }], Stop::Settled { by: None })
             }
@@ -98,6 +99,19 @@ impl Start {
             Verb::Status => (Author::Ananke, Vec::new(), Stop::FirstLook),
         };
         Self { request: Request { verb, execute: true, by, orders }, stop }
+    }
+}
+
+/// The order of `shutdown` with these flags.
+fn shutdown(flags: &str) -> Order {
+    let given = |flag: &str| flags.contains(flag);
+    let poweroff = given("--mode poweroff");
+    Order::Shutdown {
+        by: CALLER.to_owned(),
+        why: "the rehearsal says so".to_owned(),
+        to: if poweroff { Desired::DownPoweroff } else { Desired::DownClusterOnly },
+        drain: !given("--skip-drain"),
+        snapshot: !given("--skip-etcd-snapshot"),
     }
 }
 
@@ -110,7 +124,8 @@ pub async fn asked(halt: oneshot::Receiver<()>) {
 
 /// What is left of a process whose run came to its end.
 pub fn exited(end: &End) -> Process {
-    let word = ResultWord::of(end.last.decision.phase);
+    let record = &end.last;
+    let word = ResultWord::of_run(record.input.request.verb, record.decision.phase);
     Process::Exited(i32::from(word.exit_code()))
 }
 
@@ -131,7 +146,7 @@ pub struct StageDriver<A> {
     stage: Stage,
     ananke: A,
     began: Mono,
-    last: Option<Verb>,
+    last: Option<(Verb, String)>,
     eye: Eye,
     words: BTreeMap<MachineName, &'static str>,
     /// How long at most, in real time, until somebody looks again.
@@ -167,13 +182,20 @@ impl<A: Ananke> StageDriver<A> {
             Life::Runs { verb: Verb::Converge, .. } if self.ananke.runs() => {
                 self.tell(Order::Converge { by: CALLER.to_owned() }).await
             }
+            Life::Shutdown { flags } if self.ananke.runs() => self.tell(shutdown(flags)).await,
+            Life::Shutdown { flags } => {
+                self.last = Some((Verb::Shutdown, flags.clone()));
+                let start = Start::of(Verb::Shutdown, flags);
+                self.ananke.begin(start, None).map_err(Stuck::Ananke)
+            }
             Life::Runs { verb, until } => {
-                self.last = Some(*verb);
-                self.ananke.begin(Start::of(*verb), until.as_ref()).map_err(Stuck::Ananke)
+                self.last = Some((*verb, String::new()));
+                self.ananke.begin(Start::of(*verb, ""), until.as_ref()).map_err(Stuck::Ananke)
             }
             Life::RunsAgain { until } => {
-                let verb = self.last.ok_or_else(|| Stuck::Ananke("it never ran".to_owned()))?;
-                self.ananke.begin(Start::of(verb), until.as_ref()).map_err(Stuck::Ananke)
+                let never = || Stuck::Ananke("it never ran".to_owned());
+                let (verb, flags) = self.last.clone().ok_or_else(never)?;
+                self.ananke.begin(Start::of(verb, &flags), until.as_ref()).map_err(Stuck::Ananke)
             }
             Life::Killed => {
                 self.ananke.kill().await;

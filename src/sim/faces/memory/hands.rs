@@ -11,7 +11,7 @@ use super::write;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::ssh::{SshError, Stage as Step};
 use crate::config::settings::Settings;
-use crate::model::action::Action;
+use crate::model::action::{Action, Effect};
 use crate::model::command::{Command, WIRE};
 use crate::model::ids::MachineName;
 use crate::model::outcome::{ActionResult, Outcome};
@@ -101,9 +101,13 @@ impl MemoryHands {
         if !self.fuse.pass(Place::Sent) {
             return lost();
         }
-        let result = match action.effect.host() {
-            Some(host) => self.on(host, action).await,
-            None => write::perform(self, action).await,
+        let result = match (&action.effect, action.effect.host()) {
+            (Effect::Wake { machine }, _) => {
+                self.stage.touch(|world| world.wake(machine));
+                ActionResult::Done
+            }
+            (_, Some(host)) => self.on(host, action).await,
+            (_, None) => write::perform(self, action).await,
         };
         if !self.fuse.pass(Place::Acted) || fate == Fate::AnswerLost {
             return lost();
@@ -138,7 +142,8 @@ impl MemoryHands {
         let reply = self.run(host, &line).await;
         self.rest(WAY).await;
         let reply = match self.stage.with(found) {
-            (Door::Open, same) if same == boots => reply,
+            // sshd sent the answer before it ended, also to the word to switch the machine off.
+            (Door::Open | Door::Refused, same) if same == boots => reply,
             // Nothing comes back, until the limit is over.
             (Door::Silent, _) => std::future::pending().await,
             (Door::Open | Door::Refused, _) => Reply::default(),

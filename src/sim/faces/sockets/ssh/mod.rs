@@ -31,6 +31,10 @@ const CONNECTIONS: usize = 32;
 /// How long a client may take to say which SSH it speaks.
 const GREETING: Duration = Duration::from_secs(60);
 
+/// How long connections go on at a machine that switches itself off: as with a real sshd, the
+/// answer to that very command is still sent.
+const FAREWELL: Duration = Duration::from_millis(200);
+
 /// Why there are no doors.
 #[derive(Debug, thiserror::Error)]
 pub enum SshDoorsError {
@@ -183,16 +187,23 @@ impl Porter {
             for (boots, leash) in self.lines.values() {
                 leash.set(match now.door {
                     Door::Silent => Flow::Stalls,
-                    Door::Open if *boots == now.boots => Flow::Flows,
+                    Door::Open | Door::Refused if *boots == now.boots => Flow::Flows,
                     Door::Open | Door::Refused => Flow::Ended,
                 });
             }
+            let farewell = tokio::time::sleep(FAREWELL);
+            tokio::pin!(farewell);
+            let mut leaves = now.door == Door::Refused;
             loop {
                 tokio::select! {
                     changed = doorway.changed() => match changed {
                         Ok(()) => break,
                         Err(_) => return,
                     },
+                    () = &mut farewell, if leaves => {
+                        leaves = false;
+                        self.lines.values().for_each(|(_, leash)| leash.set(Flow::Ended));
+                    }
                     stream = self.post.accept() => self.let_in(stream),
                     Some(ended) = self.served.join_next() => {
                         if let Ok(line) = ended {

@@ -1,0 +1,37 @@
+//! `shutdown`: a person wants the cluster down.
+
+use super::failure::{Ended, Failure};
+use super::load::Loaded;
+use super::rise::{self, Wish};
+use crate::cli::{DownTo, Format, ShutdownArgs};
+use crate::gates::down::NOT_BUILT;
+use crate::model::intent::Desired;
+use crate::model::tick::Order;
+
+/// Runs until everything is down, or a person is needed.
+pub(super) async fn shutdown(
+    loaded: Loaded,
+    args: ShutdownArgs,
+    caller: &str,
+    format: Format,
+) -> Result<Ended, Failure> {
+    if !args.skip_drain || !args.skip_etcd_snapshot {
+        // Nothing is begun that does less than was asked for.
+        return Err(Failure::Usage(format!(
+            "not built in this version: {NOT_BUILT}; nothing was changed. To go on without: \
+             --skip-drain --skip-etcd-snapshot"
+        )));
+    }
+    let order = Order::Shutdown {
+        by: caller.to_owned(),
+        why: args.reason,
+        to: match args.mode {
+            DownTo::ClusterOnly => Desired::DownClusterOnly,
+            DownTo::Poweroff => Desired::DownPoweroff,
+        },
+        drain: !args.skip_drain,
+        snapshot: !args.skip_etcd_snapshot,
+    };
+    let wish = Wish { order, on_battery: None, execute: args.execute, timeout: args.timeout };
+    rise::carry_out(loaded, wish, format).await
+}

@@ -1,0 +1,15 @@
+use super::{AskMissing, Check, no_grace, not_only_a_person, off};
+use crate::model::ids::CheckId;
+use crate::model::policy::Role;
+
+pub static CHECK: Check = Check {
+    id: CheckId::fixed("other-off"),
+    title: "Every machine that is no node and goes down is switched off, but for the jump host",
+    evidence: "no answer at all for some seconds after it was told: that SSH returned proves \
+               nothing, and a refused connection is the word of a kernel that runs",
+    grace: no_grace,
+    missing: AskMissing::Ask,
+    person: not_only_a_person,
+    judge: |sit| off::judge(sit, Role::Other),
+    by_hand: off::by_hand,
+};
