@@ -9,6 +9,8 @@ mod bench;
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/decide/cluster.rs"]
 mod cluster;
+#[path = "../tests/decide/mending.rs"]
+mod mending;
 #[path = "../tests/decide/site.rs"]
 mod site;
 #[path = "../tests/decide/upsd.rs"]

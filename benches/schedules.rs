@@ -5,7 +5,6 @@
 //! `cargo bench --bench schedules` measures what is shipped; a debug build is several times slower.
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
-#[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/sim/stage.rs"]
 mod stage;
 

@@ -128,27 +128,34 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
     let format = args.output;
     let caller = load::caller(environment);
     let settings = load::settings(&args, environment, runtime.handle());
+    // What runs the loop holds a whole tick: it lives on the heap.
     let ended = runtime.block_on(async {
         match args.verb {
             Verb::Config { verb } => config_verb(&verb, settings, format),
-            Verb::Why { name } => look::why(settings, &caller, name.as_deref(), format).await,
+            Verb::Why { name } => {
+                Box::pin(look::why(settings, &caller, name.as_deref(), format)).await
+            }
             Verb::Status => look::status(settings?, &caller, format).await,
             Verb::Plan => look::plan(settings?, &caller, format).await,
             Verb::Startup { execute, allow_on_battery, timeout } => {
                 let order = Order::Startup { by: caller.clone() };
                 let on_battery = allow_on_battery.then(|| caller.clone());
                 let wish = Wish { order, on_battery, execute, timeout };
-                rise::carry_out(settings?, wish, format).await
+                Box::pin(rise::carry_out(settings?, wish, format)).await
             }
-            Verb::Shutdown(args) => shutdown::shutdown(settings?, args, &caller, format).await,
+            Verb::Shutdown(args) => {
+                Box::pin(shutdown::shutdown(settings?, args, &caller, format)).await
+            }
             Verb::Converge { execute, allow_on_battery, timeout } => {
                 let order = Order::Converge { by: caller.clone() };
                 let on_battery = allow_on_battery.then(|| caller.clone());
                 let wish = Wish { order, on_battery, execute, timeout };
-                rise::carry_out(settings?, wish, format).await
+                Box::pin(rise::carry_out(settings?, wish, format)).await
             }
             Verb::History { last } => look::history(&settings?, last, format),
-            Verb::Daemon { execute } => daemon::daemon(settings?, execute, environment).await,
+            Verb::Daemon { execute } => {
+                Box::pin(daemon::daemon(settings?, execute, environment)).await
+            }
             Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
             Verb::Prepare { machines, execute, user, identity } => {
                 let person = prepare::Person { user, identity };

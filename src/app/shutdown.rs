@@ -33,5 +33,5 @@ pub(super) async fn shutdown(
         snapshot: !args.skip_etcd_snapshot,
     };
     let wish = Wish { order, on_battery: None, execute: args.execute, timeout: args.timeout };
-    rise::carry_out(loaded, wish, format).await
+    Box::pin(rise::carry_out(loaded, wish, format)).await
 }

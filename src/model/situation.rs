@@ -203,7 +203,7 @@ impl<'a> Situation<'a> {
         let seen: Vec<_> = servers.filter_map(|name| self.host(name).ok()).collect();
         let serves =
             |host: &&HostFacts| host.units.values().any(|unit| unit.active == UnitActive::Active);
-        (seen.len() >= self.policy.quorum() && !seen.iter().any(|host| serves(host)))
+        (seen.len() >= self.policy.quorum() && !seen.iter().any(serves))
             .then_some("no server runs: there is no API to ask")
     }
 }

@@ -64,8 +64,7 @@ pub fn shutdown_report(record: &TickRecord) -> Option<ShutdownReport> {
     let stages = record.decision.assessment.gates.iter().map(|view| {
         let mark = descent.stages.get(&view.id);
         let why = match (&view.state, mark.and_then(|mark| mark.end.as_ref())) {
-            (_, Some(StageEnd::Cut { why })) => Some(why.clone()),
-            (GateState::Skipped { why }, _) => Some(why.clone()),
+            (_, Some(StageEnd::Cut { why })) | (GateState::Skipped { why }, _) => Some(why.clone()),
             _ => None,
         };
         let state = if view.state.word() == "ok" { "done" } else { view.state.word() };

@@ -19,7 +19,7 @@ use ananke::model::time::{Mono, Skew, Span};
 use jiff::Timestamp;
 
 use crate::cluster::Cluster;
-use crate::hosts::mend;
+use crate::mending::mend;
 use crate::upsd::ups;
 
 /// Seconds of the bench's own, never-resetting time.

@@ -7,6 +7,7 @@ mod cluster;
 mod flux;
 mod hosts;
 mod invariants;
+mod mending;
 mod power;
 mod published;
 mod quiet;

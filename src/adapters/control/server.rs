@@ -331,8 +331,7 @@ fn objection(stance: Stance, order: &Order) -> Option<String> {
         | Order::AllowOnBattery { by }
         | Order::Resume { by }
         | Order::ClearIntent { by } => &[by],
-        Order::Pause { by, why } => &[by, why],
-        Order::Shutdown { by, why, .. } => &[by, why],
+        Order::Pause { by, why } | Order::Shutdown { by, why, .. } => &[by, why],
         Order::Ack { by, name } => &[by, name],
     };
     let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);

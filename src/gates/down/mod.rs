@@ -97,6 +97,7 @@ const fn poweroff(desired: Desired) -> bool {
 mod tests {
     use super::ALL;
     use crate::gates;
+    use crate::model::ids::CheckId;
 
     fn place(id: &str) -> usize {
         let found = gates::ALL.iter().position(|gate| gate.id.as_str() == id);
@@ -127,7 +128,7 @@ mod tests {
     fn ladders_cure_what_their_stage_asks() {
         for stage in ALL {
             for remedy in stage.gate.ladder {
-                let asked = |id| stage.gate.checks.iter().any(|check| check.id == *id);
+                let asked = |id: &CheckId| stage.gate.checks.iter().any(|check| check.id == *id);
                 assert!(remedy.cures.iter().any(|check| asked(&check.id)), "{}", remedy.id);
             }
         }
