@@ -44,6 +44,20 @@ stage_bench() {
 	done
 }
 
+# Every scenario that is shipped, over sockets and by the program as it is released: each has to end as the list says.
+# Two at a time, since one leaves half of the processor idle. A failure does not keep the others from running.
+stage_rehearsals() {
+	local program list
+	command -v jq >/dev/null || { echo "jq is missing: the stage setup installs it (apt-get install jq)"; return 1; }
+	"$CARGO" build --locked --release
+	program=$(release_program)
+	list=$("$program" -o json rehearse --list)
+	list=$(jq -r '.[] | .name + " " + (if .needs == [] then "passed" else "not-built" end)' <<<"$list")
+	[[ -n $list ]] || { echo "the list of scenarios is empty"; return 1; }
+	echo "running $(wc -l <<<"$list") scenarios"
+	xargs --max-args=2 --max-procs=2 scripts/gate/rehearsal.sh "$program" <<<"$list"
+}
+
 # targets KIND: their names.
 targets() {
 	"$CARGO" metadata --locked --offline --no-deps --format-version 1 |
