@@ -2,6 +2,7 @@
 
 mod blackout;
 mod kills;
+mod play;
 mod rehearse;
 mod scenarios;
 mod stage;
