@@ -216,6 +216,13 @@ pub enum State {
         /// Which machine.
         machine: MachineName,
     },
+    /// A gate says that something is not good, and these words are in it.
+    Says {
+        /// Which gate.
+        gate: String,
+        /// In what it names or why, any case.
+        word: String,
+    },
     /// A node takes no new pods, by whose hand.
     Cordoned {
         /// Which.
@@ -275,6 +282,7 @@ impl State {
             | Self::Held { .. }
             | Self::Alarm { .. }
             | Self::Named { .. }
+            | Self::Says { .. }
             | Self::Acted(_)
             | Self::Exits(_)
             | Self::IsKilled

@@ -289,6 +289,12 @@ pub(super) static STATES: &[Form<State>] = &[
         |it| Some(State::Named { gate: it.word()?, machine: it.machine()? }),
     ),
     form(
+        "gate <word> says <word>",
+        "This gate says that something is not good, and this word is in it.",
+        "gate kustomizations says flux-system",
+        |it| Some(State::Says { gate: it.word()?, word: it.word()? }),
+    ),
+    form(
         "cordoned <machine> by <word>",
         "It takes no new pods: `ananke` did it, or some person.",
         "cordoned titan-05 by brad",

@@ -42,6 +42,7 @@ shipped![
     "one-server-short",
     "paused",
     "registry-deadlock-alone",
+    "root-fails",
     "sealed-vault-alone",
     "second-outage",
     "short-dip",
