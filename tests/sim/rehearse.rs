@@ -35,6 +35,8 @@ fn scenarios_over_sockets_end_as_they_say() {
             let said: serde_json::Value = serde_json::from_slice(&output.stdout)
                 .unwrap_or_else(|_| panic!("{}", text(&output)));
             assert_eq!(said["result"], "passed", "{name}: {said:#}");
+            assert_eq!(said["again"], format!("ananke rehearse {name} --seed 1"), "{name}");
+            assert!(said["actions"].is_array() && said["left"].is_array(), "{name}: {said:#}");
             assert_eq!(output.status.code(), Some(0), "{name}");
         })
     });
@@ -65,6 +67,8 @@ fn the_default_scenario_on_25_machines_passes_in_little_memory() {
     let said = said.join("\n");
     assert_eq!(running.0.wait().expect("its end").code(), Some(0), "{said}");
     assert!(said.contains("cold-start: passed"), "{said}");
+    assert!(said.contains("start k3s-agent on titan-09: done"), "{said}");
+    assert!(said.contains("again      ananke rehearse cold-start --seed 1"), "{said}");
     println!("a rehearsal of 25 machines took at most {most} kB");
     assert!((1..=MOST_KB).contains(&most), "{most} kB, at most {MOST_KB}");
 }
