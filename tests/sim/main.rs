@@ -1,5 +1,6 @@
 //! The whole loop before a simulated world, under virtual time.
 
+mod alone;
 mod blackout;
 mod kills;
 mod play;
