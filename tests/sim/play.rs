@@ -52,16 +52,18 @@ impl House {
     }
 
     /// A site like those that the testbed has for the scenarios of real machines: it boots fast,
-    /// hangs on no UPS, and nothing of Flux is on it that anybody waits for.
-    pub(crate) fn like_the_testbed(scenario: &Scenario) -> Self {
+    /// and ananke knows of no UPS. The smallest is without Flux; here nobody waits for it then.
+    pub(crate) fn like_the_testbed(scenario: &Scenario, flux: bool) -> Self {
         let mut house = Self::of(scenario);
         house.site.machines.values_mut().for_each(|spec| spec.boot = REAL_BOOT);
         house.reach.upsd = None;
         let set = |(key, value): (&str, &str)| Setting { key: key.into(), value: value.into() };
         house.settings = IMPATIENT.into_iter().map(set).collect();
-        let none = "these machines have no Flux".to_owned();
-        let flux = ["flux-source", "kustomizations"].map(GateId::fixed);
-        house.skip = flux.into_iter().map(|gate| (gate, none.clone())).collect();
+        if !flux {
+            let none = "these machines have no Flux".to_owned();
+            let gates = ["flux-source", "kustomizations"].map(GateId::fixed);
+            house.skip = gates.into_iter().map(|gate| (gate, none.clone())).collect();
+        }
         house
     }
 }

@@ -24,7 +24,7 @@ const NOT_HERE: [(&str, &str); 2] = [
 
 /// The limits of a file are those of real machines, which may be faster than those of the world.
 /// What happens, and in which order, is what must be the same.
-const SLOWER: u64 = 4;
+const SLOWER: u64 = 8;
 
 /// What is to be said of those that did not end as they say.
 fn failures(outcomes: impl IntoIterator<Item = (String, Outcome)>) -> Vec<String> {
@@ -84,8 +84,8 @@ fn what_is_written_for_real_machines_goes_the_same_way_here() {
     }
     assert!(!real.is_empty(), "there are no scenarios for real machines");
     let bad = failures(real.into_iter().map(|(file, scenario)| {
-        let outcome = play(&slower(scenario.clone()), &House::like_the_testbed(&scenario), SEED);
-        (file, outcome)
+        let house = House::like_the_testbed(&scenario, !file.starts_with("tiny/"));
+        (file, play(&slower(scenario), &house, SEED))
     }));
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
