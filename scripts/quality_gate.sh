@@ -14,7 +14,7 @@ usage() {
 
 		  (nothing)      everything that has to pass; as root on Debian it installs what it lacks
 		  --host         without root and without effects on this machine: for a host that guards a cluster
-		  --full         and what takes longer: repetitions, benchmarks
+		  --full         and what takes longer: repetitions, benchmarks, all rehearsals
 		  --only STAGE   this stage, whatever the mode (again for more of them)
 		  --keep-going   go on behind a stage that failed
 		  --verbose      show all output while it comes, not only at failure
@@ -90,7 +90,7 @@ one() {
 	if ((status != 0)) && [[ -z $VERBOSE ]]; then
 		cat "$LOGS/$name.log"
 	elif [[ -z $VERBOSE ]]; then
-		grep -E '^( +Running |running |test result: |note: )' "$LOGS/$name.log" || true
+		grep -E '^( +Running |running |rehearsed |test result: |note: )' "$LOGS/$name.log" || true
 	fi
 	SUMMARY+=("$(printf '%-12s %5d s of %5d s  %s' "$name" "$used" "$budget" "$verdict")")
 	printf '   %s\n\n' "${SUMMARY[-1]}"

@@ -31,6 +31,7 @@ STAGES='
    rig-small      600  full     those of a site with Flux, services and a jump host
    rig-big        900  full     those that need three servers
    repeat         900  full     unit and real tests five times over: none passes by luck
+   rehearsals    1800  full     every scenario of the list, over sockets, ends as the list says
    bench         1200  full     benchmarks run and print their figures
    figures       1200  full     the memory of a quiet daemon is flat; status costs less than kubectl
 '

@@ -32,10 +32,30 @@ stage_repeat() {
 }
 
 stage_bench() {
-	local benches
+	local bench benches
 	benches=$(targets bench)
 	[[ -n $benches ]] || { echo "there are no benchmarks yet"; return 1; }
-	"$CARGO" bench --locked --benches
+	for bench in $benches; do
+		# Each reads its own arguments: the one of fates lives 1,000 of them twice only if it is told to.
+		case $bench in
+		schedules) "$CARGO" bench --locked --bench "$bench" -- --full ;;
+		*) "$CARGO" bench --locked --bench "$bench" ;;
+		esac
+	done
+}
+
+# Every scenario that is shipped, over sockets and by the program as it is released: each has to end as the list says.
+# Two at a time, since one leaves half of the processor idle. A failure does not keep the others from running.
+stage_rehearsals() {
+	local program list
+	command -v jq >/dev/null || { echo "jq is missing: the stage setup installs it (apt-get install jq)"; return 1; }
+	"$CARGO" build --locked --release
+	program=$(release_program)
+	list=$("$program" -o json rehearse --list)
+	list=$(jq -r '.[] | .name + " " + (if .needs == [] then "passed" else "not-built" end)' <<<"$list")
+	[[ -n $list ]] || { echo "the list of scenarios is empty"; return 1; }
+	echo "running $(wc -l <<<"$list") scenarios"
+	xargs --max-args=2 --max-procs=2 scripts/gate/rehearsal.sh "$program" <<<"$list"
 }
 
 # targets KIND: their names.

@@ -25,9 +25,6 @@ use crate::ports::{Clock, Ledger, LedgerError, Recorder, Sink};
 /// The port on which k3s servers serve the API.
 const API_PORT: u16 = 6_443;
 
-/// More actions than a damaged end of the ledger can have held: it is one record of one tick.
-const LOST_ACTIONS: u64 = 1_000;
-
 /// How often a time daemon other than systemd-timesyncd is asked whether the clock is right.
 const ASK_TIME: Span = Span::mins(1);
 
@@ -142,8 +139,7 @@ pub(super) fn ledger(
     let mut memory = recovered.memory.unwrap_or_else(|| Durable::fresh(now));
     if let Some(why) = ledger.behind() {
         tracing::error!("ledger: the newest record was damaged: {why}");
-        // What was acknowledged last may be missing: its numbers must not be given out again.
-        memory.last_action += LOST_ACTIONS;
+        memory.pass_over_lost();
     }
     let recorder = FileRecorder::new(&settings.state_dir);
     Ok((ledger, recorder, memory))

@@ -222,7 +222,7 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "X")]
     pub speed: Option<std::num::NonZeroU32>,
     /// The scenarios that come with the program
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "speed"])]
     pub list: bool,
 }
 

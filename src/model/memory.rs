@@ -108,6 +108,17 @@ impl Durable {
     }
 }
 
+/// More actions than a lost end of the ledger can have held: it is one record of one tick.
+const LOST_ACTIONS: u64 = 1_000;
+
+impl Durable {
+    /// What was acknowledged last may be missing: the numbers of its actions, which a guard may
+    /// remember, are not given out again.
+    pub const fn pass_over_lost(&mut self) {
+        self.last_action += LOST_ACTIONS;
+    }
+}
+
 /// A name for the life of a state directory that begins now. Two lives begin in different boots,
 /// or at different times of one.
 fn life(now: &Moment) -> String {

@@ -2,6 +2,7 @@
 //! recorded tick, so that the terminal, the journal, the files and the socket say the same.
 
 mod alarm;
+mod ending;
 mod event;
 mod explain;
 mod files;
@@ -21,6 +22,7 @@ mod text;
 mod why;
 
 pub use alarm::{alarm_text, at_the_end};
+pub use ending::{Account, Ending, ending_text};
 pub use event::{Event, event_object, events};
 pub use explain::{Topic, explain};
 pub use files::files;

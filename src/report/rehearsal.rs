@@ -1,5 +1,5 @@
 //! `ananke rehearse`: the simulated machines, the gates, and what happened, on one screen that is
-//! painted again and again; and the words at its end.
+//! painted again and again. What is told at its end is in `ending`.
 
 use super::status::{closed, held_line};
 use super::text::count;

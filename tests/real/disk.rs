@@ -17,11 +17,11 @@ use ananke::ports::{Ledger, Recovered};
 use serde_json::json;
 use tempfile::TempDir;
 
-const CLUSTER: &str = "home";
+pub(crate) const CLUSTER: &str = "home";
 const CHILD_DIR: &str = "ANANKE_TEST_LEDGER_DIR";
 
 /// A record whose memory says its own number, made large by `padding` bytes.
-fn record(seq: u64, padding: usize) -> LedgerRecord {
+pub(crate) fn record(seq: u64, padding: usize) -> LedgerRecord {
     let epoch = "1970-01-01T00:00:00Z";
     let intent = json!({
         "desired": "up", "progress": "normal", "by": "ananke", "reason": "x".repeat(padding),
@@ -57,12 +57,12 @@ fn must(command: &mut Command) {
 }
 
 /// A mount that ends with the test, also if it fails.
-struct Mount {
+pub(crate) struct Mount {
     at: TempDir,
 }
 
 impl Mount {
-    fn tmpfs(options: &str) -> Self {
+    pub(crate) fn tmpfs(options: &str) -> Self {
         let at = tempfile::tempdir().unwrap();
         must(command("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at.path()));
         Self { at }
@@ -76,7 +76,7 @@ impl Mount {
         mount
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.at.path()
     }
 }

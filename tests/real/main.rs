@@ -11,5 +11,6 @@ mod nut;
 mod ssh;
 mod ssh_config;
 mod world_api;
+mod world_disk;
 mod world_nut;
 mod world_ssh;

@@ -1,53 +1,90 @@
-//! Every scenario that comes with the program, in memory under virtual time.
+//! Every scenario that comes with the program, and every one that is written for real machines, in
+//! memory under virtual time: one language, one file, each driver.
 
-use std::num::NonZeroU32;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use ananke::decide::LIBRARY;
-use ananke::replay::verify;
-use ananke::sim::faces::Stage;
-use ananke::sim::faces::config::{self, Reach};
-use ananke::sim::faces::drive::drive;
-use ananke::sim::faces::driver::{MemoryAnanke, StageDriver};
+use ananke::config::problems_to_text;
+use ananke::sim::scenario::ast::{Expectation, What};
 use ananke::sim::scenario::outcome::Word;
 use ananke::sim::scenario::shipped::{SHIPPED, shipped};
-use ananke::sim::scenario::{Outcome, Run, Scenario};
-use ananke::sim::world::World;
+use ananke::sim::scenario::{Outcome, Scenario, parse};
 
-use crate::stage::{budget, virtually};
+use crate::play::{House, play};
 
-/// Runs one to its end; also judges its ledger by the rules of `replay --verify`.
-fn play(scenario: &Scenario, seed: u64) -> Outcome {
-    let gates: Vec<&str> = LIBRARY.up.iter().map(|gate| gate.id.as_str()).collect();
-    if let Some(outcome) = Outcome::not_built(scenario, seed, &gates) {
-        return outcome;
+/// Moments of chance are the same in every run.
+const SEED: u64 = 1;
+
+/// What only real machines have.
+const NOT_HERE: [(&str, &str); 2] = [
+    ("small/jump-host-down.txt", "no machine of the world stands between ananke and the others"),
+    ("small/jump-host-gone-round.txt", "as above"),
+];
+
+/// The limits of a file are those of real machines, which may be faster than those of the world.
+/// What happens, and in which order, is what must be the same.
+const SLOWER: u64 = 8;
+
+/// What is to be said of those that did not end as they say.
+fn failures(outcomes: impl IntoIterator<Item = (String, Outcome)>) -> Vec<String> {
+    let mut bad = Vec::new();
+    for (file, outcome) in outcomes {
+        if outcome.result == Word::Failed {
+            bad.push(format!("{file}: {outcome}\n{}", outcome.timeline_text()));
+        }
     }
-    virtually(async {
-        let site = scenario.site.site();
-        let stage = Stage::new(World::new(&site, seed), NonZeroU32::MIN);
-        let driving = tokio::spawn(stage.clone().drive());
-        let reach = Reach::nowhere();
-        let settings = config::with(&site, &reach, &scenario.settings).expect("a configuration");
-        let ananke = MemoryAnanke::new(stage.clone(), settings);
-        let run = Run::new(scenario, scenario.site.roster(), seed).expect("the site fits");
-        let mut driver = StageDriver::new(stage, ananke, None);
-        let outcome = drive(run, &mut driver).await.unwrap_or_else(|(_, outcome)| outcome);
-        let ananke = driver.close().await;
-        driving.abort();
-        assert_eq!(verify(&ananke.disk().records(), &budget), [], "{}", scenario.name);
-        outcome
-    })
+    bad
 }
 
 #[test]
 fn each_scenario_ends_as_it_says() {
-    let mut bad = Vec::new();
-    for (name, _) in SHIPPED {
+    let bad = failures(SHIPPED.iter().map(|(name, _)| {
         let scenario = shipped(name).unwrap_or_else(|error| panic!("{error}"));
-        let outcome = play(&scenario, 1);
-        println!("{outcome}");
-        if outcome.result == Word::Failed {
-            bad.push(format!("{outcome}\n{}", outcome.timeline_text()));
+        let outcome = play(&scenario, &House::of(&scenario), SEED);
+        (format!("{name}.txt"), outcome)
+    }));
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+/// The files of `tests/e2e`, by their names from there.
+fn real() -> BTreeMap<String, Scenario> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
+    let mut found = BTreeMap::new();
+    for size in ["tiny", "small", "big"] {
+        for file in here.join(size).read_dir().expect("a folder for each size") {
+            let path = file.expect("a file").path();
+            let text = fs::read_to_string(&path).expect("a text");
+            let base = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = format!("{size}/{base}");
+            let scenario = parse(&text, &name);
+            let scenario = scenario.unwrap_or_else(|wrong| panic!("{}", problems_to_text(&wrong)));
+            found.insert(name, scenario);
         }
     }
+    found
+}
+
+/// The same, with so much more time for whatever is waited for.
+fn slower(mut scenario: Scenario) -> Scenario {
+    for step in &mut scenario.steps {
+        if let What::Expect(Expectation::Within(_, time)) = &mut step.what {
+            *time = time.times(SLOWER);
+        }
+    }
+    scenario
+}
+
+#[test]
+fn what_is_written_for_real_machines_goes_the_same_way_here() {
+    let mut real = real();
+    for (file, why) in NOT_HERE {
+        assert!(real.remove(file).is_some(), "{file} is left out ({why}), and is not there");
+    }
+    assert!(!real.is_empty(), "there are no scenarios for real machines");
+    let bad = failures(real.into_iter().map(|(file, scenario)| {
+        let house = House::like_the_testbed(&scenario, !file.starts_with("tiny/"));
+        (file, play(&slower(scenario), &house, SEED))
+    }));
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }

@@ -17,6 +17,7 @@ use super::signals::interrupt;
 use super::words;
 use crate::cli::{Format, RehearseArgs, print_data, print_text};
 use crate::decide::LIBRARY;
+use crate::report::{Ending, ending_text};
 use crate::sim::scenario::outcome::Word;
 use crate::sim::scenario::shipped::{DEFAULT, SHIPPED, Unfound, shipped};
 use crate::sim::scenario::{Outcome, Scenario, parse};
@@ -34,9 +35,10 @@ pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended
     if args.list {
         return list(format);
     }
-    let scenario = scenario(args.scenario.as_deref().unwrap_or(DEFAULT))?;
+    let named = args.scenario.as_deref().unwrap_or(DEFAULT);
+    let scenario = scenario(named)?;
     if let Some(outcome) = not_built(&scenario, args.seed) {
-        return print_end(&outcome, format);
+        return print_end(&End { outcome, ending: None }, format);
     }
     let own = scenario.speed.and_then(NonZeroU32::new);
     let speed = args.speed.or(own).unwrap_or(SPEED);
@@ -56,7 +58,14 @@ pub(super) async fn rehearse(args: RehearseArgs, format: Format) -> Result<Ended
         }
     };
     view.close();
-    print_end(&outcome, format)
+    let again = again(named, args.seed, args.speed);
+    print_end(&End { outcome, ending: Some(view.ending(again)) }, format)
+}
+
+/// The command that shows the same again.
+fn again(named: &str, seed: u64, speed: Option<NonZeroU32>) -> String {
+    let speed = speed.map(|speed| format!(" --speed {speed}")).unwrap_or_default();
+    format!("ananke rehearse {named} --seed {seed}{speed}")
 }
 
 /// The outcome of a scenario that needs what this version does not have.
@@ -116,13 +125,23 @@ fn list(format: Format) -> Result<Ended, Failure> {
     Ok(Ended::GOOD)
 }
 
-fn print_end(outcome: &Outcome, format: Format) -> Result<Ended, Failure> {
+/// What is told at the end.
+#[derive(Serialize)]
+struct End {
+    #[serde(flatten)]
+    outcome: Outcome,
+    /// None of what could not be run.
+    #[serde(flatten)]
+    ending: Option<Ending>,
+}
+
+fn print_end(end: &End, format: Format) -> Result<Ended, Failure> {
+    let End { outcome, ending } = end;
     let printed = match format {
-        Format::Json | Format::Yaml => print_data(format, outcome),
+        Format::Json | Format::Yaml => print_data(format, end),
         Format::Text => {
-            let again =
-                format!("again: ananke rehearse {} --seed {}", outcome.scenario, outcome.seed);
-            print_text(&format!("\n{outcome}\n{again}"))
+            let ending = ending.as_ref().map(|it| ending_text(outcome.took_ms, it));
+            print_text(&format!("\n{outcome}\n{}", ending.unwrap_or_default()))
         }
     };
     printed.map_err(|error| Failure::Failed(words::chain(&error)))?;

@@ -10,7 +10,7 @@ use crate::app::progress;
 use crate::model::record::TickRecord;
 use crate::model::time::Span;
 use crate::ports::Clock as _;
-use crate::report::{Actor, Picture, happening, picture};
+use crate::report::{Account, Actor, Ending, Picture, happening, picture};
 use crate::sim::faces::Stage;
 use crate::sim::faces::driver::word;
 use crate::sim::scenario::look::{Entry, Look, Who};
@@ -38,6 +38,8 @@ pub(super) struct View {
     seen: usize,
     happened: Vec<String>,
     record: Option<TickRecord>,
+    /// For the words at the end, whether anything is shown meanwhile or not.
+    account: Account,
 }
 
 impl View {
@@ -53,11 +55,13 @@ impl View {
             seen: 0,
             happened: Vec::new(),
             record: None,
+            account: Account::default(),
         }
     }
 
     /// Shows how things stand.
     pub(super) fn show(&mut self, run: &Run, look: &Look, stage: &Stage) {
+        self.account.see(stage.clock().mono(), &look.ledger, &look.ticks);
         if !self.on {
             return;
         }
@@ -86,11 +90,10 @@ impl View {
             };
             names.map(actor).collect::<Vec<_>>()
         });
-        let here = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let text = picture(&Picture {
             scenario: &self.scenario,
             world: Span::millis(stage.clock().now().mono.0),
-            here: Span::millis(here),
+            here: self.here(),
             speed: self.speed.get(),
             actors: &actors,
             record: self.record.as_ref(),
@@ -104,6 +107,16 @@ impl View {
         // A terminal that went away stops nothing.
         drop(writeln!(out, "{up}{text}").and_then(|()| out.flush()));
         self.painted = Some(Instant::now());
+    }
+
+    /// The time since it began, on this host.
+    fn here(&self) -> Span {
+        Span::millis(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// What is to be told at the end. `again` is the command that shows the same again.
+    pub(super) fn ending(&self, again: String) -> Ending {
+        self.account.ending(self.here(), again)
     }
 
     /// Leaves everything that happened on the terminal.

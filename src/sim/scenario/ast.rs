@@ -18,6 +18,8 @@ pub struct Scenario {
     pub title: String,
     /// What it happens to.
     pub site: Size,
+    /// What becomes of it without ananke, where that is known.
+    pub alone: Option<Alone>,
     /// Capabilities without which it can't be run. It is "not built yet" while one is missing.
     pub needs: Vec<Need>,
     /// How many seconds of the site pass in one real second where time is scaled. None: the
@@ -45,6 +47,15 @@ pub enum Size {
         /// Whether ananke reaches them through a machine of its own, `jump-1`.
         jump: bool,
     },
+}
+
+/// What becomes of a site that is left to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// It is well again after a while.
+    Heals,
+    /// It never is.
+    StaysBroken,
 }
 
 /// A capability of ananke that a scenario needs.
@@ -221,6 +232,13 @@ pub enum State {
         /// Which machine.
         machine: MachineName,
     },
+    /// A gate says that something is not good, and these words are in it.
+    Says {
+        /// Which gate.
+        gate: String,
+        /// In what it names or why, any case.
+        word: String,
+    },
     /// A node takes no new pods, by whose hand.
     Cordoned {
         /// Which.
@@ -280,6 +298,7 @@ impl State {
             | Self::Held { .. }
             | Self::Alarm { .. }
             | Self::Named { .. }
+            | Self::Says { .. }
             | Self::Acted(_)
             | Self::Exits(_)
             | Self::IsKilled

@@ -4,10 +4,11 @@
 use crate::model::assessment::Phase;
 use crate::sim::deed::Which;
 
-use super::ast::{Act, Boundary, Doing, Event, Life, Need, Setting, Size, State, Whose};
+use super::ast::{Act, Boundary, Doing, Event, Life, State, Whose};
 use super::slots::Values;
 
 pub(super) use super::deeds::DEEDS;
+pub(super) use super::headers::{HEADERS, Header};
 pub(super) use super::inside::INSIDE;
 
 /// One form of a sentence. In a pattern, `a|b` takes either word, and `<...>` is a hole.
@@ -23,23 +24,6 @@ pub(super) struct Form<T> {
     pub(super) build: fn(&mut Values) -> Option<T>,
 }
 
-/// What a line of the header says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Header {
-    /// Its name.
-    Name(String),
-    /// Its sentence.
-    Title(String),
-    /// Its site.
-    Site(Size),
-    /// What must be built.
-    Need(Need),
-    /// How fast.
-    Speed(u32),
-    /// How ananke is set.
-    With(Setting),
-}
-
 /// A row of a table.
 pub(super) const fn form<T>(
     pattern: &'static str,
@@ -49,70 +33,6 @@ pub(super) const fn form<T>(
 ) -> Form<T> {
     Form { pattern, means, example, build }
 }
-
-fn size(it: &mut Values, jump: bool) -> Option<Header> {
-    let servers = usize::try_from(it.number()?).ok()?;
-    let agents = usize::try_from(it.number()?).ok()?;
-    Some(Header::Site(Size::Of { servers, agents, jump }))
-}
-
-/// The lines above the first step.
-pub(super) static HEADERS: &[Form<Header>] = &[
-    form(
-        "scenario <word>",
-        "Its name, that of the file. The first line.",
-        "scenario cold-start",
-        |it| Some(Header::Name(it.word()?)),
-    ),
-    form(
-        "title <text>",
-        "What happens, in one sentence.",
-        "title Everything loses power and comes back.",
-        |it| Some(Header::Title(it.word()?)),
-    ),
-    form("site big", "Three servers and 22 agents: the cluster of the map.", "site big", |_| {
-        Some(Header::Site(Size::Big))
-    }),
-    form("site small", "Three servers and one agent.", "site small", |_| {
-        Some(Header::Site(Size::Small))
-    }),
-    form(
-        "site <count> server|servers <count> agent|agents",
-        "So many. The only one that real machines can be.",
-        "site 3 servers 1 agent",
-        |it| size(it, false),
-    ),
-    form(
-        "site <count> server|servers <count> agent|agents behind jump-1",
-        "The same, reached through a machine of its own.",
-        "site 1 server 1 agent behind jump-1",
-        |it| size(it, true),
-    ),
-    form(
-        "needs gate <word>",
-        "Not built yet while ananke has no such gate.",
-        "needs gate flux-source",
-        |it| Some(Header::Need(Need::Gate(it.word()?))),
-    ),
-    form(
-        "needs command <word>",
-        "Not built yet while ananke has no such command.",
-        "needs command shutdown",
-        |it| Some(Header::Need(Need::Verb(it.word()?))),
-    ),
-    form(
-        "speed <count>",
-        "So many seconds of the site pass in one, where time can be scaled.",
-        "speed 20",
-        |it| Some(Header::Speed(it.number()?)),
-    ),
-    form(
-        "with <word> <text>",
-        "A setting of ananke's: its key in the configuration, and a value.",
-        "with nodes.patience 15s",
-        |it| Some(Header::With(Setting { key: it.word()?, value: it.word()? })),
-    ),
-];
 
 fn boundary(it: &mut Values) -> Option<Boundary> {
     Some(Boundary { name: it.word()?, times: it.number().filter(|times| *times > 0)? })
@@ -305,6 +225,12 @@ pub(super) static STATES: &[Form<State>] = &[
         "This gate says that something is not good there.",
         "gate time names titan-09",
         |it| Some(State::Named { gate: it.word()?, machine: it.machine()? }),
+    ),
+    form(
+        "gate <word> says <word>",
+        "This gate says that something is not good, and this word is in it.",
+        "gate kustomizations says flux-system",
+        |it| Some(State::Says { gate: it.word()?, word: it.word()? }),
     ),
     form(
         "cordoned <machine> by <word>",

@@ -12,6 +12,7 @@ pub mod ast;
 mod deeds;
 pub mod drive;
 mod forms;
+mod headers;
 mod help;
 mod inside;
 pub mod look;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{Code, Fault, Place, Problem, Source};
 
-use super::ast::{Event, Expectation, Life, Scenario, Setting, Size, Step, What};
+use super::ast::{Alone, Event, Expectation, Life, Scenario, Setting, Size, Step, What};
 use super::forms::{DEEDS, HEADERS, Header, INSIDE, LIVES, STATES};
 use super::names::strangers;
 use super::pattern::{Beginning, Miss, Word, fit, words};
@@ -18,7 +18,10 @@ const MAX_PROBLEMS: usize = 100;
 
 /// First words of lines that are no events.
 const OTHER_WORDS: &[&str] =
-    &["scenario", "title", "site", "needs", "speed", "with", "wait", "after", "expect"];
+    &["scenario", "title", "site", "alone", "needs", "speed", "with", "wait", "after", "expect"];
+
+/// So many of them, from the first, belong to the header.
+const HEADER_WORDS: usize = 7;
 
 const SENTENCE: Beginning = Beginning { says: "no sentence begins with", also: OTHER_WORDS };
 const STATE: Beginning =
@@ -61,6 +64,7 @@ struct Head {
     name: Option<String>,
     title: Option<String>,
     site: Option<Size>,
+    alone: Option<Alone>,
     speed: Option<u32>,
     needs: Vec<super::ast::Need>,
     settings: Vec<Setting>,
@@ -93,7 +97,7 @@ impl<'a> Reader<'a> {
             }
             let place = Place::new(here[0].start, here[here.len() - 1].end());
             let count = self.faults.len();
-            if OTHER_WORDS[..6].contains(&here[0].text) {
+            if OTHER_WORDS[..HEADER_WORDS].contains(&here[0].text) {
                 self.header(&here, place);
             } else {
                 self.step(&here, place, at + 1);
@@ -148,6 +152,10 @@ impl<'a> Reader<'a> {
                 }
                 head.site = Some(size);
                 "site"
+            }
+            Header::Alone(alone) => {
+                head.alone = Some(alone);
+                "alone"
             }
             Header::Speed(0) => {
                 let help = "1 is real time, 20 is usual";
@@ -241,6 +249,7 @@ impl<'a> Reader<'a> {
             name: head.name?,
             title: head.title?,
             site: head.site?,
+            alone: head.alone,
             needs: head.needs,
             speed: head.speed,
             settings: head.settings,

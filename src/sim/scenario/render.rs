@@ -8,12 +8,18 @@ use crate::model::time::Span;
 use crate::sim::deed::{Deed, Which, Within};
 
 use super::ast::{
-    Act, Boundary, Doing, Event, Expectation, Life, Need, Scenario, Size, State, Step, What, Whose,
+    Act, Alone, Boundary, Doing, Event, Expectation, Life, Need, Scenario, Size, State, Step, What,
+    Whose,
 };
 use super::inside::GIT;
 
 pub(super) fn scenario(it: &Scenario) -> String {
     let mut out = format!("scenario {}\ntitle {}\nsite {}\n", it.name, it.title, it.site);
+    match it.alone {
+        Some(Alone::Heals) => out.push_str("alone heals\n"),
+        Some(Alone::StaysBroken) => out.push_str("alone stays broken\n"),
+        None => {}
+    }
     for need in &it.needs {
         let _ = writeln!(out, "needs {need}");
     }
@@ -254,6 +260,7 @@ impl Display for State {
             Self::Manual { machine, is } => write!(f, "{}manual {machine}", not(*is)),
             Self::Alarm { machine, about } => write!(f, "alarm on {machine} about {about}"),
             Self::Named { gate, machine } => write!(f, "gate {gate} names {machine}"),
+            Self::Says { gate, word } => write!(f, "gate {gate} says {word}"),
             Self::Cordoned { node, by: Whose::Ananke } => write!(f, "cordoned {node} by ananke"),
             Self::Cordoned { node, by: Whose::Person(by) } => write!(f, "cordoned {node} by {by}"),
             Self::Uncordoned(node) => write!(f, "uncordoned {node}"),

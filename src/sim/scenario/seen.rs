@@ -54,8 +54,16 @@ pub(super) struct Tick {
     manual: BTreeSet<MachineName>,
     /// Machine, and everything that is said about it.
     alarms: Vec<(MachineName, String)>,
-    /// Gate, and a machine on which something is not good.
-    named: BTreeSet<(String, MachineName)>,
+    /// What gates say is not good.
+    said: Vec<Said>,
+}
+
+/// One thing that a gate says is not good.
+#[derive(Debug)]
+struct Said {
+    gate: String,
+    target: Target,
+    why: String,
 }
 
 impl Seen {
@@ -133,11 +141,8 @@ impl Seen {
                 let marked = node.is_ok_and(|node| node.manual);
                 agree(*is, told || marked, "it waits for a person", "it does not wait for a person")
             }
-            State::Named { gate, machine } => {
-                let named = (gate.clone(), machine.clone());
-                let is = self.tick.as_ref().is_some_and(|tick| tick.named.contains(&named));
-                agree(true, is, "", &format!("{gate} does not name it"))
-            }
+            State::Named { gate, machine } => self.is_named(gate, machine),
+            State::Says { gate, word } => self.is_said(gate, word),
             State::Cordoned { node, by } => match (self.node(node)?, by) {
                 (it, _) if !it.unschedulable => Err("it is not cordoned".to_owned()),
                 (it, Whose::Ananke) => agree(true, it.ours, "", "the cordon is not ananke's"),
@@ -228,6 +233,23 @@ impl Seen {
         agree(true, fits, "", &format!("the alarm says: {}", texts.join("; ")))
     }
 
+    fn is_named(&self, gate: &str, machine: &MachineName) -> Result<(), String> {
+        let on = |it: &Said| it.gate == gate && it.target.machine() == Some(machine);
+        let is = self.tick.as_ref().is_some_and(|tick| tick.said.iter().any(on));
+        agree(true, is, "", &format!("{gate} does not name it"))
+    }
+
+    fn is_said(&self, gate: &str, word: &str) -> Result<(), String> {
+        let by_gate = self.says()?.said.iter().filter(|it| it.gate == gate);
+        let texts: Vec<String> = by_gate.map(|it| format!("{}: {}", it.target, it.why)).collect();
+        let fits = texts.iter().any(|text| text.to_lowercase().contains(&word.to_lowercase()));
+        let instead = match texts.as_slice() {
+            [] => format!("gate {gate} names nothing that is not good"),
+            texts => format!("gate {gate} says: {}", texts.join("; ")),
+        };
+        agree(true, fits, "", &instead)
+    }
+
     fn has_acted(&self, wanted: &Act, from: usize) -> Result<(), String> {
         let fits = |act: &&Act| match wanted.doing == Doing::Anything {
             true => act.on == wanted.on && act.doing != Doing::Mark,
@@ -306,13 +328,16 @@ impl Tick {
             let text = format!("{} {}", alarm.what, alarm.by_hand.join(" "));
             alarm.target.machine().map(|machine| (machine.clone(), text))
         };
-        let named = decision.assessment.gates.iter().flat_map(|gate| {
+        let said = decision.assessment.gates.iter().flat_map(|gate| {
             let bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open());
-            let on = bad.filter_map(|finding| finding.target.machine());
-            on.map(|machine| (gate.id.to_string(), machine.clone()))
+            bad.map(|finding| Said {
+                gate: gate.id.to_string(),
+                target: finding.target.clone(),
+                why: finding.verdict.why().to_owned(),
+            })
         });
         Self {
-            named: named.collect(),
+            said: said.collect(),
             phase: decision.phase,
             held: held.map(|it| (it.hold.name(), it.target.machine().cloned())).collect(),
             manual: manual.keys().filter_map(Target::machine).cloned().collect(),

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::ast::{
-    Act, BOUNDARIES, Boundary, Doing, Event, Expectation, Life, Need, Setting, Size, State, Step,
-    What, Whose,
+    Act, Alone, BOUNDARIES, Boundary, Doing, Event, Expectation, Life, Need, Setting, Size, State,
+    Step, What, Whose,
 };
 use super::forms::{DEEDS, FRAMES, HEADERS, INSIDE, LIVES, STATES};
 use super::shipped::{DEFAULT, SHIPPED, shipped};
@@ -347,6 +347,7 @@ fn state() -> impl Strategy<Value = State> {
         (machine(), is).prop_map(|(machine, is)| State::Manual { machine, is }),
         (machine(), word()).prop_map(|(machine, about)| State::Alarm { machine, about }),
         (machine(), word()).prop_map(|(machine, gate)| State::Named { machine, gate }),
+        (word(), word()).prop_map(|(gate, word)| State::Says { gate, word }),
         (machine(), whose).prop_map(|(node, by)| State::Cordoned { node, by }),
         machine().prop_map(State::Uncordoned),
         (which(), is).prop_map(|(nodes, is)| State::Ready { nodes, is }),
@@ -377,18 +378,19 @@ fn what() -> impl Strategy<Value = What> {
 
 /// Any scenario on the big site. It begins with a start, so that everything after it makes sense.
 fn scenario() -> impl Strategy<Value = Scenario> {
-    let head = (word(), text(), word(), prop::option::of(1..=1_000_u32));
+    let alone = prop::sample::select(vec![None, Some(Alone::Heals), Some(Alone::StaysBroken)]);
+    let head = (word(), text(), word(), prop::option::of(1..=1_000_u32), alone);
     let setting = (word(), text()).prop_map(|(key, value)| Setting { key, value });
     let settings = prop::collection::vec(setting, 0..3);
     (head, settings, prop::collection::vec(what(), 1..12)).prop_map(
-        |((name, title, gate, speed), settings, whats)| {
+        |((name, title, gate, speed, alone), settings, whats)| {
             let runs = Life::Runs { verb: Verb::Daemon, until: None };
             let first = What::Happens(Event::Ananke(runs));
             let last = What::Expect(Expectation::Now(State::Well));
             let whats = std::iter::once(first).chain(whats).chain([last]);
             let steps = whats.map(|what| Step { line: 0, what }).collect();
             let needs = vec![Need::Gate(gate), Need::Verb("shutdown".to_owned())];
-            Scenario { name, title, site: Size::Big, needs, speed, settings, steps }
+            Scenario { name, title, site: Size::Big, alone, needs, speed, settings, steps }
         },
     )
 }

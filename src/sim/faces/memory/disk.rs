@@ -11,9 +11,6 @@ use crate::model::tick::Order;
 use crate::model::time::Moment;
 use crate::ports::{Ledger, LedgerError};
 
-/// More actions than a lost end of the ledger can have held, as on a real disk.
-const LOST_ACTIONS: u64 = 1_000;
-
 /// The disk of ananke's host. Cheap to clone; all clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct Disk(Arc<Mutex<State>>);
@@ -24,6 +21,22 @@ struct State {
     records: Vec<(LedgerRecord, String)>,
     full: bool,
     behind: bool,
+}
+
+impl State {
+    fn next_seq(&self) -> u64 {
+        self.records.last().map_or(1, |(record, _)| record.seq + 1)
+    }
+
+    /// What a real ledger refuses whether the disk is full or not: a gap, another's record.
+    fn check(&self, record: &LedgerRecord) -> io::Result<()> {
+        let ours = self.records.first().is_none_or(|(first, _)| first.cluster == record.cluster);
+        if ours && record.seq == self.next_seq() && record.format == FORMAT {
+            return Ok(());
+        }
+        let wrong = format!("record {} of '{}' does not fit here", record.seq, record.cluster);
+        Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
+    }
 }
 
 impl Disk {
@@ -91,14 +104,14 @@ impl Disk {
         let last = state.records.last().map(|(record, _)| record.memory.clone());
         let mut memory = last.unwrap_or_else(|| Durable::fresh(now));
         if std::mem::take(&mut state.behind) {
-            // What was acknowledged last may be missing: its numbers are not given out again.
-            memory.last_action += LOST_ACTIONS;
+            memory.pass_over_lost();
         }
         memory
     }
 
     fn write(&self, record: &LedgerRecord) -> Result<(), LedgerError> {
         let mut state = self.lock();
+        state.check(record).map_err(LedgerError::Write)?;
         if state.full {
             return Err(LedgerError::Write(io::ErrorKind::StorageFull.into()));
         }
@@ -109,7 +122,7 @@ impl Disk {
     }
 
     /// The ledger of a run.
-    pub(super) fn ledger(&self, fuse: Fuse) -> MemoryLedger {
+    pub fn ledger(&self, fuse: Fuse) -> MemoryLedger {
         MemoryLedger { disk: self.clone(), fuse }
     }
 }
@@ -127,6 +140,6 @@ impl Ledger for MemoryLedger {
     }
 
     fn next_seq(&self) -> u64 {
-        self.disk.lock().records.last().map_or(1, |(record, _)| record.seq + 1)
+        self.disk.lock().next_seq()
     }
 }
