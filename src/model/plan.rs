@@ -123,11 +123,6 @@ pub enum Hold {
         /// Until when.
         until: Mono,
     },
-    /// It is too early for this remedy.
-    NotBefore {
-        /// Until when.
-        until: Mono,
-    },
     /// Fewer servers can be started than make a majority: one alone would only wait.
     TooFewServers {
         /// How many can be reached.
@@ -179,7 +174,6 @@ impl Hold {
             Self::InFlight { .. } => "in-flight",
             Self::Verifying { .. } => "verifying",
             Self::BackOff { .. } => "back-off",
-            Self::NotBefore { .. } => "not-before",
             Self::TooFewServers { .. } => "too-few-servers",
             Self::Wave { .. } => "wave",
             Self::CordonLimit { .. } => "cordon-limit",
@@ -192,9 +186,7 @@ impl Hold {
     /// When it ends by itself, if it does.
     pub const fn until(&self) -> Option<Mono> {
         match self {
-            Self::Verifying { until } | Self::BackOff { until } | Self::NotBefore { until } => {
-                Some(*until)
-            }
+            Self::Verifying { until } | Self::BackOff { until } => Some(*until),
             Self::Paused { .. }
             | Self::IntentDown { .. }
             | Self::NoEpisode
@@ -260,7 +252,6 @@ impl fmt::Display for Hold {
             Self::InFlight { what } => write!(f, "under way: {what}"),
             Self::Verifying { .. } => f.write_str("the last attempt is being verified"),
             Self::BackOff { .. } => f.write_str("the last attempt did not help; waiting"),
-            Self::NotBefore { .. } => f.write_str("too early"),
             Self::TooFewServers { have, need } => {
                 write!(f, "{have} servers can be started, {need} make a majority")
             }
