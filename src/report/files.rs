@@ -25,7 +25,8 @@ const FILES: [File; 5] = [
     },
     File {
         name: "last-startup-report.json",
-        holds: "how the last `ananke startup` or `converge` of this host ended, with every action",
+        holds: "how the last episode ended, or the last `ananke startup` without a daemon, with \
+                every action",
         key: "report",
         schema: Some(schema::<Summary>),
     },

@@ -2,6 +2,7 @@
 //! recorded tick, so that the terminal, the journal, the files and the socket say the same.
 
 mod alarm;
+mod deeds;
 mod event;
 mod explain;
 mod files;
@@ -20,6 +21,7 @@ mod text;
 mod why;
 
 pub use alarm::{alarm_text, at_the_end};
+pub use deeds::Deeds;
 pub use event::{Event, event_object, events};
 pub use explain::{Topic, explain};
 pub use files::files;
