@@ -139,7 +139,7 @@ async fn ananke_hosts(site: &Site, args: &[&str]) -> (End, Value, String) {
     let program = ChildSpec::new(env!("CARGO_BIN_EXE_ananke"), Span::secs(60));
     let config = site.dir.path().join("ananke.yaml");
     let program = program.args(["-c".into(), config]).args(["-o", "json", "hosts"]).args(args);
-    let finished = run_program(program).await.unwrap();
+    let finished = run_program(program).await.expect("it runs");
     let said = finished.stderr.text();
     let printed = finished.stdout.text();
     let lines =
@@ -150,7 +150,7 @@ async fn ananke_hosts(site: &Site, args: &[&str]) -> (End, Value, String) {
 /// `MACHINE VERDICT` of each key that was found.
 fn verdicts(lines: &Value) -> Vec<String> {
     let words = |line: &Value| format!("{} {}", line["machine"], line["verdict"]).replace('"', "");
-    lines.as_array().unwrap().iter().map(words).collect()
+    lines.as_array().expect("a list").iter().map(words).collect()
 }
 
 #[tokio::test]
