@@ -7,6 +7,8 @@ COMMANDS_HOST='cc:gcc git:git shellcheck:shellcheck python3:python3'
 COMMANDS_ROOT='sshd:openssh-server ssh-keygen:openssh-client dash:dash sudo:sudo flock:util-linux
 	unshare:util-linux ip:iproute2 jq:jq openssl:openssl
 	upsd:nut-server upsc:nut-client certutil:libnss3-tools'
+# and the peers beside which the benchmarks measure
+COMMANDS_FULL='clush:clustershell pdsh:pdsh'
 # In the file that keeps Debian from starting services, so that it is known as ours.
 POLICY_MARK='written by the quality gate of ananke for the time of an installation'
 
@@ -49,6 +51,7 @@ missing_packages() { missing_list | sort -u | xargs; }
 missing_list() {
 	local pair commands=$COMMANDS_HOST
 	[[ $MODE == host ]] || commands+=" $COMMANDS_ROOT"
+	[[ $MODE != full ]] || commands+=" $COMMANDS_FULL"
 	for pair in $commands; do
 		command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
 	done

@@ -2,9 +2,10 @@
 # The stages in their order, each with its budget in seconds: measured cold on 2 cores, with room to spare.
 # Read by scripts/quality_gate.sh; a stage NAME is the function stage_NAME (with _ for -).
 
-# The whole gate has to end below 75 minutes, cold, on 2 cores. The sums of the budgets below are kept to these
-# shares: set-up and Go builds 18 minutes, cargo 18, tests 6, simulation 5, end-to-end 20. Still free: installer and
-# page 3. What does not fit goes to --full.
+# The whole gate has to end below 75 minutes, cold, on 2 cores. The budgets below give set-up and Go builds 18 minutes
+# of them, cargo 18, tests with the simulated site 12, and end-to-end 10; with the small stages that leaves 16 for what
+# is not there yet. What fails the gate is the time of the whole; a stage over its budget is only marked. What does not
+# fit goes to --full.
 # shellcheck disable=SC2034 # read by scripts/quality_gate.sh
 TOTAL_BUDGET=4500
 

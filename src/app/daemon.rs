@@ -19,10 +19,15 @@ use crate::decide::LIBRARY;
 use crate::engine::{Run, Stop};
 use crate::model::intent::Author;
 use crate::model::tick::{Request, Verb};
+use crate::model::time::Span;
 use crate::ports::{Clock, Told};
 
 /// How many orders may wait for a tick. People type slower than that.
 const ORDERS: usize = 16;
+
+/// What reading a long ledger may take on a slow SD card. The service manager is asked for it
+/// before, because nothing can be said meanwhile.
+const OPENING: Span = Span::mins(5);
 
 /// Runs until the service manager says stop.
 pub(super) async fn daemon(
@@ -52,6 +57,7 @@ pub(super) async fn daemon(
         stop: Stop::Never,
         orders,
     };
+    manager.extend_timeout(OPENING);
     let mut unwritten = None;
     if execute {
         let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;

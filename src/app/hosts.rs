@@ -6,7 +6,7 @@ use super::failure::{Ended, Failure};
 use super::load::Loaded;
 use super::words;
 use crate::adapters::ssh::known_hosts::{HostName, KnownHosts, Verdict, accept};
-use crate::adapters::ssh::{HostKey, scan};
+use crate::adapters::ssh::{Doorway, Fleet, HostKey, SshError};
 use crate::cli::{Format, HostsVerb, print_data, print_text};
 use crate::config::settings::{Settings, SshTarget};
 
@@ -21,6 +21,24 @@ struct Line {
     verdict: String,
 }
 
+/// Somebody whose keys are asked for.
+struct Asked<'a> {
+    name: String,
+    whose: Doorway<'a>,
+    at: &'a SshTarget,
+}
+
+impl Asked<'_> {
+    /// Whether it is reached without the jump host, or is the jump host.
+    fn is_direct(&self) -> bool {
+        self.whose == Doorway::JumpHost || !self.at.via_jump
+    }
+
+    fn host(&self) -> HostName {
+        HostName::new(&self.at.address, self.at.port)
+    }
+}
+
 /// Shows or accepts host keys.
 pub(super) async fn hosts(
     loaded: Loaded,
@@ -32,21 +50,19 @@ pub(super) async fn hosts(
         HostsVerb::Scan { machines } => (machines, false),
         HostsVerb::Accept { machines } => (machines, true),
     };
-    let targets = targets(settings, named)?;
-    let known = std::fs::read(&settings.ssh.known_hosts)
-        .ok()
-        .and_then(|content| KnownHosts::parse(&content).ok());
+    // The way to the others may lead through a jump host whose keys are accepted just now.
+    let (first, then): (Vec<_>, Vec<_>) =
+        asked(settings, named)?.into_iter().partition(|asked| !taking || asked.is_direct());
     let mut lines = Vec::new();
     let mut failed = Vec::new();
-    for (name, target) in targets {
-        match scan(target, settings.ssh.deadlines.handshake).await {
-            Err(error) => failed.push(format!("{name}: {error}")),
-            Ok(keys) if taking => lines.extend(take(settings, &name, target, &keys)?),
-            Ok(keys) => lines.extend(keys.iter().map(|key| {
-                let host = HostName::new(&target.address, target.port);
-                let verdict = known.as_ref().map(|known| known.judge(&host, &key.key));
-                line(&name, target, key, verdict_word(verdict.as_ref()))
-            })),
+    for round in [first, then] {
+        for (asked, keys) in all_at_once(settings, &round).await? {
+            let keys = keys.map_err(|error| error.to_string());
+            let told = keys.and_then(|keys| tell(settings, asked, &keys, taking));
+            match told {
+                Ok(told) => lines.extend(told),
+                Err(why) => failed.push(format!("{}: {why}", asked.name)),
+            }
         }
     }
     print(&lines, format)?;
@@ -54,48 +70,81 @@ pub(super) async fn hosts(
 }
 
 /// The machines that were named, or all of them, and the jump host.
-fn targets<'a>(
-    settings: &'a Settings,
-    named: &[String],
-) -> Result<Vec<(String, &'a SshTarget)>, Failure> {
-    let machines = settings.ssh.machines.iter().map(|(name, at)| (name.to_string(), at));
-    let jump = settings.ssh.jump.iter().map(|target| (target.address.clone(), target));
-    let all: Vec<(String, &SshTarget)> = machines.chain(jump).collect();
-    if let Some(stranger) = named.iter().find(|name| !all.iter().any(|(known, _)| known == *name)) {
+fn asked<'a>(settings: &'a Settings, named: &[String]) -> Result<Vec<Asked<'a>>, Failure> {
+    let machines = settings.ssh.machines.iter().map(|(name, at)| Asked {
+        name: name.to_string(),
+        whose: Doorway::Machine(name),
+        at,
+    });
+    let jump = settings.ssh.jump.iter().map(|at| Asked {
+        name: at.address.clone(),
+        whose: Doorway::JumpHost,
+        at,
+    });
+    let all: Vec<Asked<'_>> = machines.chain(jump).collect();
+    let stranger = named.iter().find(|name| !all.iter().any(|known| known.name == **name));
+    if let Some(stranger) = stranger {
         return Err(Failure::Usage(format!("there is no machine called {stranger}")));
     }
-    let wanted = |name: &String| named.is_empty() || named.contains(name);
-    Ok(all.into_iter().filter(|(name, _)| wanted(name)).collect())
+    let wanted = |asked: &Asked<'_>| named.is_empty() || named.contains(&asked.name);
+    Ok(all.into_iter().filter(wanted).collect())
 }
 
-fn take(
+type Answer<'a> = (&'a Asked<'a>, Result<Vec<HostKey>, SshError>);
+
+/// Asks all of them, as many at a time as the fan-out allows: one that hangs costs its own
+/// deadline.
+async fn all_at_once<'a>(
     settings: &Settings,
-    name: &str,
-    target: &SshTarget,
-    keys: &[HostKey],
-) -> Result<Vec<Line>, Failure> {
-    let host = HostName::new(&target.address, target.port);
-    let public: Vec<_> = keys.iter().map(|key| key.key.clone()).collect();
-    accept(&settings.ssh.known_hosts, &host, &public).map_err(|error| Failure::of(&error))?;
-    Ok(keys.iter().map(|key| line(name, target, key, "accepted")).collect())
+    round: &'a [Asked<'a>],
+) -> Result<Vec<Answer<'a>>, Failure> {
+    if round.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fleet =
+        Fleet::on_day_one(&settings.ssh).map_err(|error| Failure::Usage(error.to_string()))?;
+    let scans = round.iter().map(|asked| fleet.scan(asked.whose));
+    let answers = futures::future::join_all(scans).await;
+    fleet.close().await;
+    Ok(round.iter().zip(answers).collect())
 }
 
-fn line(name: &str, target: &SshTarget, key: &HostKey, verdict: &str) -> Line {
+/// What is said of the keys of one machine, after they were accepted if they are to be.
+fn tell(
+    settings: &Settings,
+    asked: &Asked<'_>,
+    keys: &[HostKey],
+    taking: bool,
+) -> Result<Vec<Line>, String> {
+    let (file, host) = (&settings.ssh.known_hosts, asked.host());
+    if taking {
+        let public: Vec<_> = keys.iter().map(|key| key.key.clone()).collect();
+        accept(file, &host, &public).map_err(|error| words::chain(&error))?;
+        return Ok(keys.iter().map(|key| line(asked, key, "accepted")).collect());
+    }
+    // A file that is missing knows nobody yet.
+    let content = std::fs::read(file).unwrap_or_default();
+    let known = KnownHosts::parse(&content).unwrap_or_default();
+    let judged = |key: &HostKey| line(asked, key, verdict_word(&known.judge(&host, &key.key)));
+    Ok(keys.iter().map(judged).collect())
+}
+
+fn line(asked: &Asked<'_>, key: &HostKey, verdict: &str) -> Line {
     Line {
-        machine: name.to_owned(),
-        address: format!("{}:{}", target.address, target.port),
+        machine: asked.name.clone(),
+        address: format!("{}:{}", asked.at.address, asked.at.port),
         algorithm: key.algorithm.clone(),
         fingerprint: key.fingerprint.clone(),
         verdict: verdict.to_owned(),
     }
 }
 
-const fn verdict_word(verdict: Option<&Verdict>) -> &'static str {
+const fn verdict_word(verdict: &Verdict) -> &'static str {
     match verdict {
-        Some(Verdict::Known { .. }) => "known",
-        Some(Verdict::Changed { .. }) => "CHANGED",
-        Some(Verdict::Revoked { .. }) => "REVOKED",
-        Some(Verdict::Unknown { .. }) | None => "unknown",
+        Verdict::Known { .. } => "known",
+        Verdict::Changed { .. } => "CHANGED",
+        Verdict::Revoked { .. } => "REVOKED",
+        Verdict::Unknown { .. } => "unknown",
     }
 }
 

@@ -28,11 +28,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use serde::Serialize;
 
 use crate::adapters::host::logging;
 use crate::adapters::kube::rbac_yaml;
-use crate::cli::{Args, ConfigVerb, ExplainTopic, Format, IntentVerb, Verb, print_text};
+use crate::cli::{
+    Args, ConfigVerb, ExplainTopic, Format, IntentVerb, Verb, print_data, print_text,
+};
 use crate::model::tick::Order;
+use crate::sim::scenario;
 use crate::{config, report};
 
 use failure::{Ended, Failure};
@@ -80,7 +84,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
         Verb::Config { verb: ConfigVerb::Schema } => text(&config::schema()),
         Verb::Config { verb: ConfigVerb::Example } => text(&config::example()),
         Verb::Crd { rbac } => text(&if *rbac { rbac_yaml() } else { report::crd_yaml() }),
-        Verb::Explain { topic, name } => explain(*topic, name.as_deref()),
+        Verb::Explain { topic, name } => explain(*topic, name.as_deref(), args.output),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Args::command(), "ananke", &mut script);
@@ -162,11 +166,11 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
                 prepare::prepare(settings?, &machines, execute, &person, format).await
             }
             Verb::Hosts { verb } => hosts::hosts(settings?, &verb, format).await,
-            Verb::Pause { reason } => orders::pause(settings?, &caller, reason).await,
-            Verb::Resume => orders::resume(settings?, &caller).await,
-            Verb::Ack { name } => orders::ack(settings?, &caller, name).await,
+            Verb::Pause { reason } => orders::pause(settings?, &caller, reason, format).await,
+            Verb::Resume => orders::resume(settings?, &caller, format).await,
+            Verb::Ack { name } => orders::ack(settings?, &caller, name, format).await,
             Verb::Intent { verb: Some(IntentVerb::Clear) } => {
-                orders::clear_intent(settings?, &caller).await
+                orders::clear_intent(settings?, &caller, format).await
             }
             Verb::Intent { verb: Some(IntentVerb::Show) | None } => {
                 intent::show(settings?, format).await
@@ -190,23 +194,31 @@ fn config_verb(
     let loaded = settings?;
     match verb {
         ConfigVerb::Check => load::print_check(&loaded, format),
-        ConfigVerb::Show => text(&config::resolved(&loaded.settings)),
+        ConfigVerb::Show => {
+            let shown = config::resolved(&loaded.settings);
+            let data: serde_json::Value = serde_saphyr::from_str(&shown)
+                .map_err(|error| Failure::Failed(words::chain(&error)))?;
+            answer(format, &shown, &data)
+        }
         ConfigVerb::Schema | ConfigVerb::Example => Err(Failure::NotBuilt),
     }
 }
 
-fn explain(topic: ExplainTopic, name: Option<&str>) -> Result<Ended, Failure> {
+fn explain(topic: ExplainTopic, name: Option<&str>, format: Format) -> Result<Ended, Failure> {
     let topic = match topic {
         ExplainTopic::Gate => report::Topic::Gate,
         ExplainTopic::Check => report::Topic::Check,
         ExplainTopic::Remedy => report::Topic::Remedy,
         ExplainTopic::Hold => report::Topic::Hold,
-        ExplainTopic::Commands => return text(&words::commands()),
-        ExplainTopic::Files => return files(name),
-        ExplainTopic::Scenario => return text(&crate::sim::scenario::help()),
+        ExplainTopic::Commands => {
+            let commands = words::Commands::all();
+            return answer(format, &commands.text(), &commands);
+        }
+        ExplainTopic::Files => return files(name, format),
+        ExplainTopic::Scenario => return answer(format, &scenario::help(), &scenario::sentences()),
     };
     match report::explain(topic, name) {
-        Some(answer) => text(&answer),
+        Some(declared) => answer(format, &report::explain_text(&declared), &declared),
         None => Err(Failure::Usage(format!(
             "there is none called {}; without a name all are listed",
             name.unwrap_or_default()
@@ -214,14 +226,27 @@ fn explain(topic: ExplainTopic, name: Option<&str>) -> Result<Ended, Failure> {
     }
 }
 
-fn files(name: Option<&str>) -> Result<Ended, Failure> {
-    match report::files(name) {
-        Some(answer) => text(&answer),
+fn files(name: Option<&str>, format: Format) -> Result<Ended, Failure> {
+    let Some(name) = name else {
+        let files = report::files();
+        return answer(format, &report::files_text(&files), &files);
+    };
+    match report::schema_of(name) {
+        Some(schema) => answer(format, &format!("{schema:#}"), &schema),
         None => Err(Failure::Usage(format!(
-            "there is no schema for {}; without a name all files are listed",
-            name.unwrap_or_default()
+            "there is no schema for {name}; without a name all files are listed"
         ))),
     }
+}
+
+/// Prints an answer in the form that was asked for, and ends well.
+fn answer<T: Serialize>(format: Format, text: &str, data: &T) -> Result<Ended, Failure> {
+    let printed = match format {
+        Format::Text => print_text(text),
+        Format::Json | Format::Yaml => print_data(format, data),
+    };
+    printed.map_err(|error| Failure::Failed(words::chain(&error)))?;
+    Ok(Ended::GOOD)
 }
 
 /// Prints a text and ends well.

@@ -1,7 +1,10 @@
 //! `ananke prepare`: installs the guard on the nodes with a person's sudo, or shows what that
 //! would change.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use serde::Serialize;
 
 use super::failure::{Ended, Failure};
 use super::hands::reply;
@@ -24,6 +27,30 @@ const STEP: Span = Span::mins(5);
 
 /// What is said of a node on which nothing is missing.
 const READY: &str = "ready: the guard of this version answers through sudo; nothing to do";
+
+/// How one node stands.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+enum Standing {
+    Ready,
+    /// What would change. Nothing was.
+    Differs(Preparation),
+    Installed,
+    Failed {
+        why: String,
+    },
+}
+
+impl Standing {
+    fn text(&self) -> String {
+        match self {
+            Self::Ready => READY.to_owned(),
+            Self::Differs(preparation) => difference(preparation),
+            Self::Installed => "installed, and proven through sudo".to_owned(),
+            Self::Failed { why } => why.clone(),
+        }
+    }
+}
 
 /// The person whose sudo is used.
 #[derive(Debug)]
@@ -60,8 +87,7 @@ pub(super) async fn prepare(
     let tool = Fleet::new(&settings.ssh).map_err(|error| Failure::Usage(error.to_string()))?;
     let by = Fleet::new(&as_person(&settings.ssh, person))
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut texts = Vec::new();
-    let mut failed = false;
+    let mut standings = BTreeMap::new();
     for machine in nodes(settings, named)? {
         let user = &settings.ssh.machines[&machine].user;
         let user = SudoUser::new(user)
@@ -70,12 +96,11 @@ pub(super) async fn prepare(
         let account = OverSsh { fleet: &tool, machine: &machine };
         let needs = needs(settings, &machine);
         let result = one(&person, &account, &user, &needs, execute).await;
-        failed |= result.is_err();
-        let text = result.unwrap_or_else(|error| words::chain(&error));
-        texts.push((machine.to_string(), text));
+        let failed = |error: PrepareError| Standing::Failed { why: words::chain(&error) };
+        standings.insert(machine.clone(), result.unwrap_or_else(failed));
     }
-    print(&texts, execute, format)?;
-    if failed {
+    print(&standings, execute, format)?;
+    if standings.values().any(|standing| matches!(standing, Standing::Failed { .. })) {
         return Err(Failure::Failed("not every node is prepared".to_owned()));
     }
     Ok(Ended::GOOD)
@@ -87,14 +112,14 @@ async fn one(
     user: &SudoUser,
     needs: &Needs,
     execute: bool,
-) -> Result<String, PrepareError> {
+) -> Result<Standing, PrepareError> {
     let preparation = match look(person, user, needs).await {
         Ok(preparation) => preparation,
         // Without a person who may become root nothing can be looked at or changed. Where the
         // guard answers, and is this version's, nothing has to be.
         Err(refused @ PrepareError::NotRoot { .. }) => {
             return match prove(tool).await {
-                Ok(()) => Ok(READY.to_owned()),
+                Ok(()) => Ok(Standing::Ready),
                 Err(_) => Err(refused),
             };
         }
@@ -102,13 +127,13 @@ async fn one(
     };
     if preparation.is_ready() {
         prove(tool).await?;
-        return Ok(READY.to_owned());
+        return Ok(Standing::Ready);
     }
     if !execute {
-        return Ok(difference(&preparation));
+        return Ok(Standing::Differs(preparation));
     }
     apply(person, tool, &preparation).await?;
-    Ok("installed, and proven through sudo".to_owned())
+    Ok(Standing::Installed)
 }
 
 fn difference(preparation: &Preparation) -> String {
@@ -159,18 +184,22 @@ fn nodes(settings: &Settings, named: &[String]) -> Result<Vec<MachineName>, Fail
     Ok(all.filter(|name| wanted(name)).cloned().collect())
 }
 
-fn print(texts: &[(String, String)], execute: bool, format: Format) -> Result<(), Failure> {
+fn print(
+    standings: &BTreeMap<MachineName, Standing>,
+    execute: bool,
+    format: Format,
+) -> Result<(), Failure> {
     let printed = if format == Format::Text {
-        let mut text: String =
-            texts.iter().map(|(machine, text)| format!("{machine}\n{text}\n")).collect();
-        let ready = texts.iter().all(|(_, text)| text == READY);
+        let texts = standings.iter();
+        let texts = texts.map(|(machine, standing)| format!("{machine}\n{}\n", standing.text()));
+        let mut text: String = texts.collect();
+        let ready = standings.values().all(|standing| *standing == Standing::Ready);
         if !execute && !ready {
             text += "nothing was changed (dry run). Do it: ananke prepare --execute";
         }
         print_text(&text)
     } else {
-        let map: std::collections::BTreeMap<_, _> = texts.iter().cloned().collect();
-        print_data(format, &map)
+        print_data(format, standings)
     };
     printed.map_err(|error| Failure::Failed(words::chain(&error)))
 }
@@ -192,6 +221,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_would_change_is_data_for_programs() {
+        let user = SudoUser::new("ananke").unwrap();
+        let fetches = vec!["nfs-common".to_owned()];
+        let preparation = Preparation { user, obstacles: Vec::new(), changes: Vec::new(), fetches };
+        let data = serde_json::to_value(Standing::Differs(preparation)).unwrap();
+        assert_eq!(data["state"], "differs");
+        assert_eq!(data["user"], "ananke");
+        assert_eq!(data["fetches"][0], "nfs-common");
+    }
+
     #[tokio::test]
     async fn a_prepared_node_needs_no_person() {
         let user = SudoUser::new("ananke").unwrap();
@@ -200,7 +240,7 @@ mod tests {
             let account = Plain(good.clone());
             assert_eq!(
                 one(&account, &account, &user, &Needs::default(), execute).await,
-                Ok(READY.to_owned())
+                Ok(Standing::Ready)
             );
             let old = Plain(good.replace("version=", "version=0"));
             let refused = one(&old, &old, &user, &Needs::default(), execute).await;

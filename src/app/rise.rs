@@ -27,7 +27,7 @@ use crate::model::record::TickRecord;
 use crate::model::tick::{Order, Verb};
 use crate::model::time::Span;
 use crate::ports::Clock;
-use crate::report::{self, ResultWord, Summary, summary};
+use crate::report::{self, Deeds, ResultWord, Summary, summary};
 
 /// What a person, or the boot unit, asks for.
 pub(super) struct Wish {
@@ -186,15 +186,13 @@ async fn hand_over(
             () = tokio::time::sleep(Span::secs(seconds).to_std()) => None,
         },
     };
-    let Some((record, done)) = end else { return Ok(Ended::PENDING) };
-    let mut summary = summary(&record, &[]);
-    summary.actions = done.iter().filter(|line| !line.0).map(|line| line.1.clone()).collect();
-    summary.proofs = done.iter().filter(|line| line.0).map(|line| line.1.clone()).collect();
+    let Some((record, deeds)) = end else { return Ok(Ended::PENDING) };
+    let summary = deeds.summary(&record);
     let end = End { last: *record, done: Vec::new(), interrupted: false, unwritten: None };
     print_end(&end, &summary, format)
 }
 
-type Followed = (Box<TickRecord>, Vec<(bool, report::ActionLine)>);
+type Followed = (Box<TickRecord>, Deeds);
 
 /// Follows the daemon until the cluster is settled.
 async fn follow(
@@ -204,7 +202,7 @@ async fn follow(
 ) -> Result<Option<Followed>, Failure> {
     let mut follow = daemon.follow().await.map_err(|error| Failure::of(&error))?;
     let mut progress = Progress::default();
-    let mut done: Vec<(bool, report::ActionLine)> = Vec::new();
+    let mut deeds = Deeds::default();
     while let Some(event) = follow.next().await.map_err(|error| Failure::of(&error))? {
         let record = match event {
             ControlEvent::Tick(record) if record.input.memory.passing.tick < from => continue,
@@ -216,19 +214,13 @@ async fn follow(
         if format == Format::Text {
             progress::print(&progress.lines(&record));
         }
-        for outcome in &record.input.outcomes {
-            let flight = record.input.memory.durable.in_flight.get(&outcome.action);
-            if let Some(flight) = flight {
-                let proof = flight.action.effect.is_proof();
-                done.push((proof, report::action_line(&flight.action, Some(outcome), "begun")));
-            }
-        }
+        deeds.learn(&record);
         let idle = record.decision.memory.durable.in_flight.is_empty();
         match record.decision.phase {
             Phase::Converged | Phase::Degraded | Phase::Blocked | Phase::Down | Phase::Held
                 if idle && !record.turns_round() =>
             {
-                return Ok(Some((record, done)));
+                return Ok(Some((record, deeds)));
             }
             Phase::Converged
             | Phase::Degraded

@@ -20,7 +20,7 @@ use crate::model::record::TickRecord;
 use crate::model::runs::Runs;
 use crate::model::time::Span;
 use crate::ports::Sink;
-use crate::report;
+use crate::report::{self, Deeds};
 
 /// How long the end of a run waits for the notify command, which has its own limit of 30 s.
 const NOTIFY_LIMIT: Span = Span::secs(35);
@@ -39,6 +39,7 @@ pub(super) struct RealSink {
     heartbeat: Option<Heartbeat>,
     /// `None`: none are kept, or the file of a newer ananke is left alone.
     runs: Option<Runs>,
+    deeds: Deeds,
     last: String,
     ready: bool,
     phase: Option<Phase>,
@@ -59,6 +60,7 @@ impl RealSink {
             web: None,
             heartbeat: None,
             runs: None,
+            deeds: Deeds::default(),
             last: String::new(),
             ready: false,
             phase: None,
@@ -157,6 +159,18 @@ impl RealSink {
         }
     }
 
+    /// Writes the report when an episode ends: where the daemon is the only loop nobody else
+    /// does.
+    fn keep_report(&mut self, record: &TickRecord) {
+        let Some(files) = &self.files else { return };
+        if let Some(summary) = self.deeds.of_episode(record)
+            && let Err(error) =
+                files.write(PeopleFile::LastStartupReport, &record.input.now, &summary)
+        {
+            warn!("the report is not on disk: {error}");
+        }
+    }
+
     fn raise(&self, record: &TickRecord) {
         let standing = record.decision.alarms.iter();
         let alarms: Vec<Alarm> = standing.filter(|alarm| alarm.new).cloned().collect();
@@ -181,6 +195,7 @@ impl Sink for RealSink {
         self.write_files(record);
         self.keep_runs(record);
         self.report_shutdown(record);
+        self.keep_report(record);
         if let Some(terminal) = &mut self.terminal {
             progress::print(&terminal.lines(record));
         }

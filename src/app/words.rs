@@ -1,32 +1,71 @@
 //! Small texts of the commands.
 
+use serde::Serialize;
+
 pub(super) use crate::model::error_text::chain;
 
 use crate::engine::Unwritten;
 use crate::model::command::{ENVELOPE_FORM, GUARD_PATH, SudoUser, VERBS};
 
 /// What is sent to the machines: the guard's verbs, and the one sudoers line.
-pub(super) fn commands() -> String {
-    let mut lines = vec![format!("{GUARD_PATH} VERB KEY=VALUE...   through sudo"), String::new()];
-    for card in &VERBS {
-        let kind = if card.changes { "changes" } else { "looks" };
-        let takes =
-            if card.takes.is_empty() { String::new() } else { format!(" ({})", card.takes) };
-        lines.push(format!("  {:<17}{kind:<9}{}{takes}", card.verb, card.does));
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Commands {
+    guard: &'static str,
+    verbs: Vec<Verb>,
+    envelope: &'static str,
+    unguarded: Vec<String>,
+    sudoers: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Verb {
+    verb: &'static str,
+    does: &'static str,
+    changes: bool,
+    takes: &'static str,
+}
+
+impl Commands {
+    pub(super) fn all() -> Self {
+        let verbs = VERBS.iter().map(|card| Verb {
+            verb: card.verb,
+            does: card.does,
+            changes: card.changes,
+            takes: card.takes,
+        });
+        let units = crate::model::facts::Unit::ALL.into_iter();
+        let unguarded = units.flat_map(|unit| {
+            ["start", "stop"].map(|verb| format!("sudo -n systemctl {verb} {unit}"))
+        });
+        Self {
+            guard: GUARD_PATH,
+            verbs: verbs.collect(),
+            envelope: ENVELOPE_FORM,
+            unguarded: unguarded.collect(),
+            sudoers: SudoUser::new("ananke").ok().map(|user| user.rule()),
+        }
     }
-    lines.push(String::new());
-    lines.push(format!("every verb that changes something carries: {ENVELOPE_FORM}"));
-    lines.push(String::new());
-    lines.push("without a guard only these are used:".to_owned());
-    for unit in crate::model::facts::Unit::ALL {
-        lines.push(format!("  sudo -n systemctl start {unit}, sudo -n systemctl stop {unit}"));
+
+    pub(super) fn text(&self) -> String {
+        let mut lines =
+            vec![format!("{} VERB KEY=VALUE...   through sudo", self.guard), String::new()];
+        for verb in &self.verbs {
+            let kind = if verb.changes { "changes" } else { "looks" };
+            let takes =
+                if verb.takes.is_empty() { String::new() } else { format!(" ({})", verb.takes) };
+            lines.push(format!("  {:<17}{kind:<9}{}{takes}", verb.verb, verb.does));
+        }
+        lines.push(String::new());
+        lines.push(format!("every verb that changes something carries: {}", self.envelope));
+        lines.push(String::new());
+        lines.push("without a guard only these are used:".to_owned());
+        lines.extend(self.unguarded.iter().map(|line| format!("  {line}")));
+        lines.push(String::new());
+        lines.push("the sudoers line, for ssh_user: ananke".to_owned());
+        lines.extend(self.sudoers.iter().map(|rule| format!("  {rule}")));
+        lines.join("\n")
     }
-    lines.push(String::new());
-    lines.push("the sudoers line, for ssh_user: ananke".to_owned());
-    if let Ok(user) = SudoUser::new("ananke") {
-        lines.push(format!("  {}", user.rule()));
-    }
-    lines.join("\n")
 }
 
 /// What a person must know when the disk refused to the end.

@@ -123,11 +123,6 @@ pub enum Hold {
         /// Until when.
         until: Mono,
     },
-    /// It is too early for this remedy.
-    NotBefore {
-        /// Until when.
-        until: Mono,
-    },
     /// Somebody wants the cluster up: nothing is stopped against it.
     IntentUp {
         /// Who.
@@ -194,7 +189,6 @@ impl Hold {
             Self::InFlight { .. } => "in-flight",
             Self::Verifying { .. } => "verifying",
             Self::BackOff { .. } => "back-off",
-            Self::NotBefore { .. } => "not-before",
             Self::IntentUp { .. } => "intent-up",
             Self::MainsBack { .. } => "mains-back",
             Self::LeaderLast { .. } => "leader-last",
@@ -210,9 +204,7 @@ impl Hold {
     /// When it ends by itself, if it does.
     pub const fn until(&self) -> Option<Mono> {
         match self {
-            Self::Verifying { until } | Self::BackOff { until } | Self::NotBefore { until } => {
-                Some(*until)
-            }
+            Self::Verifying { until } | Self::BackOff { until } => Some(*until),
             Self::Paused { .. }
             | Self::IntentDown { .. }
             | Self::NoEpisode
@@ -281,7 +273,6 @@ impl fmt::Display for Hold {
             Self::InFlight { what } => write!(f, "under way: {what}"),
             Self::Verifying { .. } => f.write_str("the last attempt is being verified"),
             Self::BackOff { .. } => f.write_str("the last attempt did not help; waiting"),
-            Self::NotBefore { .. } => f.write_str("too early"),
             Self::IntentUp { by } => write!(f, "{by} wants the cluster up"),
             Self::MainsBack { by } => {
                 write!(f, "{by} has no reason now: whether mains stay is waited for")

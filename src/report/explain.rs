@@ -1,4 +1,7 @@
-//! `ananke explain`: the declarations, as text. There is no second description to fall behind.
+//! `ananke explain`: the declarations, as they stand. There is no second description to fall
+//! behind.
+
+use serde::{Serialize, Serializer};
 
 use super::text::labelled;
 use crate::checks::{self, Check};
@@ -20,17 +23,51 @@ pub enum Topic {
     Hold,
 }
 
-/// The declaration of one unit, or the list of all of a kind. `None`: there is no such unit.
-pub fn explain(topic: Topic, name: Option<&str>) -> Option<String> {
+/// What one unit says of itself, label by label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declaration {
+    /// The unit.
+    pub name: &'static str,
+    /// Each label with its text, in the order in which they are read.
+    pub says: Vec<(&'static str, String)>,
+}
+
+impl Declaration {
+    fn new(name: &'static str, says: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self { name, says: says.into_iter().filter(|(_, text)| !text.is_empty()).collect() }
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![self.name.to_owned()];
+        let says = self.says.iter();
+        lines.extend(says.map(|(label, text)| labelled(&format!("  {label}"), text)));
+        lines.join("\n")
+    }
+}
+
+impl Serialize for Declaration {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let says = self.says.iter().map(|(label, text)| (*label, text.as_str()));
+        to.collect_map(std::iter::once(("name", self.name)).chain(says))
+    }
+}
+
+/// Declarations, for people.
+pub fn explain_text(declarations: &[Declaration]) -> String {
+    declarations.iter().map(Declaration::text).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The declaration of one unit, or those of all of a kind. `None`: there is no such unit.
+pub fn explain(topic: Topic, name: Option<&str>) -> Option<Vec<Declaration>> {
     match topic {
-        Topic::Gate => gates_text(name),
-        Topic::Check => one_or_all(name, checks::ALL, |check| check.id.as_str(), check_text),
-        Topic::Remedy => one_or_all(name, remedies::ALL, |remedy| remedy.id.as_str(), remedy_text),
+        Topic::Gate => gates_of_both_ways(name),
+        Topic::Check => one_or_all(name, checks::ALL, |check| check.id.as_str(), of_check),
+        Topic::Remedy => one_or_all(name, remedies::ALL, |remedy| remedy.id.as_str(), of_remedy),
         Topic::Hold => one_or_all(
             name,
             RULES,
             |rule| rule.name,
-            |rule| labelled_pairs(rule.name, &[("protects", rule.protects.to_owned())]),
+            |rule| Declaration::new(rule.name, [("protects", rule.protects.to_owned())]),
         ),
     }
 }
@@ -39,29 +76,22 @@ fn one_or_all<T: 'static>(
     name: Option<&str>,
     all: &'static [&'static T],
     id: fn(&'static T) -> &'static str,
-    text: fn(&'static T) -> String,
-) -> Option<String> {
+    declared: fn(&'static T) -> Declaration,
+) -> Option<Vec<Declaration>> {
     match name {
-        Some(name) => all.iter().find(|unit| id(unit) == name).map(|unit| text(unit)),
-        None => Some(all.iter().map(|unit| text(unit)).collect::<Vec<_>>().join("\n\n")),
+        Some(name) => all.iter().find(|unit| id(unit) == name).map(|unit| vec![declared(unit)]),
+        None => Some(all.iter().map(|unit| declared(unit)).collect()),
     }
-}
-
-fn labelled_pairs(title: &str, pairs: &[(&str, String)]) -> String {
-    let mut lines = vec![title.to_owned()];
-    let filled = pairs.iter().filter(|(_, text)| !text.is_empty());
-    lines.extend(filled.map(|(label, text)| labelled(&format!("  {label}"), text)));
-    lines.join("\n")
 }
 
 fn names<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     ids.collect::<Vec<_>>().join(", ")
 }
 
-fn gate_text(gate: &'static Gate) -> String {
-    labelled_pairs(
+fn of_gate(gate: &'static Gate) -> Declaration {
+    Declaration::new(
         gate.id.as_str(),
-        &[
+        [
             ("proves", gate.title.to_owned()),
             ("after", names(gate.after.iter().map(|gate| gate.id.as_str()))),
             ("waits", waits(gate.waits).to_owned()),
@@ -73,23 +103,22 @@ fn gate_text(gate: &'static Gate) -> String {
 }
 
 /// The gates of the way up, then the stages of the way down.
-fn gates_text(name: Option<&str>) -> Option<String> {
-    let up = one_or_all(name, gates::ALL, |gate| gate.id.as_str(), gate_text);
-    let down = one_or_all(name, down::ALL, |stage| stage.gate.id.as_str(), stage_text);
+fn gates_of_both_ways(name: Option<&str>) -> Option<Vec<Declaration>> {
+    let up = one_or_all(name, gates::ALL, |gate| gate.id.as_str(), of_gate);
+    let down = one_or_all(name, down::ALL, |stage| stage.gate.id.as_str(), of_stage);
     match (up, down) {
-        (Some(up), Some(down)) => Some(format!("{up}\n\n{down}")),
+        (Some(up), Some(down)) => Some([up, down].concat()),
         (up, down) => up.or(down),
     }
 }
 
-fn stage_text(stage: &'static Stage) -> String {
-    let more = [
-        ("reverses", stage.reverses.map(|gate| gate.id.to_string()).unwrap_or_default()),
-        ("late", format!("{:?}", stage.late).to_lowercase()),
-    ];
-    let more = more.iter().map(|(label, text)| labelled(&format!("  {label}"), text));
-    let lines: Vec<_> = std::iter::once(gate_text(&stage.gate)).chain(more).collect();
-    lines.join("\n")
+fn of_stage(stage: &'static Stage) -> Declaration {
+    let mut declared = of_gate(&stage.gate);
+    if let Some(gate) = stage.reverses {
+        declared.says.push(("reverses", gate.id.to_string()));
+    }
+    declared.says.push(("late", format!("{:?}", stage.late).to_lowercase()));
+    declared
 }
 
 const fn waits(waits: Waits) -> &'static str {
@@ -100,21 +129,21 @@ const fn waits(waits: Waits) -> &'static str {
     }
 }
 
-fn check_text(check: &'static Check) -> String {
-    labelled_pairs(
+fn of_check(check: &'static Check) -> Declaration {
+    Declaration::new(
         check.id.as_str(),
-        &[("proves", check.title.to_owned()), ("evidence", check.evidence.to_owned())],
+        [("proves", check.title.to_owned()), ("evidence", check.evidence.to_owned())],
     )
 }
 
-fn remedy_text(remedy: &'static Remedy) -> String {
+fn of_remedy(remedy: &'static Remedy) -> Declaration {
     let limits = format!(
         "{} tries in an episode, {} each; {}; needs {:?}",
         remedy.budget, remedy.limit, remedy.when, remedy.needs
     );
-    labelled_pairs(
+    Declaration::new(
         remedy.id.as_str(),
-        &[
+        [
             ("does", remedy.title.to_owned()),
             ("cures", names(remedy.cures.iter().map(|check| check.id.as_str()))),
             ("helps", remedy.helps.to_owned()),
@@ -139,8 +168,13 @@ mod tests {
             (Topic::Hold, RULES.iter().map(|rule| rule.name).collect()),
         ] {
             for name in names {
-                let text = explain(topic, Some(name)).expect(name);
+                let one = explain(topic, Some(name)).expect(name);
+                let text = explain_text(&one);
                 assert!(text.starts_with(name) && text.lines().count() > 1, "{text}");
+                let data = serde_json::to_value(&one).expect(name);
+                assert_eq!(data[0]["name"], name);
+                let labels = data[0].as_object().expect(name).len();
+                assert_eq!(labels, one[0].says.len() + 1, "{data:#}");
             }
         }
         assert_eq!(explain(Topic::Gate, Some("no-such-gate")), None);

@@ -2,6 +2,7 @@
 //! the JSON schema of what programs read.
 
 use schemars::{JsonSchema, SchemaGenerator};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Summary;
@@ -25,7 +26,8 @@ const FILES: [File; 6] = [
     },
     File {
         name: "last-startup-report.json",
-        holds: "how the last `ananke startup` or `converge` of this host ended, with every action",
+        holds: "how the last episode ended, or the last `ananke startup` without a daemon, with \
+                every action",
         key: "report",
         schema: Some(schema::<Summary>),
     },
@@ -56,26 +58,53 @@ const FILES: [File; 6] = [
     },
 ];
 
-/// The list of the files, or the JSON schema of one. `None`: there is no such file, or it has no
-/// schema that anybody may rely on.
-pub fn files(name: Option<&str>) -> Option<String> {
-    let Some(name) = name else {
-        let all = FILES.iter().map(|file| {
-            let schema = if file.schema.is_some() { "; has a schema" } else { "" };
-            let lines = [
-                file.name.to_owned(),
-                labelled("  holds", file.holds),
-                labelled("  content", &format!("under the key `{}`{schema}", file.key)),
-            ];
-            lines.join("\n")
-        });
-        let tail = "ananke explain files NAME prints the JSON schema of one".to_owned();
-        return Some(all.chain([tail]).collect::<Vec<_>>().join("\n\n"));
+/// What there is to know of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileAbout {
+    /// Its name in the state directory.
+    pub name: &'static str,
+    /// What it is for.
+    pub holds: &'static str,
+    /// The key under which its content lies.
+    pub key: &'static str,
+    /// Whether programs may rely on its form.
+    pub has_schema: bool,
+}
+
+/// All files.
+pub fn files() -> Vec<FileAbout> {
+    let about = |file: &File| FileAbout {
+        name: file.name,
+        holds: file.holds,
+        key: file.key,
+        has_schema: file.schema.is_some(),
     };
+    FILES.iter().map(about).collect()
+}
+
+/// The list of the files, for people.
+pub fn files_text(files: &[FileAbout]) -> String {
+    let all = files.iter().map(|file| {
+        let schema = if file.has_schema { "; has a schema" } else { "" };
+        let lines = [
+            file.name.to_owned(),
+            labelled("  holds", file.holds),
+            labelled("  content", &format!("under the key `{}`{schema}", file.key)),
+        ];
+        lines.join("\n")
+    });
+    let tail = "ananke explain files NAME prints the JSON schema of one".to_owned();
+    all.chain([tail]).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The JSON schema of a file. `None`: there is no such file, or it has no schema that anybody may
+/// rely on.
+pub fn schema_of(name: &str) -> Option<Value> {
     let file = FILES.iter().find(|file| file.name == name)?;
     let content = (file.schema?)();
     // The envelope is the same for all.
-    let schema = json!({
+    Some(json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": file.name,
         "description": file.holds,
@@ -89,8 +118,7 @@ pub fn files(name: Option<&str>) -> Option<String> {
             "crc": { "type": "string", "description": "CRC-32 of the rest, keys sorted." },
             (file.key): content,
         },
-    });
-    Some(format!("{schema:#}"))
+    }))
 }
 
 fn schema<T: JsonSchema>() -> Value {
@@ -117,13 +145,13 @@ mod tests {
             ("runs.json", "runs", serde_json::to_value(&runs)),
         ];
         for (name, key, content) in table {
-            let schema: Value = serde_json::from_str(&files(Some(name)).expect(name)).expect(name);
+            let schema = schema_of(name).expect(name);
             let fields = &schema["properties"][key]["properties"];
             for (field, _) in content.expect(name).as_object().expect(name) {
                 assert!(fields[field].is_object(), "{name}: {field} is not in {fields:#}");
             }
         }
-        assert_eq!(files(Some("intent.json")), None);
-        assert!(files(None).is_some_and(|text| text.contains("runs.json")));
+        assert_eq!(schema_of("intent.json"), None);
+        assert!(files_text(&files()).contains("runs.json"));
     }
 }

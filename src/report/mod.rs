@@ -2,6 +2,7 @@
 //! recorded tick, so that the terminal, the journal, the files and the socket say the same.
 
 mod alarm;
+mod deeds;
 mod ending;
 mod event;
 mod explain;
@@ -22,15 +23,17 @@ mod text;
 mod why;
 
 pub use alarm::{alarm_text, at_the_end};
+pub use deeds::Deeds;
 pub use ending::{Account, Ending, ending_text};
 pub use event::{Event, event_object, events};
-pub use explain::{Topic, explain};
-pub use files::files;
+pub use explain::{Declaration, Topic, explain, explain_text};
+pub use files::{FileAbout, files, files_text, schema_of};
 pub use history::{History, history, history_text};
 pub use metrics::{METRICS, METRICS_TYPE, Metric, Tally, metrics};
 pub use nut_traps::nut_traps;
 pub use page::page;
 pub use plan::plan_text;
+pub use power::UpsLine;
 pub use recovery_status::{Anchor, Context, crd, crd_yaml, pace, recovery_status};
 pub use rehearsal::{Actor, Picture, happening, picture};
 pub use runs::fold_run;

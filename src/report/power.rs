@@ -1,5 +1,8 @@
 //! The UPSes on the screens.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::text::{labelled, listed};
 use crate::gates::down::NOT_BUILT;
 use crate::model::power::{
@@ -7,6 +10,53 @@ use crate::model::power::{
 };
 use crate::model::record::TickRecord;
 use crate::model::time::{Mono, Span};
+
+/// One UPS, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpsLine {
+    /// `name@host`.
+    pub name: String,
+    /// The word of its state.
+    pub state: String,
+    /// The charge in percent, if it is said and fresh.
+    pub charge: Option<u8>,
+    /// What is left, in milliseconds, by the source that counts.
+    pub runtime_ms: Option<u64>,
+    /// What must be left for a shutdown, in milliseconds.
+    pub needs_ms: Option<u64>,
+    /// Whether there is a reason to go down now.
+    pub fires: bool,
+    /// What speaks against a start.
+    pub against: Vec<String>,
+    /// What a person should know.
+    pub alarms: Vec<String>,
+    /// All of it in one line, as on the status screen.
+    pub text: String,
+}
+
+/// Every UPS.
+pub(super) fn ups_lines(record: &TickRecord) -> Vec<UpsLine> {
+    let power = &record.decision.power;
+    let line = |(name, ups): (&UpsName, &UpsView)| UpsLine {
+        name: name.to_string(),
+        state: ups.state.word().to_owned(),
+        charge: ups.charge,
+        runtime_ms: ups.runtime.left.map(|(_, left)| left.as_millis()),
+        needs_ms: needs(record, name).map(Span::as_millis),
+        fires: ups.fires(),
+        against: obstacles(power, name),
+        alarms: ups.alarms.iter().map(ToString::to_string).collect(),
+        text: at_a_glance(record, name, ups),
+    };
+    power.upses.iter().map(line).collect()
+}
+
+/// What speaks against a start.
+fn obstacles(power: &PowerView, name: &UpsName) -> Vec<String> {
+    let against = power.against.get(name).into_iter();
+    against.flat_map(|against| &against.obstacles).map(ToString::to_string).collect()
+}
 
 /// Whether UPSes may have something shut down; nothing where there is no UPS.
 pub(super) fn armed(record: &TickRecord) -> Option<String> {
@@ -31,9 +81,7 @@ pub(super) fn lines(record: &TickRecord) -> Vec<String> {
     for (name, ups) in &power.upses {
         lines.push(format!("{:width$}  {}", name.to_string(), at_a_glance(record, name, ups)));
         lines.extend(ups.alarms.iter().map(|alarm| format!("{name}: {alarm}")));
-        let against = power.against.get(name);
-        let starts = against.into_iter().flat_map(|against| &against.obstacles);
-        let starts: Vec<_> = starts.map(ToString::to_string).collect();
+        let starts = obstacles(power, name);
         if !starts.is_empty()
             && ups.alarms.is_empty()
             && !matches!(ups.state, UpsState::Online { .. })

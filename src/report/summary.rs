@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::power::{self, UpsLine};
 use super::status::held_line;
 use crate::model::action::Action;
 use crate::model::alarm::Alarm;
@@ -86,6 +87,12 @@ pub struct Summary {
     pub execute: bool,
     /// The episode, if there is or was one.
     pub episode: Option<u64>,
+    /// Whether UPSes may have something shut down, in words. `None`: there is no UPS.
+    #[serde(default)]
+    pub armed: Option<String>,
+    /// The UPSes.
+    #[serde(default)]
+    pub upses: Vec<UpsLine>,
     /// The gates, in their order.
     pub gates: Vec<GateLine>,
     /// Repairs: done in this run, or in a dry run what would be done now.
@@ -187,6 +194,8 @@ pub fn summary(record: &TickRecord, done: &[(Action, Option<Outcome>)]) -> Summa
         clock_trusted: input.now.wall_trusted,
         execute: input.request.execute,
         episode: decision.memory.durable.episode.as_ref().map(|episode| episode.id.0),
+        armed: power::armed(record),
+        upses: power::ups_lines(record),
         gates: gates(record),
         actions: pick(false),
         proofs: pick(true),

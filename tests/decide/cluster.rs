@@ -70,6 +70,27 @@ impl Cluster {
         }
     }
 
+    /// The same, until there are so many: the sources take turns, and every tenth Kustomization is
+    /// waited for by the nine that follow it.
+    pub(crate) fn with_many(kustomizations: usize, sources: usize) -> Self {
+        let mut cluster = Self::with_flux();
+        let source = cluster.source().clone();
+        let all = cluster.sources.get_or_insert_default();
+        for n in all.len()..sources {
+            all.insert(path(&format!("flux-system/repository-{n:02}")), source.clone());
+        }
+        let from: Vec<_> = all.keys().map(|at| at.of_kind(Source::GIT)).collect();
+        let pattern = cluster.kustomization("flux-system/infra").clone();
+        let all = cluster.kustomizations.get_or_insert_default();
+        for (n, source) in (all.len()..kustomizations).zip(from.iter().cycle()) {
+            let tenth = path(&format!("flux-system/application-{:02}", n / 10 * 10));
+            let after = if all.contains_key(&tenth) { vec![tenth] } else { Vec::new() };
+            let it = Kustomization { source: source.clone(), after, ..pattern.clone() };
+            all.insert(path(&format!("flux-system/application-{n:02}")), it);
+        }
+        cluster
+    }
+
     pub(crate) fn kustomization(&mut self, name: &str) -> &mut Kustomization {
         let all = self.kustomizations.as_mut().expect("Kustomizations are served");
         all.get_mut(&path(name)).expect("a Kustomization of the bench")

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ananke::checks;
 use ananke::decide::{Library, tick};
 use ananke::model::action::{Action, Effect, Leads};
 use ananke::model::assessment::Phase;
 use ananke::model::cordon::{CordonKind, CordonMark};
-use ananke::model::facts::{Link, UnitActive, UnitLoad};
+use ananke::model::facts::{Link, Unit, UnitActive, UnitLoad};
 use ananke::model::ids::{EpisodeId, MachineName, RemedyId};
 use ananke::model::intent::{Author, Desired, Progress};
 use ananke::model::memory::Durable;
@@ -16,7 +17,7 @@ use ananke::model::power::{StatusToken, UpsName};
 use ananke::model::situation::Situation;
 use ananke::model::tick::{Decision, Order, TickInput};
 use ananke::model::verdict::Target;
-use ananke::remedies;
+use ananke::remedies::{self, When};
 
 use crate::bench::{Secs, World};
 
@@ -39,6 +40,9 @@ pub(crate) fn breaches(
     for action in &decision.plan.steps {
         knowledge(input, action, &mut found);
         ownership(input, decision, action, &mut found);
+        quiet(input, decision, action, &mut found);
+        patience(input, decision, action, &mut found);
+        company(input, decision, action, &mut found);
     }
     permission(input, decision, &mut found);
     power(input, decision, &mut found);
@@ -283,6 +287,80 @@ fn crowds(input: &TickInput, decision: &Decision, found: &mut Found) {
     if cordons && repairs > input.policy.limits.cordons {
         found.push(("cordon-limit", format!("{repairs} cordons at once")));
     }
+}
+
+/// On a quiet day only what is declared for it is done, or what finishes that.
+fn quiet(input: &TickInput, decision: &Decision, action: &Action, found: &mut Found) {
+    let (before, after) = (&input.memory.durable, &decision.memory.durable);
+    if open_episode(before).or(open_episode(after)).is_some() {
+        return;
+    }
+    let remedy = remedies::ALL.iter().find(|known| known.id == action.remedy);
+    let may = remedy.is_some_and(|remedy| match remedy.when {
+        When::Always => true,
+        When::Episode => false,
+        When::EpisodeOrAfter(first) => {
+            let tried = after.attempts.get(&first.id);
+            tried.is_some_and(|targets| targets.contains_key(&action.target))
+        }
+    });
+    if !may {
+        found.push(("no-episode", format!("{} on a quiet day", action.effect)));
+    }
+}
+
+/// What was tried a moment ago is not tried again at once.
+fn patience(input: &TickInput, decision: &Decision, action: &Action, found: &mut Found) {
+    let (before, after) = (&input.memory.durable, &decision.memory.durable);
+    let acked = input.request.orders.iter().any(|order| matches!(order, Order::Ack { .. }));
+    let anew = open_episode(before) != open_episode(after) || before.boot != input.now.boot;
+    if anew || acked || action.effect == Effect::WriteCanary {
+        return;
+    }
+    let tried = before.attempts.get(&action.remedy).and_then(|all| all.get(&action.target));
+    let since = tried.map(|tried| input.now.mono.since(tried.last));
+    if let Some(since) = since.filter(|since| *since < input.policy.timing.backoff) {
+        found.push(("back-off", format!("{} again after {since}", action.effect)));
+    }
+}
+
+/// What is right for one of many is wrong for the last one, for a minority, and for all at once.
+fn company(input: &TickInput, decision: &Decision, action: &Action, found: &mut Found) {
+    let none = BTreeMap::new();
+    let sit = situation(input, decision, &none);
+    if let Effect::StartUnit { unit: Unit::K3s, .. } = action.effect {
+        let servers = input.policy.with_role(Role::Server);
+        let there = servers.filter(|name| sit.host(name).is_ok()).count();
+        if there < input.policy.quorum() {
+            found.push(("too-few-servers", format!("{} with {there} servers", action.effect)));
+        }
+    }
+    if let Effect::Cordon { node, .. } = &action.effect {
+        let listed = input.observation.api.nodes.any_age().into_iter().flatten();
+        let mut others = listed.filter(|(name, it)| *name != node && !it.unschedulable);
+        if others.next().is_none() {
+            found.push(("last-schedulable", action.effect.to_string()));
+        }
+    }
+    let repairs = [&remedies::CORDON_FOR_REPAIR, &remedies::RESTART_AGENT];
+    if repairs.iter().any(|remedy| remedy.id == action.remedy) && is_a_storm(input, decision) {
+        found.push(("storm", format!("{} in a storm", action.effect)));
+    }
+}
+
+/// Whether nodes fail together, counted by the strictest reading: without any that was given up.
+fn is_a_storm(input: &TickInput, decision: &Decision) -> bool {
+    let missing: BTreeSet<_> =
+        decision.assessment.missing.iter().map(|missing| &missing.machine).collect();
+    let grace = (checks::NODE_FRESH.grace)(&input.policy.timing);
+    let failing = decision.memory.passing.failing.get(&checks::NODE_FRESH.id);
+    let failing = failing.into_iter().flatten().filter(|(target, since)| {
+        let stays = input.now.mono.since(**since) >= grace;
+        stays && target.machine().is_some_and(|name| !missing.contains(name))
+    });
+    let failing = failing.count();
+    let nodes = input.policy.machines.values().filter(|machine| machine.role.is_node()).count();
+    failing >= 3 && failing * 100 > nodes * usize::from(input.policy.limits.storm_percent)
 }
 
 fn open_episode(durable: &Durable) -> Option<EpisodeId> {

@@ -13,6 +13,7 @@ use ananke::model::power::{
 use ananke::model::tick::{Decision, Order};
 use ananke::model::time::Span;
 use ananke::model::verdict::Target;
+use ananke::report::summary;
 
 use crate::bench::Secs;
 use crate::rig::{Rig, gate, holds, on, story};
@@ -441,4 +442,19 @@ fn a_person_is_told_of_a_ups_once_and_not_of_every_glitch() {
     say(&mut rig, MAINS, "OL r100 c100");
     let told = heard(&mut rig, 2);
     assert!(told.len() == 1 && told[0].contains("longer than the battery lasts"), "{told:?}");
+}
+
+#[test]
+fn a_summary_says_how_each_ups_is() {
+    let mut rig = site(Some(OnLow::ClusterOnly));
+    say(&mut rig, BATTERY, MAINS);
+    run(&mut rig, 20);
+    let told = summary(rig.last.as_ref().expect("a tick"), &[]);
+    assert!(told.armed.is_some_and(|armed| armed.starts_with("armed")));
+    let [hall, main] = told.upses.as_slice() else { panic!("{:#?}", told.upses) };
+    assert_eq!((hall.name.as_str(), hall.state.as_str()), ("hall@watch-1", "on mains"));
+    assert!(hall.against.is_empty() && !hall.fires, "{hall:#?}");
+    assert_eq!((main.state.as_str(), main.charge), ("on battery", Some(90)));
+    assert!(!main.against.is_empty() && !main.fires, "{main:#?}");
+    assert!(main.runtime_ms > main.needs_ms && main.needs_ms.is_some(), "{main:#?}");
 }

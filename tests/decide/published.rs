@@ -11,8 +11,8 @@ use ananke::model::runs::Runs;
 use ananke::model::tick::Order;
 use ananke::model::time::Span;
 use ananke::report::{
-    Anchor, Context, Event, event_object, events, fold_run, history, history_text, pace,
-    recovery_status,
+    Anchor, Context, Deeds, Event, ResultWord, event_object, events, fold_run, history,
+    history_text, pace, recovery_status,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -305,8 +305,10 @@ fn a_recovery_leaves_its_history_and_its_times() {
     let mut rig = Rig::startup(3, 4);
     rig.world.stop("a-02", UnitActive::Inactive, "success");
     let (mut runs, mut writes) = (Runs::default(), 0);
+    let (mut deeds, mut reports) = (Deeds::default(), Vec::new());
     for _ in 0..120 {
         rig.step(5);
+        reports.extend(deeds.of_episode(rig.last.as_ref().expect("a tick")));
         writes += u32::from(fold_run(&mut runs, rig.last.as_ref().expect("a tick")));
         if rig.last.as_ref().is_some_and(|it| it.decision.phase == Phase::Converged) {
             break;
@@ -324,7 +326,15 @@ fn a_recovery_leaves_its_history_and_its_times() {
     for _ in 0..20 {
         rig.step(5);
         assert!(!fold_run(&mut runs, rig.last.as_ref().expect("a tick")));
+        reports.extend(deeds.of_episode(rig.last.as_ref().expect("a tick")));
     }
+
+    // One report, at the end, with the repair apart from what only proves something.
+    assert_eq!(reports.len(), 1, "{reports:#?}");
+    let actions: Vec<_> = reports[0].actions.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(actions, ["start k3s-agent on a-02"]);
+    assert!(!reports[0].proofs.is_empty(), "{reports:#?}");
+    assert_eq!(reports[0].result, ResultWord::Converged);
 
     let told = history(&rig.ledger);
     let chapter = told.chapters.last().expect("an episode");

@@ -1,14 +1,22 @@
-//! How large a recorded tick is, and, by hand, how planning grows with the site.
+//! How large a recorded tick is, and that a large site is decided the same each time. How planning
+//! grows with the site is measured by `benches/plan.rs`.
+
+use std::collections::BTreeMap;
 
 use ananke::decide::{LIBRARY, tick};
 use ananke::model::facts::UnitActive;
 use ananke::model::record::TickRecord;
 
 use crate::bench::Starts;
+use crate::cluster::Cluster;
 use crate::rig::Rig;
 
 /// A recorded tick of 25 nodes with a pod list to come; the design's limit for the record.
 const RECORD_MAX: usize = 64 * 1_024;
+
+/// As many as such a site has.
+const KUSTOMIZATIONS: usize = 60;
+const SOURCES: usize = 6;
 
 /// A site in trouble: every third agent is down and does not start, every fifth one hangs.
 fn trouble(servers: usize, agents: usize) -> Rig {
@@ -23,6 +31,7 @@ fn trouble(servers: usize, agents: usize) -> Rig {
             (host.boots, host.hung, host.alive_since) = (2, true, None);
         }
     }
+    rig.world.cluster = Cluster::with_many(KUSTOMIZATIONS, SOURCES);
     rig.order(ananke::model::tick::Order::Startup { by: "brad".to_owned() });
     rig
 }
@@ -30,6 +39,9 @@ fn trouble(servers: usize, agents: usize) -> Rig {
 #[test]
 fn a_recorded_tick_of_25_nodes_in_trouble_fits() {
     let mut rig = trouble(3, 22);
+    let cluster = &rig.world.cluster;
+    assert_eq!(cluster.kustomizations.as_ref().map(BTreeMap::len), Some(KUSTOMIZATIONS));
+    assert_eq!(cluster.sources.as_ref().map(BTreeMap::len), Some(SOURCES));
     let mut largest = 0;
     for _ in 0..120 {
         rig.step(5);

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::process::{Process, now, pause, until};
 use crate::scene::Scene;
 use crate::site::AGENT;
@@ -41,6 +43,8 @@ fn the_daemon_is_the_only_loop_and_takes_the_orders() {
 
     paused_and_resumed(&scene);
     assert_eq!(scene.begun_since(&mark).len(), 1, "one start, by the daemon");
+    let first_report = report(&scene);
+    assert_eq!(first_report["actions"][0]["text"], "start k3s-agent on w-1", "{first_report:#}");
 
     drop(first.kill());
     scene.site.stop_agent();
@@ -48,11 +52,23 @@ fn the_daemon_is_the_only_loop_and_takes_the_orders() {
     let answer = scene.startup(0);
     assert_eq!(answer["actions"].as_array().unwrap().len(), 1, "{answer:#}");
     assert_eq!(scene.begun_since(&mark).len(), 2);
+    let second_report = report(&scene);
+    assert_eq!(second_report["actions"], answer["actions"], "{second_report:#}");
+    assert_ne!(second_report["episode"], first_report["episode"], "{second_report:#}");
 
     quiet(&scene);
     second.terminate().exits(0);
     scene.replays();
     scene.close();
+}
+
+/// The report that the daemon wrote when the episode ended: the end is seen on the socket only
+/// after that.
+fn report(scene: &Scene) -> Value {
+    let text = fs::read_to_string(scene.path("state/last-startup-report.json")).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(file["report"]["result"], "converged", "{file:#}");
+    file["report"].clone()
 }
 
 /// A pause holds while an episode is open; `startup` follows until the end.

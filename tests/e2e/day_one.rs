@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::Scene;
+use crate::site::AGENT;
 
 const REMOVE: &str = "sudo rm -rf /etc/sudoers.d/ananke /usr/local/sbin/ananke-guard \
                       /var/lib/ananke-guard /run/ananke-guard";
@@ -24,6 +25,7 @@ fn day_one_leads_from_unknown_host_keys_to_a_proven_guard() {
     let keys = fs::read_to_string(&known).unwrap();
     assert_eq!(keys.lines().count(), scene.site.members().len());
     sudo(&scene);
+    unguarded(&scene);
     guard(&scene);
     scene.status().says("nodes ok");
     scene.close();
@@ -51,6 +53,30 @@ fn sudo(scene: &Scene) {
     let answer = scene.status().says("cp-1: sudo refuses").says("unguarded");
     assert!(!answer.has("w-1: sudo refuses"), "{answer}");
     scene.site.make(&["sudoers", "none", "w-1"]);
+}
+
+/// Plain sudo is enough for a start; whoever reads the report sees that no guard stood before it.
+fn unguarded(scene: &Scene) {
+    let nodes = scene.site.nodes_named();
+    for node in &nodes {
+        scene.site.make(&["sudoers", "unguarded", node]);
+    }
+    scene.site.stop_agent();
+    let answer = scene.startup(0);
+    let report = fs::read_to_string(scene.path("state/last-startup-report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    for told in [&answer, &report["report"]] {
+        let [action] = told["actions"].as_array().unwrap().as_slice() else {
+            panic!("one start, nothing else: {told:#}");
+        };
+        let words = ["text", "channel", "result"].map(|word| action[word].as_str().unwrap());
+        assert_eq!(words, ["start k3s-agent on w-1", "unguarded", "done"], "{told:#}");
+    }
+    assert_eq!(scene.site.unit(AGENT, "k3s-agent"), "active");
+    assert_eq!(scene.site.begun(AGENT), [""; 0], "there is no guard to write a log");
+    for node in &nodes {
+        scene.site.make(&["sudoers", "none", node]);
+    }
 }
 
 fn installed(scene: &Scene) -> Vec<String> {

@@ -135,6 +135,13 @@ impl Scene {
         self.write_config();
     }
 
+    /// Leaves out a setting of the top.
+    pub(crate) fn unset(&mut self, key: &str) {
+        let was = self.config.as_object_mut().and_then(|config| config.remove(key));
+        assert!(was.is_some(), "{key} was not set: {:#}", self.config);
+        self.write_config();
+    }
+
     fn write_config(&mut self) {
         // JSON is YAML.
         fs::write(self.path("ananke.yaml"), self.config.to_string()).unwrap();

@@ -1,4 +1,5 @@
-//! The main one: a stopped agent is found, started through the guard, and proven.
+//! The main one: a stopped agent is found, started through the guard, and proven; also where the
+//! way to the API has to be fetched from a server first.
 
 use std::fs;
 
@@ -50,6 +51,22 @@ fn a_stopped_agent_is_started_once_and_proven() {
     assert_eq!(report["report"]["result"], "converged");
     scene.status().exits(0);
     state_lost(&scene, &mark);
+    scene.close();
+}
+
+/// No kubeconfig is configured: that of the server comes over SSH, through its guard. It names the
+/// server's loopback, so the API is asked at the address at which SSH finds the machine.
+#[test]
+fn without_a_kubeconfig_that_of_a_server_is_fetched() {
+    let mut scene = Scene::open("fetched kubeconfig");
+    scene.unset("kubeconfig");
+    scene.site.stop_agent();
+    let answer = scene.ananke(&["startup", "--execute", "-o", "json"]).exits(0);
+    let answer = answer.says("using the server's admin kubeconfig").json();
+    assert_eq!(answer["result"], "converged");
+    assert_eq!(count(&answer, "actions"), 1, "{answer:#}");
+    assert_ne!(count(&answer, "proofs"), 0, "the API took a write: {answer:#}");
+    scene.replays();
     scene.close();
 }
 

@@ -264,6 +264,7 @@ fn the_service_manager_hears_each_word_as_sd_notify_defines_it() {
         "EXTEND_TIMEOUT_USEC=30000000\n",
         "EXTEND_TIMEOUT_USEC=4294967295\n",
         "STOPPING=1\nSTATUS=stopped by a person\n",
+        "EXTEND_TIMEOUT_USEC=120000000\n",
     ];
     assert_eq!(systemd.heard(), expected);
 }

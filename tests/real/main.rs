@@ -8,6 +8,7 @@ mod guard;
 mod host;
 mod kube;
 mod nut;
+mod output;
 mod ssh;
 mod ssh_config;
 mod world_api;

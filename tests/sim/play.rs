@@ -70,7 +70,7 @@ impl House {
 
 /// Runs one to its end; also judges its ledger by the rules of `replay --verify`.
 pub(crate) fn play(scenario: &Scenario, house: &House, seed: u64) -> Outcome {
-    let gates: Vec<&str> = LIBRARY.gates.iter().map(|gate| gate.id.as_str()).collect();
+    let gates: Vec<&str> = LIBRARY.up.iter().map(|gate| gate.id.as_str()).collect();
     if let Some(outcome) = Outcome::not_built(scenario, seed, &gates) {
         return outcome;
     }

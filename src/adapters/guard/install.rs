@@ -19,7 +19,7 @@ pub fn proof() -> String {
     format!("sudo -n {GUARD_PATH} version")
 }
 
-/// The largest file that is compared, in bytes. The guard has 14 kB.
+/// The largest file that is compared, in bytes. The guard has 22 kB.
 const LARGEST: usize = 262_144;
 
 /// What must be on a node, by the name of the command. All but `visudo` and `flock` come with

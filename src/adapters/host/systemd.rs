@@ -22,6 +22,10 @@ const STATUS_LIMIT: usize = 200;
 /// How many beats should fall into one watchdog period: one may be late without harm.
 const BEATS_PER_PERIOD: u64 = 3;
 
+/// What each tick asks for once the end has begun. An action may take longer than the unit's stop
+/// time; a loop that hangs has this long from its last tick, and ticks follow each other faster.
+const GOING_ON: Span = Span::mins(2);
+
 /// The service manager, or nobody where ananke was started by hand.
 #[derive(Debug, Clone)]
 pub struct ServiceManager(Option<Arc<Link>>);
@@ -31,6 +35,8 @@ struct Link {
     socket: UnixDatagram,
     address: SocketAddr,
     watchdog: Option<Span>,
+    /// The end has begun.
+    stopping: AtomicBool,
     /// A failure was logged; the next ones are the same one.
     failing: AtomicBool,
 }
@@ -77,8 +83,8 @@ impl ServiceManager {
         let watchdog = number("WATCHDOG_USEC")
             .filter(|usec| ours && *usec > 0)
             .map(|usec| Span::millis((usec / 1_000).max(1)));
-        let failing = AtomicBool::new(false);
-        Ok(Self(Some(Arc::new(Link { socket, address, watchdog, failing }))))
+        let (stopping, failing) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self(Some(Arc::new(Link { socket, address, watchdog, stopping, failing }))))
     }
 
     /// The first tick is done: what waits for this unit may go on.
@@ -91,8 +97,12 @@ impl ServiceManager {
         self.send(&[NotifyState::Status(&one_line(status))]);
     }
 
-    /// The end has begun. The service manager's stop timer runs from here.
+    /// The end has begun. The service manager's stop timer runs from here; ticks that follow ask
+    /// it for more.
     pub fn stopping(&self, status: &str) {
+        if let Some(link) = &self.0 {
+            link.stopping.store(true, Ordering::Relaxed);
+        }
         self.send(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);
     }
 
@@ -140,6 +150,9 @@ pub struct Progress(ServiceManager);
 impl Progress {
     /// Called by the loop at each tick, after the tick did its work.
     pub fn beat(&self) {
+        if self.0.0.as_ref().is_some_and(|link| link.stopping.load(Ordering::Relaxed)) {
+            self.0.extend_timeout(GOING_ON);
+        }
         if self.beat_every().is_some() {
             self.0.send(&[NotifyState::Watchdog]);
         }

@@ -14,7 +14,7 @@ use super::error::{SshError, Stage};
 use super::exec::{self, Failure, Output};
 use super::identity::Identity;
 use super::known_hosts::Trust;
-use super::scan::{HostKey, scan_over};
+use super::scan::{Doorway, HostKey, offered};
 use super::session::{Session, within};
 use super::slot::Slot;
 use super::tunnel;
@@ -62,6 +62,18 @@ impl Fleet {
     /// [`SshError::Identity`] for a key file that is missing, encrypted, of another type, or
     /// readable by others; [`SshError::KnownHosts`] for a known_hosts file that can't be used.
     pub fn new(settings: &SshSettings) -> Result<Self, SshError> {
+        Self::trusting(settings, Trust::open(&settings.known_hosts)?)
+    }
+
+    /// The same for who accepts the first keys: a known_hosts file that is missing is empty.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), but for that.
+    pub fn on_day_one(settings: &SshSettings) -> Result<Self, SshError> {
+        Self::trusting(settings, Trust::open_or_empty(&settings.known_hosts)?)
+    }
+
+    fn trusting(settings: &SshSettings, trust: Trust) -> Result<Self, SshError> {
         let targets = settings.machines.values().chain(&settings.jump);
         let mut keys = BTreeMap::new();
         for file in targets.flat_map(|target| &target.identities) {
@@ -83,7 +95,7 @@ impl Fleet {
         Ok(Self(Arc::new(Inner {
             machines,
             jump,
-            trust: Trust::open(&settings.known_hosts)?,
+            trust,
             deadlines: settings.deadlines.clone(),
             answering: Semaphore::new(places),
             silent: Semaphore::new(places),
@@ -148,15 +160,20 @@ impl Fleet {
         Ok(tunnel::join(channel, session))
     }
 
-    /// The host keys that a machine offers, over the way that commands would take.
+    /// The host keys that a machine, or the jump host, offers, ed25519 first. Nothing is logged in
+    /// to but the jump host, where the way leads through it.
     ///
     /// # Errors
-    /// [`SshError`] if it offers none or can't be reached.
-    pub async fn scan(&self, machine: &MachineName) -> Result<Vec<HostKey>, SshError> {
+    /// [`SshError`] if it offers no key that ananke uses, or can't be reached.
+    pub async fn scan(&self, whose: Doorway<'_>) -> Result<Vec<HostKey>, SshError> {
         let inner = &*self.0;
-        let slot = inner.slot(machine)?;
+        let slot = match whose {
+            Doorway::Machine(machine) => inner.slot(machine)?,
+            Doorway::JumpHost => inner.jump.as_ref().ok_or(SshError::NotInInventory)?,
+        };
         let limit = inner.deadlines.handshake;
-        scan_over(&slot.end.host, limit, || async {
+        let _place = inner.place(slot, limit).await?;
+        offered(&slot.end.host, limit, || async {
             match inner.way(slot).await?.0 {
                 Way::Direct(stream) => Ok(Box::new(stream) as Box<dyn Stream>),
                 Way::Jump(channel, via) => Ok(Box::new(tunnel::join(channel, via)) as _),

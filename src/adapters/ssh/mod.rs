@@ -26,4 +26,4 @@ pub use error::{HostKeyError, SshError, Stage};
 pub use exec::Output;
 pub use fleet::Fleet;
 pub use identity::IdentityError;
-pub use scan::{HostKey, scan};
+pub use scan::{Doorway, HostKey};

@@ -6,14 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use russh::client;
 use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::cut::severable;
 use super::error::{SshError, Stage};
 use super::known_hosts::{ALGORITHMS, HostName, fingerprint};
 use super::session::{client_config, handshake_error, within};
-use crate::config::settings::SshTarget;
+use crate::model::ids::MachineName;
 use crate::model::time::Span;
+
+/// Whose host keys are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doorway<'a> {
+    /// A machine of the inventory, over the way that commands would take.
+    Machine(&'a MachineName),
+    /// The jump host, directly.
+    JumpHost,
+}
 
 /// A host key that a machine has shown. Nobody has vouched for it yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,25 +36,9 @@ pub struct HostKey {
     pub line: String,
 }
 
-/// Every host key that a machine offers, ed25519 first. Connects directly, once for each type of
-/// key; [`Fleet::scan`](super::Fleet::scan) takes the jump host where one is set.
-///
-/// # Errors
-/// [`SshError`] if it offers no key that ananke uses, or not within `deadline`.
-pub async fn scan(target: &SshTarget, deadline: Span) -> Result<Vec<HostKey>, SshError> {
-    let host = HostName::new(&target.address, target.port);
-    scan_over(&host, deadline, || async {
-        within(Stage::Connect, deadline, async {
-            let stream = TcpStream::connect((target.address.as_str(), target.port)).await;
-            stream.map_err(|e| SshError::Unreachable { stage: Stage::Connect, why: e.to_string() })
-        })
-        .await
-    })
-    .await
-}
-
-/// As [`scan`], over connections that `connect` makes.
-pub(super) async fn scan_over<S, F>(
+/// Every host key that a machine offers, ed25519 first, over connections that `connect` makes:
+/// one for each type of key.
+pub(super) async fn offered<S, F>(
     host: &HostName,
     limit: Span,
     connect: impl Fn() -> F,

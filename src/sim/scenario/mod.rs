@@ -29,7 +29,7 @@ mod slots;
 
 pub use ast::Scenario;
 pub use drive::Driver;
-pub use help::help;
+pub use help::{Sentence, help, sentences};
 pub use outcome::Outcome;
 pub use parse::parse;
 pub use roster::Roster;

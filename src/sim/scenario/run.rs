@@ -163,11 +163,6 @@ impl Run {
         &self.timeline
     }
 
-    /// The step at hand.
-    pub fn step_at_hand(&self) -> Option<&super::ast::Step> {
-        self.scenario.steps.get(self.at)
-    }
-
     /// The scenario, with the names of the site.
     pub const fn scenario(&self) -> &Scenario {
         &self.scenario

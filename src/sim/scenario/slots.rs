@@ -16,7 +16,7 @@ const LONGEST: Span = Span::mins(24 * 60);
 const MOST: u32 = 1_000;
 
 /// The names of the reasons to hold (`model::plan::Hold::name`).
-pub(super) const HOLDS: [&str; 27] = [
+pub(super) const HOLDS: [&str; 26] = [
     "paused",
     "intent-down",
     "power",
@@ -34,7 +34,6 @@ pub(super) const HOLDS: [&str; 27] = [
     "in-flight",
     "verifying",
     "back-off",
-    "not-before",
     "intent-up",
     "mains-back",
     "leader-last",

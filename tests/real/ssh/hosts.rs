@@ -3,15 +3,20 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
+use ananke::adapters::process::{ChildSpec, End, run as run_program};
 use ananke::adapters::ssh::known_hosts::{
     HostName, KnownHosts, KnownHostsError, Verdict, accept, fingerprint,
 };
-use ananke::adapters::ssh::{Fleet, HostKeyError, SshError, scan};
+use ananke::adapters::ssh::{Doorway, Fleet, HostKeyError, SshError};
 use ananke::model::facts::BlindKind;
 use ananke::model::time::Span;
 use russh::keys::{Algorithm, PublicKey};
+use serde_json::Value;
+use tokio::time::Instant;
 
+use super::liar::mute;
 use super::rig::{N1, Site, Sshd, eventually, new_key, run, tool};
 
 /// Tries to run a command and returns why it was not run, having made sure that it was not.
@@ -100,8 +105,7 @@ async fn a_disk_that_fails_later_does_not_take_the_machines_away() {
 async fn day_one_scan_compare_accept() {
     let (site, sshd) = Site::with_sshd();
     site.know("");
-    let shown = scan(&sshd.target(&site.id()), Span::secs(10)).await.unwrap();
-    assert_eq!(site.fleet().scan(&N1).await.unwrap(), shown, "over the fleet's own way");
+    let shown = site.fleet().scan(Doorway::Machine(&N1)).await.unwrap();
     let offered: Vec<_> = shown.iter().map(|key| key.algorithm.as_str()).collect();
     assert_eq!(offered, ["ssh-ed25519", "ecdsa-sha2-nistp256"]);
     for (key, file) in shown.iter().zip(["host_ed25519", "host_ecdsa"]) {
@@ -128,6 +132,68 @@ async fn day_one_scan_compare_accept() {
         .output()
         .unwrap();
     assert!(ssh.status.success(), "{}", String::from_utf8_lossy(&ssh.stderr));
+}
+
+/// What `ananke hosts ARGS -o json` ends with, prints, and says on standard error.
+async fn ananke_hosts(site: &Site, args: &[&str]) -> (End, Value, String) {
+    let program = ChildSpec::new(env!("CARGO_BIN_EXE_ananke"), Span::secs(60));
+    let config = site.dir.path().join("ananke.yaml");
+    let program = program.args(["-c".into(), config]).args(["-o", "json", "hosts"]).args(args);
+    let finished = run_program(program).await.expect("it runs");
+    let said = finished.stderr.text();
+    let printed = finished.stdout.text();
+    let lines =
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}\n{said}"));
+    (finished.end, lines, said)
+}
+
+/// `MACHINE VERDICT` of each key that was found.
+fn verdicts(lines: &Value) -> Vec<String> {
+    let words = |line: &Value| format!("{} {}", line["machine"], line["verdict"]).replace('"', "");
+    lines.as_array().expect("a list").iter().map(words).collect()
+}
+
+#[tokio::test]
+async fn day_one_behind_a_jump_host_among_machines_that_hang() {
+    let (site, target) = Site::with_sshd();
+    let jump = Sshd::start(&[&site.key]);
+    fs::remove_file(&site.settings.known_hosts).unwrap();
+    let mut ports = format!("cp-1: {}", target.port);
+    for n in 1..=3 {
+        let (silent, _) = mute(b"").await;
+        ports += &format!(", w-{n}: {}", silent.port());
+    }
+    let dir = site.dir.path().display();
+    let config = format!(
+        "ssh_user: {}\nssh_identity_file: {dir}/id\nssh_known_hosts_file: {dir}/known_hosts\n\
+         nodes: {{servers: [cp-1], agents: [w-1, w-2, w-3]}}\nssh_node_ports: {{{ports}}}\n\
+         ssh_node_hosts: {{cp-1: 127.0.0.1, w-1: 127.0.0.1, w-2: 127.0.0.1, w-3: 127.0.0.1}}\n\
+         ssh_jump_host: 127.0.0.1:{}\nssh: {{handshake_timeout: 4s}}\n\
+         state_dir: {dir}/state\nrun_dir: {dir}/run\n",
+        super::rig::me(),
+        jump.port
+    );
+    fs::write(site.dir.path().join("ananke.yaml"), config).unwrap();
+
+    let began = Instant::now();
+    let (end, lines, said) = ananke_hosts(&site, &["scan"]).await;
+    let took = began.elapsed();
+    assert_eq!(end, End::Exited(1), "{said}");
+    assert!(["w-1: ", "w-2: ", "w-3: "].iter().all(|name| said.contains(name)), "{said}");
+    let unknown = ["cp-1 unknown", "cp-1 unknown", "127.0.0.1 unknown", "127.0.0.1 unknown"];
+    assert_eq!(verdicts(&lines), unknown, "{said}");
+    assert!(took < Duration::from_secs(8), "one deadline for all of them, not {took:?}");
+    assert!(!site.settings.known_hosts.exists(), "a scan accepts no key");
+    assert_eq!((jump.logins(), target.logins()), (0, 0), "nobody vouched for the jump host");
+
+    let (end, lines, said) = ananke_hosts(&site, &["accept", "cp-1", "127.0.0.1"]).await;
+    assert_eq!(end, End::Exited(0), "{said}");
+    assert_eq!(lines.as_array().unwrap().len(), 4, "{lines:#}");
+    assert_eq!((jump.logins(), target.logins()), (1, 0), "through the jump host: {}", jump.log());
+    let (end, lines, said) = ananke_hosts(&site, &["scan", "cp-1"]).await;
+    assert_eq!(end, End::Exited(0), "{said}");
+    assert_eq!(verdicts(&lines), ["cp-1 known", "cp-1 known"], "{said}");
+    assert_eq!((jump.logins(), target.logins()), (2, 0), "through the jump host: {}", jump.log());
 }
 
 #[test]

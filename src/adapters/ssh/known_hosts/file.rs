@@ -50,6 +50,20 @@ impl Trust {
         Ok(Self { file: file.to_owned(), state: Mutex::new(state) })
     }
 
+    /// The same, but a file that is missing is an empty one: nobody is trusted yet.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for that.
+    pub(in crate::adapters::ssh) fn open_or_empty(file: &Path) -> Result<Self, KnownHostsError> {
+        if !stamp_of(file).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Self::open(file);
+        }
+        // There is no good state that would stay in use, so nothing to warn of.
+        let (known, warned) = (Arc::new(KnownHosts::default()), true);
+        let state = State { stamp: Stamp::default(), known, looked: None, warned };
+        Ok(Self { file: file.to_owned(), state: Mutex::new(state) })
+    }
+
     /// Where it lies.
     pub(in crate::adapters::ssh) fn file(&self) -> &Path {
         &self.file
