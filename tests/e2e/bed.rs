@@ -203,8 +203,12 @@ impl Bed {
             Deed::UpsCharge { ups, percent } => {
                 site.make(&["ups-set", ups, "battery.charge", &percent.to_string()]);
             }
+            Deed::UpsDriver { ups, on } => {
+                site.make(&[if *on { "ups-start" } else { "ups-stop" }, ups]);
+            }
+            // A hung driver: upsd waits for its word, and says that what it has is stale.
             Deed::UpsSilent { ups, on } => {
-                site.make(&[if *on { "ups-stop" } else { "ups-start" }, ups]);
+                site.make(&[if *on { "ups-freeze" } else { "ups-thaw" }, ups]);
             }
             _ => return Err(Unable(format!("`{deed}` can't be had on these machines"))),
         }
