@@ -56,7 +56,7 @@ rig_end() {
 		scripts/testbed status || true
 		for node in $(scripts/testbed env --json | python3 -c 'import json, sys
 facts = json.load(sys.stdin)
-print(facts.get("TESTBED_SERVERS", ""), facts.get("TESTBED_AGENTS", ""))' || true); do
+print(*facts["servers"], *facts["agents"], *facts["hosts"])' || true); do
 			echo "--- journal of $node"
 			scripts/testbed logs "$node" -n 100 --no-pager || true
 		done
