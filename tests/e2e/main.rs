@@ -15,6 +15,7 @@ mod daemon;
 mod day_one;
 mod disk;
 mod figures;
+mod power;
 mod process;
 mod refused;
 mod scenarios;

@@ -48,6 +48,7 @@ scenarios! {
         own_cordon "own-cordon.txt"
         paused "paused.txt"
         persons_cordon "persons-cordon.txt"
+        still_on_battery "still-on-battery.txt"
         stopped_agent "stopped-agent.txt"
         sudo_refused "sudo-refused.txt"
     }
