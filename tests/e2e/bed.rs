@@ -354,8 +354,10 @@ impl Bed {
             let changes = lines.next().and_then(|count| count.trim().parse().ok());
             body.changes = changes.unwrap_or(body.changes);
         }
-        let machines = self.bodies.clone();
-        Truth { api: nodes.is_some(), machines, ..Truth::default() }
+        let (api, machines) = (nodes.is_some(), self.bodies.clone());
+        let asks_flux = api && self.scene.site.has_flux();
+        let applied = if asks_flux { self.scene.site.kustomizations() } else { BTreeMap::new() };
+        Truth { api, machines, applied, ..Truth::default() }
     }
 }
 

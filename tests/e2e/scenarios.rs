@@ -53,8 +53,11 @@ scenarios! {
         sudo_refused "sudo-refused.txt"
     }
     small {
+        flux_suspended "flux-suspended.txt"
+        git_down "git-down.txt"
         jump_host_down "jump-host-down.txt"
         jump_host_gone_round "jump-host-gone-round.txt"
+        wrong_branch "wrong-branch.txt"
     }
     big {
         cold_start "cold-start.txt"

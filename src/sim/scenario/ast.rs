@@ -216,6 +216,13 @@ pub enum State {
         /// Which machine.
         machine: MachineName,
     },
+    /// A gate says of something that is not proven good, with this word in it.
+    Says {
+        /// Which gate.
+        gate: String,
+        /// A part of what it is about, or of the reason. Any case.
+        about: String,
+    },
     /// A node takes no new pods, by whose hand.
     Cordoned {
         /// Which.
@@ -275,6 +282,7 @@ impl State {
             | Self::Held { .. }
             | Self::Alarm { .. }
             | Self::Named { .. }
+            | Self::Says { .. }
             | Self::Acted(_)
             | Self::Exits(_)
             | Self::IsKilled

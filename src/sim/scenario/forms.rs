@@ -289,6 +289,12 @@ pub(super) static STATES: &[Form<State>] = &[
         |it| Some(State::Named { gate: it.word()?, machine: it.machine()? }),
     ),
     form(
+        "gate <word> speaks of <word>",
+        "This word is in what it says of something that is not proven good.",
+        "gate flux-source speaks of experiment",
+        |it| Some(State::Says { gate: it.word()?, about: it.word()? }),
+    ),
+    form(
         "cordoned <machine> by <word>",
         "It takes no new pods: `ananke` did it, or some person.",
         "cordoned titan-05 by brad",

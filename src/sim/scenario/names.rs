@@ -128,6 +128,7 @@ fn names_in_state(state: &mut State, naming: &mut Naming<'_>) {
         | State::Running { on, .. } => naming.which(on),
         State::Phase(_)
         | State::Held { on: None, .. }
+        | State::Says { .. }
         | State::Works { .. }
         | State::Applied { .. }
         | State::Well

@@ -249,6 +249,7 @@ impl Display for State {
             Self::Manual { machine, is } => write!(f, "{}manual {machine}", not(*is)),
             Self::Alarm { machine, about } => write!(f, "alarm on {machine} about {about}"),
             Self::Named { gate, machine } => write!(f, "gate {gate} names {machine}"),
+            Self::Says { gate, about } => write!(f, "gate {gate} speaks of {about}"),
             Self::Cordoned { node, by: Whose::Ananke } => write!(f, "cordoned {node} by ananke"),
             Self::Cordoned { node, by: Whose::Person(by) } => write!(f, "cordoned {node} by {by}"),
             Self::Uncordoned(node) => write!(f, "uncordoned {node}"),

@@ -55,6 +55,8 @@ pub(super) struct Tick {
     alarms: Vec<(MachineName, String)>,
     /// Gate, and a machine on which something is not good.
     named: BTreeSet<(String, MachineName)>,
+    /// Gate, and what it says of something that is not proven good, in small letters.
+    said: Vec<(String, String)>,
 }
 
 impl Seen {
@@ -137,6 +139,7 @@ impl Seen {
                 let is = self.tick.as_ref().is_some_and(|tick| tick.named.contains(&named));
                 agree(true, is, "", &format!("{gate} does not name it"))
             }
+            State::Says { gate, about } => self.is_said(gate, about),
             State::Cordoned { node, by } => match (self.node(node)?, by) {
                 (it, _) if !it.unschedulable => Err("it is not cordoned".to_owned()),
                 (it, Whose::Ananke) => agree(true, it.ours, "", "the cordon is not ananke's"),
@@ -227,6 +230,17 @@ impl Seen {
         agree(true, fits, "", &format!("the alarm says: {}", texts.join("; ")))
     }
 
+    fn is_said(&self, gate: &str, about: &str) -> Result<(), String> {
+        let said = self.says()?.said.iter().filter(|(it, _)| it == gate);
+        let said: Vec<&str> = said.map(|(_, text)| text.as_str()).collect();
+        let is = said.iter().any(|text| text.contains(&about.to_lowercase()));
+        let instead = match said.as_slice() {
+            [] => format!("{gate} says of nothing that it is not proven good"),
+            said => format!("{gate} says: {}", said.join("; ")),
+        };
+        agree(true, is, "", &instead)
+    }
+
     fn has_acted(&self, wanted: &Act, from: usize) -> Result<(), String> {
         let fits = |act: &&Act| match wanted.doing == Doing::Anything {
             true => act.on == wanted.on && act.doing != Doing::Mark,
@@ -310,8 +324,14 @@ impl Tick {
             let on = bad.filter_map(|finding| finding.target.machine());
             on.map(|machine| (gate.id.to_string(), machine.clone()))
         });
+        let said = decision.assessment.gates.iter().flat_map(|gate| {
+            let texts =
+                gate.findings.iter().map(|it| format!("{}: {}", it.target, it.verdict.why()));
+            texts.map(|text| (gate.id.to_string(), text.to_lowercase()))
+        });
         Self {
             named: named.collect(),
+            said: said.collect(),
             phase: decision.phase,
             held: held.map(|it| (it.hold.name(), it.target.machine().cloned())).collect(),
             manual: manual.keys().filter_map(Target::machine).cloned().collect(),

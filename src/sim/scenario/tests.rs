@@ -343,6 +343,7 @@ fn state() -> impl Strategy<Value = State> {
         (machine(), is).prop_map(|(machine, is)| State::Manual { machine, is }),
         (machine(), word()).prop_map(|(machine, about)| State::Alarm { machine, about }),
         (machine(), word()).prop_map(|(machine, gate)| State::Named { machine, gate }),
+        (word(), word()).prop_map(|(gate, about)| State::Says { gate, about }),
         (machine(), whose).prop_map(|(node, by)| State::Cordoned { node, by }),
         machine().prop_map(State::Uncordoned),
         (which(), is).prop_map(|(nodes, is)| State::Ready { nodes, is }),
