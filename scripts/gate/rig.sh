@@ -5,6 +5,7 @@
 stage_testbed() {
 	need_testbed
 	scripts/testbed build --size tiny
+	scripts/testbed build --size three # the same programs, on more disks
 }
 
 # The scenarios of the gate: the main job, day one, death at every boundary of the ledger, a full disk, a blackout.
@@ -12,8 +13,10 @@ stage_testbed() {
 RIG_CORE=(day_one startup scenarios::tiny::killed disk scenarios::tiny::blackout scenarios::every)
 
 stage_rig() { rig tiny "${RIG_CORE[@]}"; }
-stage_rig_all() { rig tiny --skip scenarios::small --skip scenarios::big --skip figures; }
-# With Flux, a jump host and two machines for ananke; and with a quorum to lose.
+# A quorum to lose, without Flux above it.
+stage_rig_three() { rig three scenarios::three; }
+stage_rig_all() { rig tiny --skip scenarios::three --skip scenarios::small --skip scenarios::big --skip figures; }
+# With Flux, a jump host and two machines for ananke; and with a quorum and a site that hosts itself.
 stage_rig_small() { rig small scenarios::small; }
 stage_rig_big() { rig big scenarios::big; }
 

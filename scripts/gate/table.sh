@@ -27,9 +27,10 @@ STAGES='
    testbed        900  default  the machines of the testbed are built
    real           300  default  tests against real parts: sshd, dash, sudo, upsd, kube-apiserver, file system
    rig            600  default  end to end on real machines: what must never fail
+   rig-three      420  default  end to end on three servers: cold start, one of them short, two of them short
    rig-all        900  full     every end-to-end scenario of two machines
    rig-small      600  full     those of a site with Flux, services and a jump host
-   rig-big        900  full     those that need three servers
+   rig-big        900  full     those that need three servers with Flux above them
    repeat         900  full     unit and real tests five times over: none passes by luck
    bench         1200  full     benchmarks run and print their figures
    figures       1200  full     the memory of a quiet daemon is flat; status costs less than kubectl

@@ -128,7 +128,7 @@ impl Site {
 
     /// Whether there is Flux, with a git server and applications.
     pub(crate) fn has_flux(&self) -> bool {
-        self.fact("size") != "tiny"
+        matches!(self.fact("size").as_str(), "small" | "big")
     }
 
     /// The Kustomizations, and whether the API shows them as Ready.

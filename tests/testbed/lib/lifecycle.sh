@@ -47,7 +47,7 @@ cmd_up() {
 	mark "$started" "the API is ready"
 	wait_for 180 "all nodes Ready and heard of since their boot" nodes_fresh
 	mark "$started" "all nodes are Ready"
-	if [[ $SIZE != tiny ]]; then
+	if has_flux "$SIZE"; then
 		flux_up
 		mark "$started" "Flux is Ready"
 	fi
