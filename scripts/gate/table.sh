@@ -31,6 +31,8 @@ STAGES='
    rig-all        900  full     every end-to-end scenario of two machines
    rig-small      600  full     those of a site with Flux, services and a jump host
    rig-big        900  full     those that need three servers with Flux above them
+   bed-small     1500  full     the testbed with Flux does what it says and leaves nothing behind
+   bed-big       1800  full     the same of the one that hosts itself, with its dead-lock
    repeat         900  full     unit and real tests five times over: none passes by luck
    bench         1200  full     benchmarks run and print their figures
    figures       1200  full     the memory of a quiet daemon is flat; status costs less than kubectl
