@@ -28,7 +28,7 @@ STAGES='
    real           300  default  tests against real parts: sshd, dash, sudo, upsd, kube-apiserver, file system
    rig            600  default  end to end on real machines: what must never fail
    rig-three      420  default  end to end on three servers: cold start, one of them short, two of them short
-   rig-all        900  full     every end-to-end scenario of two machines
+   rig-all       1500  full     every end-to-end scenario of two machines
    rig-small      600  full     those of a site with Flux, services and a jump host
    rig-big        900  full     those that need three servers with Flux above them
    bed-small     1500  full     the testbed with Flux does what it says and leaves nothing behind

@@ -16,6 +16,7 @@ mod daemon;
 mod day_one;
 mod disk;
 mod figures;
+mod kubelet;
 mod power;
 mod process;
 mod refused;
