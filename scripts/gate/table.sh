@@ -28,9 +28,12 @@ STAGES='
    testbed        900  default  the machines of the testbed are built
    real           300  default  tests against real parts: sshd, dash, sudo, upsd, kube-apiserver, file system
    rig            600  default  end to end on real machines: what must never fail
-   rig-all        900  full     every end-to-end scenario of two machines
+   rig-three      420  default  end to end on three servers: cold start, one of them short, two of them short
+   rig-all       1500  full     every end-to-end scenario of two machines
    rig-small      600  full     those of a site with Flux, services and a jump host
-   rig-big        900  full     those that need three servers
+   rig-big        900  full     those that need three servers with Flux above them
+   bed-small     1500  full     the testbed with Flux does what it says and leaves nothing behind
+   bed-big       1800  full     the same of the one that hosts itself, with its dead-lock
    repeat         900  full     unit and real tests five times over: none passes by luck
    rehearsals    1800  full     every scenario of the list, over sockets, ends as the list says
    bench         1200  full     benchmarks run and print their figures

@@ -204,8 +204,12 @@ impl Bed {
             Deed::UpsCharge { ups, percent } => {
                 site.make(&["ups-set", ups, "battery.charge", &percent.to_string()]);
             }
+            Deed::UpsDriver { ups, on } => {
+                site.make(&[if *on { "ups-start" } else { "ups-stop" }, ups]);
+            }
+            // A hung driver: upsd waits for its word, and says that what it has is stale.
             Deed::UpsSilent { ups, on } => {
-                site.make(&[if *on { "ups-stop" } else { "ups-start" }, ups]);
+                site.make(&[if *on { "ups-freeze" } else { "ups-thaw" }, ups]);
             }
             _ => return Err(Unable(format!("`{deed}` can't be had on these machines"))),
         }
@@ -360,8 +364,10 @@ impl Bed {
             let changes = lines.next().and_then(|count| count.trim().parse().ok());
             body.changes = changes.unwrap_or(body.changes);
         }
-        let machines = self.bodies.clone();
-        Truth { api: nodes.is_some(), machines, ..Truth::default() }
+        let (api, machines) = (nodes.is_some(), self.bodies.clone());
+        let asks_flux = api && self.scene.site.has_flux();
+        let applied = if asks_flux { self.scene.site.kustomizations() } else { BTreeMap::new() };
+        Truth { api, machines, applied, ..Truth::default() }
     }
 }
 

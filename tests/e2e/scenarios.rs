@@ -48,12 +48,21 @@ scenarios! {
         own_cordon "own-cordon.txt"
         paused "paused.txt"
         persons_cordon "persons-cordon.txt"
+        still_on_battery "still-on-battery.txt"
         stopped_agent "stopped-agent.txt"
         sudo_refused "sudo-refused.txt"
     }
+    three {
+        cold_start "cold-start.txt"
+        one_server_short "one-server-short.txt"
+        two_servers_short "two-servers-short.txt"
+    }
     small {
+        flux_suspended "flux-suspended.txt"
+        git_down "git-down.txt"
         jump_host_down "jump-host-down.txt"
         jump_host_gone_round "jump-host-gone-round.txt"
+        wrong_branch "wrong-branch.txt"
     }
     big {
         cold_start "cold-start.txt"
@@ -106,7 +115,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn every_scenario_is_listed_under_its_size() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
-    for size in ["tiny", "small", "big"] {
+    for size in ["tiny", "three", "small", "big"] {
         let Ok(folder) = here.join(size).read_dir() else { continue };
         for file in folder {
             let file = file.unwrap().file_name().into_string().unwrap();

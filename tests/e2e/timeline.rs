@@ -22,8 +22,9 @@ pub(crate) fn timeline(site: &Site, state: &Path, journal: &Journal, from: Times
             entries.push(Entry { at: wall(), source: "ledger".to_owned(), text });
         }
     }
-    for (node, _) in site.members() {
-        entries.extend(machine(site, &node, from));
+    // The jump host and ananke's own host have their part in what happened, too.
+    for name in site.nodes_named().into_iter().chain(site.list("hosts")) {
+        entries.extend(machine(site, &name, from));
     }
     entries.sort_by_key(|entry| entry.at);
     let mut text = String::new();

@@ -51,7 +51,7 @@ fn each_scenario_ends_as_it_says() {
 fn real() -> BTreeMap<String, Scenario> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
     let mut found = BTreeMap::new();
-    for size in ["tiny", "small", "big"] {
+    for size in ["tiny", "three", "small", "big"] {
         for file in here.join(size).read_dir().expect("a folder for each size") {
             let path = file.expect("a file").path();
             let text = fs::read_to_string(&path).expect("a text");

@@ -232,7 +232,7 @@ pub enum State {
         /// Which machine.
         machine: MachineName,
     },
-    /// A gate says that something is not good, and these words are in it.
+    /// A gate has no proof for something, and this word is in what it says of it.
     Says {
         /// Which gate.
         gate: String,

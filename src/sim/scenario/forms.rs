@@ -228,7 +228,7 @@ pub(super) static STATES: &[Form<State>] = &[
     ),
     form(
         "gate <word> says <word>",
-        "This gate says that something is not good, and this word is in it.",
+        "This word is in what the gate says of something that is not proven good.",
         "gate kustomizations says flux-system",
         |it| Some(State::Says { gate: it.word()?, word: it.word()? }),
     ),

@@ -54,16 +54,18 @@ pub(super) struct Tick {
     manual: BTreeSet<MachineName>,
     /// Machine, and everything that is said about it.
     alarms: Vec<(MachineName, String)>,
-    /// What gates say is not good.
+    /// What gates say of what they have no proof for.
     said: Vec<Said>,
 }
 
-/// One thing that a gate says is not good.
+/// What a gate says of one thing that is not proven good.
 #[derive(Debug)]
 struct Said {
     gate: String,
     target: Target,
     why: String,
+    /// It keeps the gate shut; otherwise it was skipped, for this reason.
+    is_bad: bool,
 }
 
 impl Seen {
@@ -234,7 +236,7 @@ impl Seen {
     }
 
     fn is_named(&self, gate: &str, machine: &MachineName) -> Result<(), String> {
-        let on = |it: &Said| it.gate == gate && it.target.machine() == Some(machine);
+        let on = |it: &Said| it.is_bad && it.gate == gate && it.target.machine() == Some(machine);
         let is = self.tick.as_ref().is_some_and(|tick| tick.said.iter().any(on));
         agree(true, is, "", &format!("{gate} does not name it"))
     }
@@ -329,11 +331,12 @@ impl Tick {
             alarm.target.machine().map(|machine| (machine.clone(), text))
         };
         let said = decision.assessment.gates.iter().flat_map(|gate| {
-            let bad = gate.findings.iter().filter(|finding| !finding.verdict.lets_open());
-            bad.map(|finding| Said {
+            let unproven = gate.findings.iter().filter(|it| it.verdict != Verdict::Pass);
+            unproven.map(|finding| Said {
                 gate: gate.id.to_string(),
                 target: finding.target.clone(),
                 why: finding.verdict.why().to_owned(),
+                is_bad: !finding.verdict.lets_open(),
             })
         });
         Self {

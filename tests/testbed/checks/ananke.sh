@@ -43,11 +43,21 @@ enabled_and_active() {
 	bed ssh "$1" sudo systemctl enable --quiet --now ananke
 	ananke_active "$1"
 }
+all_answer() { # SCREEN
+	[[ $1 =~ machines\ +([0-9]+)\ of\ ([0-9]+)\ machines\ answer && ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]] ||
+		{ echo "$1"; return 1; }
+}
 sees_all() {
 	local screen
 	screen=$(bed ssh "$1" sudo ananke status) || true # 3: not there yet
-	[[ $screen =~ machines\ +([0-9]+)\ of\ ([0-9]+)\ machines\ answer && ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]] ||
-		{ echo "$screen"; return 1; }
+	all_answer "$screen"
+}
+# A newcomer's first look: `ananke` is what cargo built, the configuration is what the testbed wrote.
+status_from_outside() {
+	local screen rc=0
+	screen=$(bed exec ananke status) || rc=$?
+	[[ $rc == 0 || $rc == 3 ]] || { echo "it ends with $rc: $screen"; return 1; } # 3: no guard is installed yet
+	all_answer "$screen"
 }
 boots_by_itself() {
 	bed node-cut "$1"
@@ -66,6 +76,20 @@ watched() {
 	[[ $(bed ssh "$1" sudo journalctl -u ananke) == *"Failed with result 'watchdog'"* ]]
 	bed ssh "$1" sudo rm -r /run/systemd/system/ananke.service.d
 	bed ssh "$1" sudo systemctl daemon-reload
+}
+# The boot unit hands its wish to the daemon and follows it until the cluster is up: "active (exited)" then.
+boot_unit() { bed ssh "$1" systemctl show ananke-bootstrap -p SubState --value; }
+boot_unit_ended() { [[ $(boot_unit "$1") =~ ^(exited|failed)$ ]]; }
+brings_up_at_boot() {
+	bed ssh "$1" sudo systemctl enable --quiet ananke-bootstrap
+	bed node-cut "$1"
+	bed node-on "$1"
+	within 300 boot_unit_ended "$1" || true # what it says is shown below
+	[[ $(boot_unit "$1") == exited && $(bed ssh "$1" systemctl is-active ananke-bootstrap) == active ]] || {
+		bed ssh "$1" "systemctl status ananke-bootstrap; sudo ananke status" || true
+		return 1
+	}
+	ananke_active "$1"
 }
 # What a clean shutdown can be delayed with. ananke takes no such lock yet: the machine is able to.
 inhibits() {
@@ -86,6 +110,7 @@ two_hosts() {
 	on_hosts boots_by_itself
 	on_hosts watched
 	on_hosts inhibits
+	brings_up_at_boot ops-1
 	bed uninstall
 	on_hosts gone
 }

@@ -105,6 +105,20 @@ side_by_side() {
 	[[ ! -e $second && $(boot_id w-1) == "$first" ]]
 	ready w-1
 }
+# What has a site's name and was not made by it is neither used nor removed.
+foreign_namespace() {
+	local dir name out rc=0
+	dir=$(readlink -m "$TESTBED_DIR-foreign")
+	name=rig$(sha256sum <<<"$dir" | cut -c1-4)
+	ip netns add "$name"
+	# shellcheck disable=SC2064 # both are known now
+	trap "ip netns del $name; rm -rf --one-file-system '$dir'" EXIT
+	out=$(TESTBED_DIR=$dir bed up --size tiny 2>&1) || rc=$?
+	[[ $rc == 2 && $out == *"$name"*"another TESTBED_DIR"* ]] || { echo "$rc: $out"; return 1; }
+	TESTBED_DIR=$dir bed down
+	TESTBED_DIR=$dir bed wipe
+	[[ -e /run/netns/$name && ! -e $dir ]]
+}
 nothing_left() {
 	bed wipe
 	[[ ! -e $TESTBED_DIR ]] || { ls -la "$TESTBED_DIR"; return 1; }

@@ -40,7 +40,7 @@ access_kubeconfigs() {
 	first=$(site_names server)
 	(
 		umask 077
-		if [[ $SIZE == big ]]; then
+		if shares_api; then
 			pki_kubeconfig admin "https://10.77.0.1:$API_PORT" >"$TESTBED_DIR/kubeconfig"
 		else
 			pki_kubeconfig admin "https://${IP[${first%% *}]}:$API_PORT" >"$TESTBED_DIR/kubeconfig"

@@ -66,7 +66,7 @@ disk_node() {
 		echo "NAME=$name"
 		echo "NODE_IP=${IP[$name]}"
 		echo "SERVERS='$(servers_with_ip)'"
-		echo "KUBE_PROXY=$([[ $SIZE == tiny ]] && echo no || echo yes)"
+		echo "KUBE_PROXY=$(has_flux "$SIZE" && echo yes || echo no)"
 	} >"$disk/etc/rig/node.env"
 	cp "$PKI/ca.crt" "$tls/client-ca.crt"
 	install -m 600 "$PKI/node-$name.crt" "$tls/serving-kubelet.crt"

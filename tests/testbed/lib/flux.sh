@@ -121,4 +121,4 @@ cmd_git_start() {
 	flux_secrets
 	wait_for 90 "the git server" git_answers
 }
-need_flux() { need_site; [[ $SIZE != tiny ]] || refuse "a tiny site has neither Flux nor a git server"; }
+need_flux() { need_site; has_flux "$SIZE" || refuse "a $SIZE site has neither Flux nor a git server"; }

@@ -6,7 +6,7 @@ REGISTRY_NAME=registry.site.test
 
 images_of() { # SIZE: FOLDER PREFIX IMAGE...
 	case $1 in
-	tiny) echo node rig.test pause app ;;
+	tiny | three) echo node rig.test pause app ;;
 	small) echo node rig.test pause app coredns ingress git source-controller kustomize-controller ;;
 	big)
 		echo node rig.test pause coredns ingress registry

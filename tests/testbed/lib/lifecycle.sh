@@ -18,8 +18,10 @@ cmd_up() {
 	else
 		site_define "${size:-small}"
 	fi
+	need_free_names # before a build that may take a quarter of an hour
 	build_all "$SIZE"
 	site_lock
+	network_claim
 	# What is half up is taken down again, on failure as on Ctrl-C; the disks stay.
 	trap 'up_failed' EXIT
 	trap 'exit 130' INT TERM HUP
@@ -45,7 +47,7 @@ cmd_up() {
 	mark "$started" "the API is ready"
 	wait_for 180 "all nodes Ready and heard of since their boot" nodes_fresh
 	mark "$started" "all nodes are Ready"
-	if [[ $SIZE != tiny ]]; then
+	if has_flux "$SIZE"; then
 		flux_up
 		mark "$started" "Flux is Ready"
 	fi
@@ -89,8 +91,10 @@ nodes_fresh() {
 	done
 }
 
+# Nothing, if this site is not up: what runs under its name then is somebody else's.
 take_down() {
 	local pid
+	network_is_ours || return 0
 	machines_cut "${MACHINES[@]}"
 	power_down
 	for pid in "$RUN"/*.pid; do
@@ -103,6 +107,7 @@ take_down() {
 	network_down
 	cgroups_remove
 	host_down
+	rm -f "$(network_mark)"
 }
 
 cmd_down() {
@@ -133,7 +138,7 @@ cmd_status() {
 		printf '  %-8s %-6s %-11s %s  %-6s %s\n' "$name" "${ROLE[$name]}" "${IP[$name]}" "$(mac_of "$name")" "${FED_BY[$name]}" "$state"
 	done
 	power_status
-	if [[ -e /run/netns/$SITE ]] && api_ready; then
+	if network_stands && api_ready; then
 		kube get nodes --request-timeout=3s || true
 	else
 		echo "  the API does not answer"
@@ -144,7 +149,7 @@ cmd_status() {
 cmd_exec() {
 	need_site
 	(($#)) || refuse "usage: testbed exec CMD..."
-	[[ -e /run/netns/$SITE ]] || refuse "the site is down: scripts/testbed up"
+	network_stands || refuse "the site is down: scripts/testbed up"
 	if [[ $1 == ananke ]]; then
 		local words=("$(ananke_binary "")") || exit
 		shift

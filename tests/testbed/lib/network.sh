@@ -2,6 +2,27 @@
 # The site's network: one namespace with a bridge (the place from which ananke works) and one namespace per machine.
 # Nothing is routed outside, and the machine you sit at has no route into it.
 
+# Which boot of this computer this site made its namespaces in. Written before the first of them and removed after the last
+# of everything, so that none of ours is ever without it: one that has our name and no mark is somebody else's.
+network_mark() { echo "$RUN/network"; }
+network_is_ours() { [[ $(cat "$(network_mark)" 2>/dev/null) == "$(</proc/sys/kernel/random/boot_id)" ]]; }
+network_stands() { network_is_ours && [[ -e /run/netns/$SITE ]]; }
+network_files() { compgen -G "/run/netns/$SITE" || true; compgen -G "/run/netns/$SITE-*" || true; }
+
+need_free_names() {
+	local taken
+	! network_is_ours || return 0
+	taken=$(network_files)
+	[[ -z $taken ]] || refuse "the name '$SITE' is taken by somebody else's network namespaces: ${taken//$'\n'/ }" \
+		"(another TESTBED_DIR gives another name; if nobody needs them, end what runs there, then: ip netns delete NAME)"
+}
+network_claim() {
+	need_free_names
+	mkdir -p "$RUN"
+	cat /proc/sys/kernel/random/boot_id >"$(network_mark).new"
+	mv "$(network_mark).new" "$(network_mark)"
+}
+
 network_up() {
 	local name
 	if [[ ! -e /run/netns/$SITE ]]; then
@@ -54,9 +75,7 @@ network_link() { ip -n "$SITE" link set "v-$1" "$2"; }
 
 network_down() {
 	local file
-	for file in "/run/netns/$SITE" "/run/netns/$SITE-"*; do
-		[[ -e $file ]] && ip netns del "${file##*/}"
-	done
+	for file in $(network_files); do ip netns del "${file##*/}"; done
 	# iproute2 mounts this folder over itself at the first use; leave it as it was once nobody needs it.
 	if [[ -d /run/netns && -z $(ls -A /run/netns) ]]; then
 		umount /run/netns 2>/dev/null || true

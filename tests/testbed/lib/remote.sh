@@ -29,15 +29,15 @@ cmd_wol() {
 	END
 }
 
-# Virtual addresses, played by the same load balancer that every agent has: on the big site one for the API in front of
-# the servers; on small and big one for the services in front of every node's ingress.
+# Virtual addresses, played by the same load balancer that every agent has: with three servers one for the API in
+# front of them; on small and big one for the services in front of every node's ingress.
 addresses_up() {
 	local name port backends=()
-	if [[ $SIZE == big ]]; then
+	if shares_api; then
 		for name in $(site_names server); do backends+=("${IP[$name]}:$API_PORT"); done
 		address_up api-address "10.77.0.1:$API_PORT" "${backends[@]}"
 	fi
-	[[ $SIZE != tiny ]] || return 0
+	has_flux "$SIZE" || return 0
 	for port in 80 443; do
 		backends=()
 		for name in $(site_names agent) $(site_names server); do backends+=("${IP[$name]}:$port"); done

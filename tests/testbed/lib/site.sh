@@ -26,6 +26,12 @@ site_define() {
 		site_machine cp-1 server 11 ups-a
 		site_machine w-1 agent 21 ups-b
 		;;
+	three)
+		site_machine cp-1 server 11 ups-a
+		site_machine cp-2 server 12 ups-a
+		site_machine cp-3 server 13 ups-a
+		site_machine w-1 agent 21 ups-b
+		;;
 	small)
 		site_machine cp-1 server 11 ups-a
 		site_machine w-1 agent 21 ups-b
@@ -40,10 +46,15 @@ site_define() {
 		site_machine w-2 agent 22 ups-b
 		site_outside
 		;;
-	*) refuse "no such size: $1 (tiny, small or big)" ;;
+	*) refuse "no such size: $1 (tiny, three, small or big)" ;;
 	esac
 	SIZE=$1
 }
+
+# has_flux SIZE: whether there is more than Kubernetes itself. Asked by `build`, too, when there is no site yet.
+has_flux() { [[ $1 == small || $1 == big ]]; }
+# Whether several servers share one address for their API.
+shares_api() { [[ $(site_names server) == *" "* ]]; }
 
 # The machines outside the cluster, and the two on which ananke may be installed: one outside, one that is an agent.
 site_outside() {
@@ -96,7 +107,7 @@ site_hosts() {
 	local name
 	echo "127.0.0.1 localhost"
 	for name in "${MACHINES[@]}"; do echo "${IP[$name]} $name"; done
-	[[ $SIZE == tiny ]] || echo "$SERVICE_ADDRESS $SERVICE_NAMES"
+	! has_flux "$SIZE" || echo "$SERVICE_ADDRESS $SERVICE_NAMES"
 }
 # In the site's own network. Not `ip netns exec`: that mounts a fresh /sys over ours and hides the cgroups, which
 # anything that powers a machine on needs.

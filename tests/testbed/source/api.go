@@ -113,8 +113,9 @@ func newStatus(r *gitRepository, art *artifact, failure error, now time.Time) st
 
 // client speaks to the API as a pod does: with its service account.
 type client struct {
-	base string
-	http *http.Client
+	base    string
+	account string // folder of the service account
+	http    *http.Client
 }
 
 const account = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -127,8 +128,9 @@ func newClient() (*client, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	return &client{
-		base: "https://" + os.Getenv("KUBERNETES_SERVICE_HOST") + ":" + os.Getenv("KUBERNETES_SERVICE_PORT"),
-		http: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}},
+		base:    "https://" + os.Getenv("KUBERNETES_SERVICE_HOST") + ":" + os.Getenv("KUBERNETES_SERVICE_PORT"),
+		account: account,
+		http:    &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}},
 	}, nil
 }
 
@@ -141,7 +143,7 @@ func (c *client) do(ctx context.Context, method, path string, body, into any) er
 	if err != nil {
 		return err
 	}
-	token, err := os.ReadFile(account + "/token") // it is renewed on disk from time to time
+	token, err := os.ReadFile(c.account + "/token") // it is renewed on disk from time to time
 	if err != nil {
 		return err
 	}

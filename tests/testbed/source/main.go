@@ -58,18 +58,23 @@ func env(name, otherwise string) string {
 
 func (c *controller) loop(ctx context.Context) {
 	for ctx.Err() == nil {
-		repos, err := c.api.list(ctx)
-		if err != nil {
-			log.Printf("list: %v", err)
-		}
-		for _, r := range repos {
-			if c.due(r, time.Now()) {
-				c.handle(ctx, r)
-			}
-		}
+		c.look(ctx, time.Now())
 		select {
 		case <-ctx.Done():
 		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// look is one round over all objects.
+func (c *controller) look(ctx context.Context, now time.Time) {
+	repos, err := c.api.list(ctx)
+	if err != nil {
+		log.Printf("list: %v", err)
+	}
+	for _, r := range repos {
+		if c.due(r, now) {
+			c.handle(ctx, r)
 		}
 	}
 }
