@@ -8,7 +8,7 @@ use crate::model::ids::{ActionId, MachineName};
 use crate::model::record::{LedgerRecord, TickRecord};
 use crate::model::tick::Order;
 use crate::model::time::Span;
-use crate::model::verdict::Target;
+use crate::model::verdict::{Target, Verdict};
 
 use super::ast::{Act, Doing, State, Whose};
 use super::look::{Entry, Look, Process, Truth, Who};
