@@ -307,9 +307,11 @@ static WAVE: HoldRule = HoldRule {
         if !candidate.remedy.only_if.contains(&OnlyIf::WaveHasRoom) {
             return None;
         }
-        let server =
-            candidate.target.machine().and_then(|name| sit.role(name)) == Some(Role::Server);
-        let limit = if server { 1 } else { sit.policy.limits.wave };
+        let role = candidate.target.machine().and_then(|name| sit.role(name));
+        // A server that is restarted is missing meanwhile; one that is off is missing already.
+        let restarts = matches!(candidate.effect, Effect::RestartUnit { .. });
+        let alone = restarts && role == Some(Role::Server);
+        let limit = if alone { 1 } else { sit.policy.limits.wave };
         let started = candidate.tally.started(&candidate.remedy.id);
         (started >= limit).then_some(Hold::Wave { limit })
     },

@@ -82,7 +82,7 @@ fn a_host_that_lacks_what_it_needs_starts_nothing_whatever_its_units_say() {
     ];
     for (check, amiss, why) in table {
         let mut rig = cold(amiss);
-        let is_closed = |decision: &Decision| matches!(finding(decision, check, "s-1"), Verdict::Fail { why: said } if said == why);
+        let is_closed = |decision: &Decision| finding(decision, check, "s-1") == Verdict::fail(why);
         rig.until(60, is_closed);
         rig.throughout(120, |d| *gate(d, "host-hygiene") == GateState::Closed && is_closed(d));
         assert_eq!(rig.repairs(), Vec::<String>::new(), "{check}");

@@ -241,7 +241,8 @@ fn a_status_of_a_large_site_in_trouble_stays_small() {
     board.show(&rig);
     rig.step(5);
     let status = board.show(&rig);
-    assert!(status.held > Some(40) && status.holds.len() == 40, "{}", status.holds.len());
+    let held = status.held;
+    assert!(held > Some(40) && status.holds.len() == 40, "{held:?}: {:#?}", status.gates);
     let bytes = serde_json::to_vec(&status).expect("JSON").len();
     assert!(bytes < 32 * 1_024, "{bytes} bytes");
 }

@@ -309,7 +309,8 @@ fn a_dry_run_plans_the_first_stage_and_names_what_waits() {
     assert_eq!(steps.len(), 7, "{steps:?}");
     assert!(steps.iter().all(|step| step.starts_with("cordon ")), "{steps:?}");
     for machine in rig.policy.machines.keys().map(MachineName::as_str) {
-        assert!(holds(&decision, &on(machine)).contains(&"gate-closed"), "{machine}");
+        let held = holds(&decision, &on(machine));
+        assert!(held.contains(&"gate-closed"), "{machine}: {held:?}\n{}", story(&decision));
     }
     let roles = |role| rig.policy.with_role(role).count();
     assert_eq!((roles(Role::Server), roles(Role::Agent)), (3, 4));

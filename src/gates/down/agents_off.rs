@@ -7,7 +7,7 @@ pub static STAGE: Stage = Stage {
     gate: Gate {
         id: GateId::fixed("agents-off"),
         title: "The agents that go down are switched off",
-        after: &[&super::AGENTS_EMPTIED.gate],
+        after: &[&super::AGENTS_STOPPED.gate, &super::AGENTS_EMPTIED.gate],
         waits: Waits::ForItself,
         checks: &[&checks::AGENT_OFF],
         opens: Opens::Whole,

@@ -7,7 +7,8 @@ pub static STAGE: Stage = Stage {
     gate: Gate {
         id: GateId::fixed("servers-stopped"),
         title: "The servers that go down are stopped, the etcd leader last",
-        after: &[&super::AGENTS_EMPTIED.gate],
+        // An agent that can't be emptied is skipped there, and has to be stopped all the same.
+        after: &[&super::AGENTS_STOPPED.gate, &super::AGENTS_EMPTIED.gate],
         waits: Waits::ForAll,
         checks: &[&checks::SERVER_STOPPED],
         opens: Opens::Whole,
