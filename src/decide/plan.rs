@@ -81,6 +81,22 @@ struct Place<'a> {
     waits: Option<GateId>,
 }
 
+impl Place<'_> {
+    /// The gate that has to open first.
+    fn closed(&self) -> Option<GateId> {
+        let before = match &self.view.state {
+            GateState::Waiting { on } => Some(on.clone()),
+            GateState::Skipped { .. }
+            | GateState::Cut { .. }
+            | GateState::Open
+            | GateState::Degraded
+            | GateState::Soaking { .. }
+            | GateState::Closed => None,
+        };
+        self.waits.clone().or(before)
+    }
+}
+
 fn consider(
     library: &Library,
     place: &Place<'_>,
@@ -102,16 +118,18 @@ fn consider(
     let rung = ladder::climb(library, gate, finding, sit, &chosen.tally);
     let (remedy, effect, channel) = match rung {
         Rung::Nothing | Rung::Spent => return,
-        Rung::Held(remedy, why) => return hold(remedy, why),
+        Rung::Held(remedy, why) => {
+            // What a machine waits for says more than that something else is done to it.
+            let closed = place.closed().filter(|_| matches!(why, Hold::InFlight { .. }));
+            return hold(remedy, closed.map_or(why, |gate| Hold::GateClosed { gate }));
+        }
         Rung::Try(remedy, effect, channel) => (remedy, effect, channel),
     };
-    if let Some(on) = &place.waits {
-        return hold(remedy, Hold::GateClosed { gate: on.clone() });
+    if let Some(gate) = place.closed() {
+        return hold(remedy, Hold::GateClosed { gate });
     }
-    match &place.view.state {
-        GateState::Waiting { on } => return hold(remedy, Hold::GateClosed { gate: on.clone() }),
-        GateState::Skipped { .. } | GateState::Cut { .. } => return,
-        GateState::Open | GateState::Degraded | GateState::Soaking { .. } | GateState::Closed => {}
+    if matches!(place.view.state, GateState::Skipped { .. } | GateState::Cut { .. }) {
+        return;
     }
     let action = Action {
         id: ActionId::fixed(""),

@@ -314,7 +314,9 @@ fn patience(input: &TickInput, decision: &Decision, action: &Action, found: &mut
     let (before, after) = (&input.memory.durable, &decision.memory.durable);
     let acked = input.request.orders.iter().any(|order| matches!(order, Order::Ack { .. }));
     let anew = open_episode(before) != open_episode(after) || before.boot != input.now.boot;
-    if anew || acked || action.effect == Effect::WriteCanary {
+    // A battery does not wait: on the way down the stage's own time is the limit.
+    let down = action.effect.leads() == Leads::Down || after.intent.desired != Desired::Up;
+    if anew || acked || down || action.effect == Effect::WriteCanary {
         return;
     }
     let tried = before.attempts.get(&action.remedy).and_then(|all| all.get(&action.target));

@@ -237,8 +237,11 @@ fn a_status_of_a_large_site_in_trouble_stays_small() {
         rig.world.stop(&format!("a-{n:02}"), UnitActive::Failed, "exit-code");
     }
     let mut board = Board::default();
-    rig.step(5);
-    board.show(&rig);
+    // First all failed states are cleared, and then they start in waves.
+    for _ in 0..4 {
+        rig.step(5);
+        board.show(&rig);
+    }
     rig.step(5);
     let status = board.show(&rig);
     let held = status.held;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ananke::decide::{HoldRule, LIBRARY, Library, RULES};
 use ananke::gates;
 use ananke::model::facts::{GuardState, Sudo, UnitActive, UnitLoad};
-use ananke::model::intent::{Author, Desired};
+use ananke::model::intent::Desired;
 use ananke::model::tick::Order;
 use proptest::prelude::*;
 
@@ -248,19 +248,6 @@ fn stopped() -> Rig {
     rig
 }
 
-fn down() -> Rig {
-    let mut rig = Rig::good_day(3, 4);
-    rig.order(order(5));
-    rig.step(5);
-    rig.world.stop("a-02", UnitActive::Inactive, "success");
-    let intent = &mut rig.memory.durable.intent;
-    intent.desired = Desired::DownClusterOnly;
-    intent.by = Author::Person { name: "brad".to_owned() };
-    // No order says so: what was written before does not lead here.
-    rig.ledger.clear();
-    rig
-}
-
 fn two_faults_on_one_machine() -> Rig {
     let mut rig = stopped();
     let module = "iscsi_tcp".to_owned();
@@ -314,9 +301,11 @@ fn refusing() -> Rig {
     rig
 }
 
+/// A rule, and a site that needs it.
+type Needed = (&'static str, fn() -> Rig);
+
 /// Each rule that needs a site of its own. The invariant that misses it has its name.
-const ON_A_SITE: [(&str, fn() -> Rig); 8] = [
-    ("intent-down", down),
+const ON_A_SITE: [Needed; 7] = [
     ("no-episode", stopped),
     ("in-flight", two_faults_on_one_machine),
     ("storm", || hung(2, 8, &[1, 2, 3, 4, 5, 6, 7, 8])),
@@ -348,12 +337,16 @@ fn a_rule_that_is_taken_away_is_missed_on_a_site_that_needs_it() {
     }
 }
 
+/// The rule of the UPSes is tried where there are some. What holds on the way down is asked for by
+/// name in `way_down` and `battery`. And no way has a step against the wish that it is walked
+/// for: these two stand guard over a mistake in a list, and are missed by no site.
+const ELSEWHERE: [&str; 5] = ["power", "leader-last", "mains-back", "intent-down", "intent-up"];
+
 #[test]
-fn every_rule_is_taken_away_once() {
+fn every_rule_is_tried() {
     let one_story = IN_ONE_STORY.iter().map(|(rule, _)| *rule);
     let on_a_site = ON_A_SITE.iter().map(|(rule, _)| *rule);
-    // The rule of the UPSes is tried where there are some.
-    let tried: BTreeSet<_> = one_story.chain(on_a_site).chain(["power"]).collect();
+    let tried: BTreeSet<_> = one_story.chain(on_a_site).chain(ELSEWHERE).collect();
     let all: BTreeSet<_> = RULES.iter().map(|rule| rule.name).collect();
     assert_eq!(tried, all);
 }

@@ -76,7 +76,7 @@ fn ills(truth: &Truth, roster: &Roster) -> Vec<String> {
         ills.push("the API is silent".to_owned());
     }
     let fresh = |name: &MachineName| truth.machines.get(name).is_some_and(Body::is_fresh);
-    ills.extend(roster.nodes().filter(|name| !fresh(*name)).map(|name| format!("{name} is away")));
+    ills.extend(roster.nodes().filter(|name| !fresh(name)).map(|name| format!("{name} is away")));
     let idle = truth.works.iter().filter(|(_, works)| !**works);
     ills.extend(idle.map(|(name, _)| format!("{name} does not work")));
     let unready = truth.applied.iter().filter(|(_, ready)| !**ready);

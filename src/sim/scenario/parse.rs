@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
             self.faults.extend(strangers(what, here, &size.roster()));
         }
         let needs_run = match what {
-            What::Happens(Event::Ananke(Life::Runs { .. })) => {
+            What::Happens(Event::Ananke(Life::Runs { .. } | Life::Shutdown { .. })) => {
                 self.runs = true;
                 false
             }

@@ -88,8 +88,9 @@ impl World {
             result: service.map_or("success", |service| service.result).to_owned(),
             restarts: service.map_or(0, |service| service.restarts),
             for_time: service.and_then(|service| service.since).map(|since| {
-                // What was so when the world began was so for as long as the machine was up.
-                let before = if since == Mono(0) { it.up_before } else { Span::ZERO };
+                // What was so when the world began was so since the machine's boot was over.
+                let up = it.up_before.less(it.boot_takes);
+                let before = if since == Mono(0) { up } else { Span::ZERO };
                 before + self.now.since(since)
             }),
             clock_set: service.and_then(|service| service.began).map(|(began, face)| {

@@ -172,7 +172,7 @@ fn a_repeated_action_is_answered_from_memory() {
         for _ in 0..2 {
             let failed = action_result(&sent("3-2"), &rig.change("start", &["action=3-2"]));
             let ActionResult::Failed { why } = failed else { panic!("{failed:?}") };
-            assert!(why == "Unit k3s.service is masked." || why.contains("said 5"), "{why}");
+            assert!(why == "Unit k3s.service is masked." || why.contains("ended with 5"), "{why}");
         }
         assert_eq!(rig.calls().len(), 2, "{shell:?}");
     }

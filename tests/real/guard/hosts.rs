@@ -32,6 +32,7 @@ fn a_clock_is_set_forward_only_and_by_what_was_right_a_moment_ago() {
     // Not with busybox, whose own `date` would be taken in the place of the stand-in.
     for shell in [SHELLS[0], SHELLS[2]] {
         let rig = Rig::with(shell);
+        let began = now();
         let table = [
             (set(now() + 5_000, up(), "1-1"), "done"),
             (set(now() - 5_000, up(), "1-2"), "refused reason=not-forward"),
@@ -46,7 +47,7 @@ fn a_clock_is_set_forward_only_and_by_what_was_right_a_moment_ago() {
         }
         let [call]: [String; 1] = rig.calls().try_into().unwrap();
         let to: u64 = call.strip_prefix("date -u -s @").unwrap().parse().unwrap();
-        assert!((5_000..5_030).contains(&(to - now())), "what passed since is added: {call}");
+        assert!((5_000..5_030).contains(&(to - began)), "what passed since is added: {call}");
     }
 }
 
@@ -64,7 +65,8 @@ fn a_time_daemon_is_told_to_ask_again() {
 
 #[test]
 fn only_what_prepare_wrote_down_is_loaded_started_or_installed() {
-    for shell in SHELLS {
+    // Not with busybox, whose own `modprobe` would be taken in the place of the stand-in.
+    for shell in [SHELLS[0], SHELLS[2]] {
         let table = [
             ("load-module", "module=iscsi_tcp", vec!["modprobe -b -- iscsi_tcp"]),
             (

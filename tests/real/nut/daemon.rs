@@ -1,7 +1,6 @@
 //! The daemon as it is shipped, with nothing to reach but an upsd.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -25,11 +24,16 @@ impl Daemon {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().display().to_string();
         fs::create_dir(dir.path().join("state")).unwrap();
-        fs::write(dir.path().join("key"), "no key\n").unwrap();
-        fs::set_permissions(dir.path().join("key"), fs::Permissions::from_mode(0o600)).unwrap();
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(dir.path().join("key"))
+            .status();
+        assert!(made.unwrap().success(), "a key for nobody");
+        fs::write(dir.path().join("known_hosts"), "").unwrap();
         // The machine refuses connections: port 1 of the loopback is nobody's.
         let text = format!(
             "ssh_user: nobody\nssh_identity_file: {path}/key\nssh_port: 1\n\
+             ssh_known_hosts_file: {path}/known_hosts\n\
              ssh_node_hosts: {{s-1: 127.0.0.1}}\nnodes: {{servers: [s-1]}}\n\
              state_dir: {path}/state\nrun_dir: {path}/run\nnotify: {{wall: false}}\n\
              kube: {{endpoints: [\"https://127.0.0.1:1\"]}}\nstartup: {{tick: 5m}}\n\
