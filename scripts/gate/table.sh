@@ -2,12 +2,12 @@
 # The stages in their order, each with its budget in seconds: measured cold on 2 cores, with room to spare.
 # Read by scripts/quality_gate.sh; a stage NAME is the function stage_NAME (with _ for -).
 
-# The whole gate has to end below 75 minutes, cold, on 2 cores. The budgets below give set-up and Go builds 18 minutes
-# of them, cargo 18, tests with the simulated site 12, and end-to-end 10; with the small stages that leaves 16 for what
-# is not there yet. What fails the gate is the time of the whole; a stage over its budget is only marked. What does not
+# The whole gate is to end below 75 minutes, cold, on 2 cores. The budgets below give set-up and Go builds 18 minutes
+# of them, cargo 18, tests with the simulated site 16, and end-to-end 8. A stage over its budget is only marked: what
+# fails the gate is the time of the whole, ten minutes later, since machines differ by more than a stage. What does not
 # fit goes to --full.
 # shellcheck disable=SC2034 # read by scripts/quality_gate.sh
-TOTAL_BUDGET=4500
+TOTAL_BUDGET=5100
 
 #  name        budget  in       what it shows
 STAGES='
@@ -18,17 +18,17 @@ STAGES='
    policy          30  host     licences, sources and banned crates of every dependency
    purity          10  host     the pure half has no tokio, kube, russh or hyper in its graph
    clippy         360  host     no warning, all targets
-   clippy-pure    120  host     no warning in the pure half by itself
+   clippy-pure    120  host     the pure half compiles by itself, without a warning
    docs           120  host     the documentation builds, all links lead somewhere
    generated       30  host     files that are made from others are up to date
    build          420  host     all tests are built
-   unit            60  host     unit tests of library and program
-   pure           120  host     the same of the pure half, built without the shell
-   tests          240  host     every other test binary: house rules, decisions, the simulated site
+   unit           180  host     unit tests of library and program
+   tests          480  host     every other test binary: house rules, decisions, the simulated site
    testbed        900  default  the machines of the testbed are built
    real           300  default  tests against real parts: sshd, dash, sudo, upsd, kube-apiserver, file system
-   rig            600  default  end to end on real machines: what must never fail
-   rig-three      420  default  end to end on three servers: cold start, one of them short, two of them short
+   rig            480  default  end to end on real machines: what must never fail
+   pure           300  full     the unit tests of the pure half, built without the shell
+   rig-three      420  full     end to end on three servers: cold start, one of them short, two of them short
    rig-all       1500  full     every end-to-end scenario of two machines
    rig-small      600  full     those of a site with Flux, services and a jump host
    rig-big        900  full     those that need three servers with Flux above them

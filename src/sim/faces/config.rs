@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::config::settings::{Settings, SshDeadlines};
 use crate::config::{self, Context, Problem, Unlooked};
+use crate::decide::LIBRARY;
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::power::NUT_PORT;
@@ -284,7 +285,8 @@ pub fn settings(site: &Site, reach: &Reach) -> Result<Settings, Vec<Problem>> {
 /// # Errors
 /// Every problem, with its place in the text.
 pub fn with(site: &Site, reach: &Reach, more: &[Setting]) -> Result<Settings, Vec<Problem>> {
-    let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };
+    let gates: Vec<&str> = LIBRARY.up.iter().map(|gate| gate.id.as_str()).collect();
+    let context = Context { files: &Unlooked, ..Context::installed(OWNER, &gates) };
     let text = text(site, reach, more);
     config::parse(&text, CONFIG_FILE, &context).map(|checked| checked.settings)
 }
