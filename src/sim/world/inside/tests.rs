@@ -147,13 +147,6 @@ fn a_source_whose_git_is_down_backs_off_up_to_a_quarter_of_an_hour() {
     assert_eq!(not_ready(&world), ["git"], "what is mute is not healthy; the rest is applied on");
     let waits_long = |world: &World| world.source_again_in() > Some(Span::mins(10));
     assert!(within(&mut world, 20, waits_long));
-    suffer(&mut world, &[inside(Within::Mute { workload: "gitea".into(), on: false })]);
-    world.pass(Span::mins(1));
-    assert!(!conditions::is_true(&git(&world), "Ready"), "nobody has told it");
-    ask(&mut world, &Key::of(&GIT_REPOSITORIES, FLUX, FLUX), "now");
-    let is_ready = |world: &World| conditions::is_true(&git(world), "Ready");
-    assert!(within(&mut world, 1, is_ready), "a token does not wait for the back-off");
-    assert_eq!(git(&world)["status"]["lastHandledReconcileAt"], "now");
 }
 
 #[test]
