@@ -1,6 +1,7 @@
 //! What was done in a run, gathered from its ticks, for who saw them one by one.
 
 use super::summary::{ActionLine, Summary, action_line, summary};
+use crate::model::intent::Desired;
 use crate::model::record::TickRecord;
 
 /// What became of actions, in the order in which their outcomes came.
@@ -29,7 +30,8 @@ impl Deeds {
     }
 
     /// Learns of a tick, and begins anew where an episode opens. Where one ends with this tick,
-    /// its report. What an earlier process did in the episode is in the ledger only.
+    /// its report. What an earlier process did in the episode is in the ledger only. A way down
+    /// has a report of its own, and gives none here.
     pub fn of_episode(&mut self, record: &TickRecord) -> Option<Summary> {
         let before = record.input.memory.durable.episode.as_ref();
         let after = record.decision.memory.durable.episode.as_ref();
@@ -39,7 +41,8 @@ impl Deeds {
         }
         self.learn(record);
         let was_open = opened || before.is_some_and(|episode| episode.end.is_none());
-        let ended = was_open && after.is_some_and(|episode| episode.end.is_some());
+        let up = record.input.memory.durable.intent.desired == Desired::Up;
+        let ended = up && was_open && after.is_some_and(|episode| episode.end.is_some());
         ended.then(|| std::mem::take(self).summary(record))
     }
 }

@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::bench::Starts;
 use crate::rig::Rig;
 use crate::site::name;
+use crate::way_down::shutdown;
 
 /// Everything that is new at once, as the writer of the shell keeps it.
 #[derive(Default)]
@@ -302,6 +303,22 @@ fn the_statuses_that_real_readers_are_asked_about_are_ours() {
     let made = serde_json::to_string_pretty(&all).expect("JSON") + "\n";
     let kept = include_str!("statuses.json");
     assert!(made == kept, "tests/decide/statuses.json is not up to date; it is now:\n{made}");
+}
+
+#[test]
+fn a_way_down_does_not_take_the_place_of_the_report_of_a_start() {
+    let mut rig = Rig::good_day(3, 4);
+    let mut deeds = Deeds::default();
+    rig.order(shutdown(Desired::DownClusterOnly));
+    for _ in 0..120 {
+        rig.step(5);
+        let record = rig.last.as_ref().expect("a tick");
+        assert_eq!(deeds.of_episode(record), None);
+        if record.decision.phase == Phase::Down {
+            return;
+        }
+    }
+    panic!("it does not get down");
 }
 
 #[test]
