@@ -88,6 +88,7 @@ impl Observer for RealObserver {
         let (hosts, hygiene) = (machines.hosts.clone(), machines.hygiene.clone());
         drop(machines);
         Observation {
+            probes: BTreeMap::new(),
             hosts,
             hygiene,
             upses: self.nut.facts(),

@@ -1,5 +1,6 @@
 //! Known values become settings; contradictions between them become errors.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -90,6 +91,7 @@ fn policy(
         hosts: hosts::needs(values),
         power: PowerPolicy::default(),
         shutdown: ShutdownRules::default(),
+        probes: BTreeMap::new(),
     }
 }
 

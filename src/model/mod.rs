@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod plan;
 pub mod policy;
 pub mod power;
+pub mod probe;
 pub mod record;
 pub mod recovery_status;
 pub mod runs;

@@ -9,6 +9,7 @@ use super::facts::{ApiFacts, Blind, BlindKind, HostFacts, Link, Seen};
 use super::hygiene::HygieneFacts;
 use super::ids::MachineName;
 use super::power::{UpsFacts, UpsName};
+use super::probe::{Finding, ProbeName};
 use super::time::{Mono, Span};
 
 /// Every fact that a decision may use, each with its age or the reason why it is missing.
@@ -22,6 +23,9 @@ pub struct Observation {
     /// Each UPS, over NUT. Empty where none is configured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub upses: BTreeMap<UpsName, Seen<UpsFacts>>,
+    /// What is asked from outside, as users of the cluster do.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub probes: BTreeMap<ProbeName, Seen<Finding>>,
     /// The Kubernetes API.
     pub api: ApiFacts,
     /// What lives in the cluster, through that API.

@@ -8,6 +8,7 @@ use super::cluster::ObjectPath;
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
 use super::power::PowerPolicy;
+use super::probe::{Probe, ProbeName};
 use super::time::Span;
 
 /// Everything that `tick` may know of the configuration.
@@ -40,6 +41,9 @@ pub struct Policy {
     /// The way down.
     #[serde(default)]
     pub shutdown: ShutdownRules,
+    /// What is asked from outside.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub probes: BTreeMap<ProbeName, Probe>,
 }
 
 /// What is expected of Flux.

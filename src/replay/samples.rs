@@ -277,6 +277,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 hosts: HostNeeds::default(),
                 power: PowerPolicy::default(),
                 shutdown: ShutdownRules::default(),
+                probes: BTreeMap::new(),
             },
             request: Request {
                 verb: Verb::Daemon,
@@ -285,6 +286,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 orders: Vec::new(),
             },
             observation: Observation {
+                probes: BTreeMap::new(),
                 hosts: BTreeMap::new(),
                 hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),

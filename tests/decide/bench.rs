@@ -396,7 +396,8 @@ impl World {
         let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
         let disk = self.disk.clone();
         let upses = self.upses.iter().map(|(name, line)| (name.clone(), ups(line, at(self.now))));
-        Observation { hosts, hygiene, upses: upses.collect(), api, cluster, disk }
+        let probes = BTreeMap::new();
+        Observation { hosts, hygiene, upses: upses.collect(), probes, api, cluster, disk }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {

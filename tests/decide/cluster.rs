@@ -109,6 +109,7 @@ impl Cluster {
             oci_repositories: self.kind(Source::OCI, &None, since),
             kustomizations: self.kind(Kustomization::KIND, &self.kustomizations, since),
             helm_releases: self.kind(HelmRelease::KIND, &self.releases, since),
+            ..ClusterFacts::bare(since)
         }
     }
 

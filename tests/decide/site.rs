@@ -45,5 +45,6 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
         hosts: HostNeeds::default(),
         power: PowerPolicy::default(),
         shutdown: ShutdownRules::default(),
+        probes: BTreeMap::new(),
     }
 }

@@ -114,6 +114,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                 orders: Vec::new(),
             },
             observation: Observation {
+                probes: BTreeMap::new(),
                 hosts: BTreeMap::new(),
                 hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),

@@ -11,7 +11,8 @@ use crate::model::facts::{ApiFacts, Blind, BlindKind, Canary, LeaseFacts, Link, 
 use crate::model::ids::MachineName;
 use crate::model::time::{Moment, Mono};
 
-use super::shelves::{Looked, Shelf, Shelves};
+use super::looked::Looked;
+use super::shelves::{Shelf, Shelves};
 use super::wire::Wire;
 
 /// The newest facts and the connection that may be written through.

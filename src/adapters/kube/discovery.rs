@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::model::facts::{Blind, BlindKind};
 
 use super::board::Board;
-use super::shelves::LOOKED;
+use super::looked::LOOKED;
 use super::wire::{NoAnswer, Wire, get};
 
 /// Group and kind of what is looked at besides [`LOOKED`]. The version is the server's choice.

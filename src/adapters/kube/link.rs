@@ -16,8 +16,8 @@ use crate::model::time::{Mono, Span};
 
 use super::board::Board;
 use super::connect::{Connect, KubeconfigSource};
+use super::looked::LOOKED;
 use super::probe::{Probe, Probes, Step, step, verdict};
-use super::shelves::LOOKED;
 use super::wire::{Wire, get};
 use super::{discovery, leases, watch};
 

@@ -12,6 +12,7 @@ mod discovery;
 mod flux;
 mod leases;
 mod link;
+mod looked;
 mod nodes;
 mod probe;
 mod rbac;
@@ -50,12 +51,13 @@ pub use connect::{KubeconfigFile, KubeconfigSource, KubeconfigText};
 pub use cordon::{Change, Judgement, judge};
 pub use discovery::is_looked_at;
 pub use flux::FluxChange;
+pub use looked::{LOOKED, Looked, not_served};
 pub use nodes::node as node_facts;
 pub use probe::{Probe, Probes, Step, step as link_step, verdict as link_verdict};
 pub use rbac::{Need, RBAC_NEEDS, Scope, rbac_yaml};
 pub use read::path as object_path;
 pub use recovery_status::{Applied, Unpublished};
-pub use shelves::{LOOKED, Looked, Shelf, Shelves, not_served};
+pub use shelves::{Shelf, Shelves};
 pub use write::LEASE_NAME;
 
 /// How long `stop` waits for the supervisor, which only has to drop its connections.

@@ -55,13 +55,25 @@ const fn ask(group: &'static str, resource: &'static str) -> Need {
 const SOURCE: &str = "source.toolkit.fluxcd.io";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
 const HELM: &str = "helm.toolkit.fluxcd.io";
+const ADMISSION: &str = "admissionregistration.k8s.io";
 
 /// Everything that the Kubernetes adapter asks for, and nothing more.
-pub const RBAC_NEEDS: [Need; 16] = [
+pub const RBAC_NEEDS: [Need; 27] = [
     look(SOURCE, "gitrepositories", "see whether Flux has fetched what it should apply"),
     look(SOURCE, "ocirepositories", "see whether Flux has fetched what it should apply"),
     look(KUSTOMIZE, "kustomizations", "see whether what is in git was applied"),
     look(HELM, "helmreleases", "see whether charts are installed"),
+    look("apps", "deployments", "see whether what should run does"),
+    look("apps", "statefulsets", "see whether what should run does"),
+    look("apps", "daemonsets", "see whether what should run does"),
+    look("", "pods", "see which pods are in trouble, and whether their state is of this boot"),
+    look("storage.k8s.io", "csinodes", "see whether storage drivers are back on each node"),
+    look("storage.k8s.io", "volumeattachments", "see which volumes do not hang where they should"),
+    look("", "persistentvolumeclaims", "see which claims have no volume"),
+    look(ADMISSION, "validatingwebhookconfigurations", "see whether a webhook blocks itself"),
+    look(ADMISSION, "mutatingwebhookconfigurations", "see whether a webhook blocks itself"),
+    look("networking.k8s.io", "ingresses", "see what has to answer from outside"),
+    look("discovery.k8s.io", "endpointslices", "see whether anything is behind those services"),
     ask(SOURCE, "gitrepositories"),
     ask(SOURCE, "ocirepositories"),
     ask(KUSTOMIZE, "kustomizations"),

@@ -1,102 +1,22 @@
 //! What is kept of each kind, with an age that tells the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
 use crate::model::cluster::{
-    ClusterFacts, HelmRelease, Kustomization, ObjectPath, Objects, Source,
+    Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges, Kustomization,
+    ObjectPath, Objects, Pods, Source, Workload,
 };
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::time::Mono;
 
+use super::looked::LOOKED;
 use super::read;
 
 /// More objects of one kind than this are not kept: ten times the largest site that is meant.
 const MAX_OBJECTS: usize = 10_000;
-
-/// One kind that is listed and watched.
-#[derive(Debug, Clone, Copy)]
-pub struct Looked {
-    /// Its API group; empty for the core group.
-    pub group: &'static str,
-    /// Its name.
-    pub kind: &'static str,
-    /// Its name in paths.
-    pub plural: &'static str,
-    /// The versions that are understood, the best one first.
-    pub versions: &'static [&'static str],
-    /// Where it is kept.
-    pub shelf: fn(&mut Shelves) -> &mut dyn Shelf,
-}
-
-/// Every kind that is listed and watched, besides the nodes.
-pub static LOOKED: &[Looked] = &[
-    Looked {
-        group: "source.toolkit.fluxcd.io",
-        kind: Source::GIT,
-        plural: "gitrepositories",
-        versions: &["v1", "v1beta2", "v1beta1"],
-        shelf: |shelves| &mut shelves.git_repositories,
-    },
-    Looked {
-        group: "source.toolkit.fluxcd.io",
-        kind: Source::OCI,
-        plural: "ocirepositories",
-        versions: &["v1", "v1beta2"],
-        shelf: |shelves| &mut shelves.oci_repositories,
-    },
-    Looked {
-        group: "kustomize.toolkit.fluxcd.io",
-        kind: Kustomization::KIND,
-        plural: "kustomizations",
-        versions: &["v1", "v1beta2", "v1beta1"],
-        shelf: |shelves| &mut shelves.kustomizations,
-    },
-    Looked {
-        group: "helm.toolkit.fluxcd.io",
-        kind: HelmRelease::KIND,
-        plural: "helmreleases",
-        versions: &["v2", "v2beta2", "v2beta1"],
-        shelf: |shelves| &mut shelves.helm_releases,
-    },
-];
-
-impl Looked {
-    /// The path of the kind, by what a server says that it serves. `None`: it serves no version
-    /// of the kind that is understood.
-    pub fn path(&self, serves: &[String]) -> Option<String> {
-        let version = self.versions.iter().find(|version| {
-            let name = match self.group {
-                "" => format!("{version}/{}", self.kind),
-                group => format!("{group}/{version}/{}", self.kind),
-            };
-            serves.contains(&name)
-        })?;
-        Some(match self.group {
-            "" => format!("/api/{version}/{}", self.plural),
-            group => format!("/apis/{group}/{version}/{}", self.plural),
-        })
-    }
-
-    /// The path of one object of the kind.
-    pub fn object_path(&self, serves: &[String], object: &ObjectPath) -> Option<String> {
-        let path = self.path(serves)?;
-        Some(match object.as_str().split_once('/') {
-            Some((namespace, name)) => {
-                let base = path.strip_suffix(self.plural)?;
-                format!("{base}namespaces/{namespace}/{}/{name}", self.plural)
-            }
-            None => format!("{path}/{object}"),
-        })
-    }
-
-    /// The kind of that name.
-    pub fn find(kind: &str) -> Option<&'static Self> {
-        LOOKED.iter().find(|looked| looked.kind == kind)
-    }
-}
 
 /// What is kept of one kind. Whatever changes it says whether that is news: an age alone is none.
 pub trait Shelf: Send {
@@ -150,6 +70,10 @@ impl<T: Clone> Shelved<T> {
 
     fn facts(&self) -> Objects<T> {
         self.seen.clone()
+    }
+
+    fn known(&self) -> Option<&BTreeMap<ObjectPath, T>> {
+        self.seen.any_age()
     }
 }
 
@@ -228,10 +152,21 @@ impl<T: PartialEq + Send> Shelf for Shelved<T> {
 /// Everything that is kept, besides the nodes.
 #[derive(Debug)]
 pub struct Shelves {
-    git_repositories: Shelved<Source>,
-    oci_repositories: Shelved<Source>,
-    kustomizations: Shelved<Kustomization>,
-    helm_releases: Shelved<HelmRelease>,
+    pub(super) git_repositories: Shelved<Source>,
+    pub(super) oci_repositories: Shelved<Source>,
+    pub(super) kustomizations: Shelved<Kustomization>,
+    pub(super) helm_releases: Shelved<HelmRelease>,
+    pub(super) deployments: Shelved<Workload>,
+    pub(super) stateful_sets: Shelved<Workload>,
+    pub(super) daemon_sets: Shelved<Workload>,
+    pub(super) pods: Shelved<read::Pod>,
+    pub(super) drivers: Shelved<Drivers>,
+    pub(super) attachments: Shelved<Attachment>,
+    pub(super) claims: Shelved<Claim>,
+    pub(super) validating: Shelved<Judges>,
+    pub(super) mutating: Shelved<Judges>,
+    pub(super) ingresses: Shelved<Ingress>,
+    pub(super) slices: Shelved<(ObjectPath, u32)>,
 }
 
 impl Shelves {
@@ -242,6 +177,17 @@ impl Shelves {
             oci_repositories: Shelved::new(since, |it| Some(read::source(it))),
             kustomizations: Shelved::new(since, |it| Some(read::kustomization(it))),
             helm_releases: Shelved::new(since, |it| Some(read::helm_release(it))),
+            deployments: Shelved::new(since, |it| Some(read::replicated(it))),
+            stateful_sets: Shelved::new(since, |it| Some(read::replicated(it))),
+            daemon_sets: Shelved::new(since, |it| Some(read::daemon_set(it))),
+            pods: Shelved::new(since, |it| Some(read::pod(it))),
+            drivers: Shelved::new(since, |it| Some(read::drivers(it))),
+            attachments: Shelved::new(since, read::attachment),
+            claims: Shelved::new(since, read::claim),
+            validating: Shelved::new(since, read::judges),
+            mutating: Shelved::new(since, read::judges),
+            ingresses: Shelved::new(since, |it| Some(read::ingress(it))),
+            slices: Shelved::new(since, read::endpoints),
         }
     }
 
@@ -261,11 +207,74 @@ impl Shelves {
             oci_repositories: self.oci_repositories.facts(),
             kustomizations: self.kustomizations.facts(),
             helm_releases: self.helm_releases.facts(),
+            deployments: self.deployments.facts(),
+            stateful_sets: self.stateful_sets.facts(),
+            daemon_sets: self.daemon_sets.facts(),
+            pods: summed(&self.pods.seen, pods),
+            drivers: self.drivers.facts(),
+            attachments: self.attachments.facts(),
+            claims: self.claims.facts(),
+            validating: self.validating.facts(),
+            mutating: self.mutating.facts(),
+            ingresses: self.ingresses.facts(),
+            endpoints: summed(&self.slices.seen, |slices| endpoints(slices, &self.asked())),
         }
+    }
+
+    /// The services whose endpoints somebody asks for.
+    fn asked(&self) -> BTreeSet<&ObjectPath> {
+        let judges = [&self.validating, &self.mutating].into_iter().filter_map(|it| it.known());
+        let judges = judges.flat_map(BTreeMap::values).flatten();
+        let ingresses = self.ingresses.known().into_iter().flat_map(BTreeMap::values);
+        judges.chain(ingresses.flat_map(|it| &it.services)).collect()
     }
 }
 
-/// The reason for which a kind is not there.
-pub fn not_served(looked: &Looked) -> Blind {
-    Blind::new(BlindKind::NotAsked, format!("the cluster serves no {}", looked.kind))
+/// More pods in trouble than this are counted, not named.
+const MAX_TROUBLED: usize = 24;
+
+/// The sum over all objects of a kind, as old as they are.
+fn summed<T, S>(seen: &Objects<T>, sum: impl FnOnce(&BTreeMap<ObjectPath, T>) -> S) -> Seen<S> {
+    match seen {
+        Seen::Known { value, at } => Seen::Known { value: sum(value), at: *at },
+        Seen::Unknown { why, since } => Seen::Unknown { why: why.clone(), since: *since },
+    }
+}
+
+fn pods(all: &BTreeMap<ObjectPath, read::Pod>) -> Pods {
+    let mut pods = Pods::default();
+    for (path, pod) in all {
+        if let (Some(node), Some(version)) = (&pod.node, pod.ready) {
+            let count = pods.on.entry(node.clone()).or_default();
+            count.oldest = match (count.ready, count.oldest, version) {
+                (0, _, version) => version,
+                (_, Some(old), Some(version)) => Some(old.min(version)),
+                (_, _, _) => None,
+            };
+            count.ready += 1;
+        }
+        match &pod.trouble {
+            Some(trouble) if pods.troubled.len() < MAX_TROUBLED => {
+                pods.troubled.insert(path.clone(), trouble.clone());
+            }
+            Some(_) => pods.more += 1,
+            None => {}
+        }
+    }
+    pods
+}
+
+/// The ready endpoints of the services that are asked for. One without a slice has none.
+fn endpoints(
+    slices: &BTreeMap<ObjectPath, (ObjectPath, u32)>,
+    asked: &BTreeSet<&ObjectPath>,
+) -> BTreeMap<ObjectPath, u32> {
+    let mut ready: BTreeMap<ObjectPath, u32> =
+        asked.iter().map(|service| ((*service).clone(), 0)).collect();
+    for (service, count) in slices.values() {
+        if let Some(sum) = ready.get_mut(service) {
+            *sum = sum.saturating_add(*count);
+        }
+    }
+    ready
 }

@@ -1,5 +1,5 @@
 //! List, then watch, with an age that tells the truth: for the nodes, and for every kind of
-//! [`super::shelves::LOOKED`].
+//! [`super::looked::LOOKED`].
 //!
 //! kube-runtime's watcher keeps old objects without a mark of their age. This loop refreshes the
 //! age on each list, event, bookmark and successful re-opening, and on nothing else.
@@ -18,9 +18,9 @@ use crate::model::facts::{Blind, BlindKind, NodeFacts};
 use crate::model::ids::MachineName;
 
 use super::board::Board;
+use super::looked::{Looked, not_served};
 use super::nodes::{node, text};
 use super::read;
-use super::shelves::{Looked, not_served};
 use super::wire::{Answer, NoAnswer, Wire, get};
 
 /// The server ends each watch after this many seconds, so that a watch that died silently is

@@ -18,8 +18,8 @@ use crate::model::time::Span;
 use super::board::Board;
 use super::cordon::{Change, Judgement, judge};
 use super::flux::FluxChange;
+use super::looked::Looked;
 use super::nodes::text;
-use super::shelves::Looked;
 use super::wire::{Answer, NoAnswer, Wire, get, is_object_name, request};
 
 /// Our own Lease. One name for all ananke hosts, so that they can meet there.

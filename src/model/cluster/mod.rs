@@ -3,11 +3,17 @@
 //!
 //! What is as it should be is written short, so that a recorded tick of a whole site stays small.
 
+mod access;
 mod flux;
 mod path;
+mod storage;
+mod workload;
 
+pub use access::{Ingress, Judges};
 pub use flux::{HelmRelease, Kustomization, Progress, SUSPENDED_ANNOTATION, Source, Suspended};
 pub use path::ObjectPath;
+pub use storage::{Attachment, Claim, Drivers};
+pub use workload::{PodCount, Pods, Trouble, TroubledPod, Workload};
 
 use std::collections::BTreeMap;
 
@@ -31,6 +37,28 @@ pub struct ClusterFacts {
     pub kustomizations: Objects<Kustomization>,
     /// Flux: charts.
     pub helm_releases: Objects<HelmRelease>,
+    /// Workloads with a number of pods.
+    pub deployments: Objects<Workload>,
+    /// Workloads whose pods keep their names and volumes.
+    pub stateful_sets: Objects<Workload>,
+    /// Workloads with a pod on every node.
+    pub daemon_sets: Objects<Workload>,
+    /// The pods.
+    pub pods: Seen<Pods>,
+    /// The storage drivers that are registered, by node.
+    pub drivers: Objects<Drivers>,
+    /// Volumes that do not hang where they should.
+    pub attachments: Objects<Attachment>,
+    /// Claims without a volume.
+    pub claims: Objects<Claim>,
+    /// Webhooks that refuse objects which they do not like.
+    pub validating: Objects<Judges>,
+    /// Webhooks that change objects first.
+    pub mutating: Objects<Judges>,
+    /// What is reachable from outside.
+    pub ingresses: Objects<Ingress>,
+    /// How many endpoints are ready behind each service that one of the above names.
+    pub endpoints: Objects<u32>,
 }
 
 impl ClusterFacts {
@@ -41,6 +69,17 @@ impl ClusterFacts {
             oci_repositories: unknown(why, since),
             kustomizations: unknown(why, since),
             helm_releases: unknown(why, since),
+            deployments: unknown(why, since),
+            stateful_sets: unknown(why, since),
+            daemon_sets: unknown(why, since),
+            pods: Seen::Unknown { why: why.clone(), since },
+            drivers: unknown(why, since),
+            attachments: unknown(why, since),
+            claims: unknown(why, since),
+            validating: unknown(why, since),
+            mutating: unknown(why, since),
+            ingresses: unknown(why, since),
+            endpoints: unknown(why, since),
         }
     }
 
@@ -70,6 +109,16 @@ impl ClusterFacts {
         }
     }
 
+    /// The workloads of a kind.
+    pub fn workloads(&self, kind: &str) -> Option<&Objects<Workload>> {
+        match kind {
+            Workload::DEPLOYMENT => Some(&self.deployments),
+            Workload::STATEFUL_SET => Some(&self.stateful_sets),
+            Workload::DAEMON_SET => Some(&self.daemon_sets),
+            _ => None,
+        }
+    }
+
     /// When a kind was last seen.
     pub fn seen_at(&self, kind: &str) -> Option<Mono> {
         match kind {
@@ -77,6 +126,10 @@ impl ClusterFacts {
             Source::OCI => at(&self.oci_repositories),
             Kustomization::KIND => at(&self.kustomizations),
             HelmRelease::KIND => at(&self.helm_releases),
+            Workload::DEPLOYMENT => at(&self.deployments),
+            Workload::STATEFUL_SET => at(&self.stateful_sets),
+            Workload::DAEMON_SET => at(&self.daemon_sets),
+            Pods::KIND => at(&self.pods),
             _ => None,
         }
     }

@@ -2,8 +2,12 @@
 //! error: one broken object must not hide the others.
 
 mod flux;
+mod objects;
+mod workload;
 
 pub(super) use flux::{helm_release, kustomization, source};
+pub(super) use objects::{attachment, claim, drivers, endpoints, ingress, judges};
+pub(super) use workload::{Pod, daemon_set, pod, replicated};
 
 use serde_json::Value;
 
@@ -27,6 +31,11 @@ pub fn path(object: &Value) -> Option<ObjectPath> {
 /// The items of a list at a JSON pointer; nothing if it is no list.
 fn list<'a>(object: &'a Value, at: &str) -> impl Iterator<Item = &'a Value> {
     object.pointer(at).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The number at a JSON pointer, if it is one that makes sense as a count.
+fn count(object: &Value, at: &str) -> Option<u32> {
+    object.pointer(at).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok())
 }
 
 /// Whether the controller of an object has looked at its present spec. An object without

@@ -1,0 +1,177 @@
+//! Workloads and pods.
+
+use serde_json::Value;
+
+use super::{behind, condition, count, list};
+use crate::adapters::kube::nodes::text;
+use crate::adapters::kube::wire::short;
+use crate::model::cluster::{Trouble, TroubledPod, Workload};
+use crate::model::ids::MachineName;
+use crate::model::object::ObjectName;
+
+/// The longest message that is kept.
+const MAX_WHY: usize = 120;
+/// The longest name that is kept.
+const MAX_NAME: usize = 253;
+
+/// A Deployment or a StatefulSet.
+pub(crate) fn replicated(object: &Value) -> Workload {
+    // One is what the API fills in where nothing is said.
+    let wanted = count(object, "/spec/replicas").unwrap_or(1);
+    workload(object, wanted, "/status/readyReplicas", "/status/updatedReplicas")
+}
+
+/// A DaemonSet.
+pub(crate) fn daemon_set(object: &Value) -> Workload {
+    let wanted = count(object, "/status/desiredNumberScheduled").unwrap_or(0);
+    workload(object, wanted, "/status/numberReady", "/status/updatedNumberScheduled")
+}
+
+fn workload(object: &Value, wanted: u32, ready: &str, updated: &str) -> Workload {
+    Workload {
+        wanted,
+        // The API leaves a count of none out.
+        lacking: wanted.saturating_sub(count(object, ready).unwrap_or(0)),
+        outdated: count(object, updated).map_or(0, |updated| wanted.saturating_sub(updated)),
+        behind: behind(object),
+    }
+}
+
+/// What is kept of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pod {
+    /// Its node, once it has one.
+    pub node: Option<MachineName>,
+    /// Its version, if it says that it is ready.
+    pub ready: Option<Option<u64>>,
+    /// What is wrong with it.
+    pub trouble: Option<TroubledPod>,
+}
+
+/// A pod.
+pub(crate) fn pod(object: &Value) -> Pod {
+    let node = Some(text(object, "/spec/nodeName")).filter(|name| !name.is_empty());
+    let node = node.map(|name| MachineName::new(short(&name, MAX_NAME)));
+    let ready = condition(object, "Ready").is_some_and(|it| it["status"] == "True");
+    let version = text(object, "/metadata/resourceVersion").parse().ok();
+    let trouble = trouble(object, ready).map(|(trouble, why)| TroubledPod {
+        uid: short(&text(object, "/metadata/uid"), MAX_NAME),
+        node: node.clone(),
+        of: owner(object),
+        trouble,
+        why: short(&why, MAX_WHY),
+        restarts: restarts(object),
+    });
+    Pod { node, ready: ready.then_some(version), trouble }
+}
+
+/// What a pod is in, if it is not as it should be. One that is being deleted is on its way.
+fn trouble(object: &Value, ready: bool) -> Option<(Trouble, String)> {
+    if ready || object.pointer("/metadata/deletionTimestamp").is_some_and(|it| !it.is_null()) {
+        return None;
+    }
+    match object.pointer("/status/phase").and_then(Value::as_str) {
+        Some("Succeeded") => return None,
+        Some("Failed") => {
+            let why =
+                format!("{} {}", text(object, "/status/reason"), text(object, "/status/message"));
+            return Some((Trouble::LeftOver, why.trim().to_owned()));
+        }
+        Some(_) | None => {}
+    }
+    let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
+    let waiting = statuses.iter().flat_map(|at| list(object, at)).find_map(|container| {
+        let waiting = container.pointer("/state/waiting")?;
+        let reason = text(waiting, "/reason");
+        let why = format!("{reason}: {}", text(waiting, "/message"));
+        Some((reason, why))
+    });
+    Some(match waiting {
+        Some((reason, why)) => match reason.as_str() {
+            "CrashLoopBackOff" => (Trouble::BacksOff, why),
+            "ImagePullBackOff" | "ErrImagePull" => (Trouble::NoImage, why),
+            _ => (Trouble::Waits, why),
+        },
+        None => match condition(object, "PodScheduled") {
+            Some(it) if it["status"] == "False" => (Trouble::Waits, text(it, "/message")),
+            Some(_) | None => (Trouble::NotReady, String::new()),
+        },
+    })
+}
+
+fn restarts(object: &Value) -> u32 {
+    list(object, "/status/containerStatuses")
+        .filter_map(|it| count(it, "/restartCount"))
+        .fold(0, u32::saturating_add)
+}
+
+/// The workload that makes a pod anew. The ReplicaSet between a Deployment and its pods is called
+/// as the Deployment, with the hash of the template behind it.
+fn owner(object: &Value) -> Option<ObjectName> {
+    let owner = list(object, "/metadata/ownerReferences").find(|it| it["controller"] == true)?;
+    let (kind, name) = (text(owner, "/kind"), text(owner, "/name"));
+    let namespace = text(object, "/metadata/namespace");
+    let (kind, name) = match kind.as_str() {
+        "ReplicaSet" => {
+            let hash = text(object, "/metadata/labels/pod-template-hash");
+            let base = name.strip_suffix(&hash)?.strip_suffix('-')?;
+            (Workload::DEPLOYMENT, base.to_owned())
+        }
+        Workload::DEPLOYMENT => (Workload::DEPLOYMENT, name),
+        Workload::STATEFUL_SET => (Workload::STATEFUL_SET, name),
+        Workload::DAEMON_SET => (Workload::DAEMON_SET, name),
+        _ => return None,
+    };
+    Some(ObjectName::in_namespace(kind, namespace, short(&name, MAX_NAME)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of_web(status: Value) -> Value {
+        json!({"metadata": {"name": "web-1a2b-x", "namespace": "apps", "uid": "u",
+            "resourceVersion": "77", "labels": {"pod-template-hash": "1a2b"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "web-1a2b", "controller": true}]},
+            "spec": {"nodeName": "w-1"}, "status": status})
+    }
+
+    #[test]
+    fn pods_in_trouble_are_told_apart() {
+        let waiting = |reason: &str| {
+            json!({"phase": "Running", "containerStatuses": [
+                {"restartCount": 3, "state": {"waiting": {"reason": reason, "message": "m"}}}]})
+        };
+        for (status, trouble) in [
+            (waiting("CrashLoopBackOff"), Some(Trouble::BacksOff)),
+            (waiting("ImagePullBackOff"), Some(Trouble::NoImage)),
+            (waiting("ContainerCreating"), Some(Trouble::Waits)),
+            (json!({"phase": "Failed", "reason": "Evicted"}), Some(Trouble::LeftOver)),
+            (json!({"phase": "Succeeded"}), None),
+            (json!({"phase": "Running"}), Some(Trouble::NotReady)),
+            (json!({"conditions": [{"type": "Ready", "status": "True"}]}), None),
+        ] {
+            let read = pod(&of_web(status.clone()));
+            assert_eq!(read.trouble.as_ref().map(|it| it.trouble), trouble, "{status}");
+            if let Some(it) = read.trouble {
+                assert_eq!(it.of.map(|of| of.to_string()).as_deref(), Some("Deployment apps/web"));
+            }
+        }
+        let ready = pod(&of_web(json!({"conditions": [{"type": "Ready", "status": "True"}]})));
+        assert_eq!(ready.ready, Some(Some(77)));
+    }
+
+    #[test]
+    fn counts_that_are_left_out_are_none() {
+        let object = json!({"metadata": {"generation": 1}, "spec": {"replicas": 3},
+            "status": {"observedGeneration": 1}});
+        let read = replicated(&object);
+        assert_eq!((read.wanted, read.lacking, read.behind), (3, 3, false));
+        let absurd = json!({"spec": {"replicas": -4}, "status": {"readyReplicas": "all"}});
+        assert_eq!(replicated(&absurd).lacking, 1);
+        assert_eq!(daemon_set(&json!({})).wanted, 0);
+        assert_eq!(pod(&json!(7)).node, None);
+    }
+}
