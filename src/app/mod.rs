@@ -1,5 +1,6 @@
 //! Wiring only: which adapters a verb uses, and how its answer ends the process.
 
+mod account;
 mod daemon;
 mod failure;
 mod hands;
@@ -161,7 +162,10 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
                 Box::pin(daemon::daemon(settings?, execute, environment)).await
             }
             Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
-            Verb::Prepare { machines, execute, user, identity } => {
+            Verb::Prepare { account: Some(file), execute, .. } => {
+                account::account(settings?, &file, execute, format).await
+            }
+            Verb::Prepare { machines, execute, user, identity, account: None } => {
                 let person = prepare::Person { user, identity };
                 prepare::prepare(settings?, &machines, execute, &person, format).await
             }

@@ -69,7 +69,7 @@ async fn watch_time(clock: HostClock) {
 }
 
 /// The API on each server's own address: in the kubeconfig of a server it is the loopback.
-fn server_endpoints(settings: &Settings) -> Vec<String> {
+pub(super) fn server_endpoints(settings: &Settings) -> Vec<String> {
     let servers = settings.policy.with_role(Role::Server);
     servers
         .filter_map(|name| settings.ssh.machines.get(name))
@@ -78,7 +78,10 @@ fn server_endpoints(settings: &Settings) -> Vec<String> {
 }
 
 /// The admin kubeconfig of the first server that gives it, through its guard.
-async fn from_a_server(fleet: Fleet, servers: Vec<MachineName>) -> Result<String, Blind> {
+pub(super) async fn from_a_server(
+    fleet: Fleet,
+    servers: Vec<MachineName>,
+) -> Result<String, Blind> {
     let line = Command::Kubeconfig
         .render()
         .map_err(|error| Blind::new(BlindKind::Garbled, error.to_string()))?;

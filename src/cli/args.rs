@@ -110,7 +110,7 @@ pub enum Verb {
         #[arg(long)]
         verify: bool,
     },
-    /// Install the guard on the nodes, and check it
+    /// Install the guard on the nodes, and check it; or make ananke's account in the cluster
     Prepare {
         /// Only these machines
         machines: Vec<String>,
@@ -123,6 +123,9 @@ pub enum Verb {
         /// With this private key
         #[arg(long, value_name = "FILE")]
         identity: Option<PathBuf>,
+        /// Make ananke's own account, by the admin's word of a server, and write its kubeconfig
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["machines", "user", "identity"])]
+        account: Option<PathBuf>,
     },
     /// The host keys of the machines
     Hosts {

@@ -6,6 +6,7 @@
     reason = "a test that starts real processes, reads the real clock, and fails where it stands"
 )]
 
+mod account;
 mod flux;
 pub(crate) mod rig;
 mod status;
@@ -70,6 +71,7 @@ async fn the_adapter_holds_against_a_real_api_server() {
     status::one_look_tells_where_the_cluster_stands(&site, &link).await;
     status::each_host_keeps_its_own_entry_and_a_wish_is_read(&site, &link).await;
     status::an_event_is_written_once_and_described(&site, &link).await;
+    account::an_account_is_made_once_and_sees_the_nodes(&site).await;
     a_frozen_server_is_down_and_its_facts_grow_old(&site, &link).await;
     a_killed_server_comes_back_with_a_new_client(&mut site, &link).await;
     link.stop().await;

@@ -5,6 +5,7 @@
 //! the nodes are watched and, on demand, their Leases read. What was seen keeps the time at which
 //! it was seen: when the link goes down, facts stay and grow old, and the reader judges their age.
 
+mod account;
 mod board;
 mod connect;
 mod cordon;
@@ -47,6 +48,7 @@ use board::Board;
 use connect::{Connect, Tls};
 use link::Supervisor;
 
+pub use account::{Desk, Put};
 pub use connect::{KubeconfigFile, KubeconfigSource, KubeconfigText};
 pub use cordon::{Change, Judgement, judge};
 pub use discovery::is_looked_at;

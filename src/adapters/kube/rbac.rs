@@ -9,9 +9,9 @@ use crate::model::recovery_status::{GROUP, PLURAL};
 
 /// The namespace of the account and of its token: the default of `kube.namespace`, and one that
 /// nothing can have removed. With another one the manifest is edited.
-const NAMESPACE: &str = "kube-system";
+pub(super) const NAMESPACE: &str = "kube-system";
 /// The account.
-const ACCOUNT: &str = "ananke";
+pub(super) const ACCOUNT: &str = "ananke";
 
 /// Where a right is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
