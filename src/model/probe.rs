@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::ids::{GateId, MachineName};
 use super::time::Span;
 
+mod judge;
+
+pub use judge::HttpReply;
+
 /// The name of a probe: of its entry in the configuration, or the host of an ingress.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
