@@ -122,22 +122,13 @@ fn clip(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::json;
 
     use super::*;
 
     fn ask() -> HttpAsk {
-        HttpAsk {
-            url: "https://git.example/api/healthz".to_owned(),
-            at: None,
-            statuses: BTreeSet::from([200]),
-            body: None,
-            json: None,
-            redirect: None,
-            challenge: None,
-        }
+        let ask = json!({"url": "https://git.example/api/healthz", "statuses": [200]});
+        serde_json::from_value(ask).unwrap()
     }
 
     fn wrong(ask: &HttpAsk, reply: HttpReply<'_>) -> Vec<String> {
