@@ -12,7 +12,7 @@ use super::time::Span;
 
 mod judge;
 
-pub use judge::HttpReply;
+pub use judge::{BODY_MAX, HttpReply};
 
 /// The name of a probe: of its entry in the configuration, or the host of an ingress.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

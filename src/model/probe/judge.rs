@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use super::{HttpAnswer, HttpAsk, JsonWish};
 
+/// Of a body no more is read: what proves a service stands at its beginning.
+pub const BODY_MAX: usize = 64 << 10;
+
 /// Characters of somebody else's words that are shown. What changes at each answer comes later.
 const SHOWN: usize = 60;
 
@@ -18,8 +21,10 @@ pub struct HttpReply<'a> {
     pub location: Option<&'a str>,
     /// Each `WWW-Authenticate` of it.
     pub challenges: &'a [&'a str],
-    /// Its body, or as much of it as is read.
+    /// Its body, or as much of it as is read ([`BODY_MAX`]).
     pub body: &'a [u8],
+    /// Whether there is more of it.
+    pub cut: bool,
     /// When its certificate ends. `None` without TLS.
     pub certificate_until: Option<Timestamp>,
 }
@@ -28,8 +33,8 @@ impl HttpAsk {
     /// Holds an answer against what was asked for. The status is handed on, not judged.
     pub fn held_against(&self, reply: &HttpReply<'_>) -> HttpAnswer {
         let wrong = [
-            self.body.as_deref().and_then(|wish| body(reply.body, wish)),
-            self.json.as_ref().and_then(|wish| json(reply.body, wish)),
+            self.body.as_deref().and_then(|wish| body(reply, wish)),
+            self.json.as_ref().and_then(|wish| json(reply, wish)),
             self.redirect.as_deref().and_then(|wish| self.redirect(reply.location, wish)),
             self.challenge.as_deref().and_then(|wish| challenge(reply.challenges, wish)),
         ];
@@ -43,7 +48,7 @@ impl HttpAsk {
     /// A `Location` may leave out the host that was asked (RFC 9110, 10.2.2).
     fn redirect(&self, location: Option<&str>, wish: &str) -> Option<String> {
         let Some(location) = location else {
-            return Some(format!("it sends nobody to {wish}"));
+            return Some(format!("it has no location, and {wish:?} is expected"));
         };
         let absolute = match self.origin() {
             Some(origin) if location.starts_with('/') && !location.starts_with("//") => {
@@ -56,7 +61,8 @@ impl HttpAsk {
         }
         // What comes after may be a token of its own for each reader.
         let end = location.find(['?', '#']).unwrap_or(location.len());
-        Some(format!("it sends its reader to {}, not to {wish}", clip(&location[..end])))
+        let place = clip(&location[..end]);
+        Some(format!("it sends its reader to {place}, and {wish:?} is expected"))
     }
 
     /// Scheme, host and port of the URL, as it writes them.
@@ -67,24 +73,27 @@ impl HttpAsk {
     }
 }
 
-fn body(body: &[u8], wish: &str) -> Option<String> {
-    let wish_bytes = wish.as_bytes();
-    let there = wish.is_empty() || body.windows(wish_bytes.len()).any(|it| it == wish_bytes);
-    (!there).then(|| format!("its body does not say \"{}\"", clip(wish)))
+fn body(reply: &HttpReply<'_>, wish: &str) -> Option<String> {
+    let wanted = wish.as_bytes();
+    let there = wanted.is_empty() || reply.body.windows(wanted.len()).any(|it| it == wanted);
+    let rest = if reply.cut { " in its first 64 kB" } else { "" };
+    (!there).then(|| format!("its body has no {:?}{rest}", clip(wish)))
 }
 
-fn json(body: &[u8], wish: &JsonWish) -> Option<String> {
-    let place = if wish.pointer.is_empty() { "the body" } else { wish.pointer.as_str() };
-    let Ok(found) = serde_json::from_slice::<Value>(body) else {
+fn json(reply: &HttpReply<'_>, wish: &JsonWish) -> Option<String> {
+    if reply.cut {
+        return Some("its body is more than 64 kB: too much to be read as JSON".to_owned());
+    }
+    let Ok(found) = serde_json::from_slice::<Value>(reply.body) else {
         return Some("its body is no JSON".to_owned());
     };
-    match found.pointer(&wish.pointer) {
-        None => Some(format!("its body has no {place}")),
-        Some(value) if *value == wish.value => None,
-        Some(value) => {
-            let value = value.to_string();
-            let wish = wish.value.to_string();
-            Some(format!("{place} is {}, not {}", clip(&value), clip(&wish)))
+    let JsonWish { pointer, value } = wish;
+    match found.pointer(pointer) {
+        None => Some(format!("there is no {pointer} in its body")),
+        Some(found) if found == value => None,
+        Some(found) => {
+            let (found, value) = (clip(&found.to_string()), clip(&value.to_string()));
+            Some(format!("at {pointer} of its body stands {found}, and {value} is expected"))
         }
     }
 }
@@ -94,11 +103,11 @@ fn challenge(challenges: &[&str], wish: &str) -> Option<String> {
         return None;
     }
     Some(match challenges.first() {
-        None => format!("it does not ask who one is ({wish})"),
+        None => format!("it has no www-authenticate, and {wish:?} is expected"),
         Some(other) => {
             // The parameters may hold a nonce.
-            let scheme = other.split(' ').next().unwrap_or_default();
-            format!("it asks who one is by {}, not by {wish}", clip(scheme))
+            let scheme = clip(other.split(' ').next().unwrap_or_default());
+            format!("it asks for {scheme}, and {wish:?} is expected")
         }
     })
 }
@@ -150,8 +159,8 @@ mod tests {
         let said = |body| wrong(&ask, HttpReply { body, ..Default::default() });
         assert_eq!(said(b"status: pass\n"), Vec::<String>::new());
         assert_eq!(said(b"\xff\xfepass"), Vec::<String>::new(), "bytes need not be UTF-8");
-        assert_eq!(said(b"status: fail"), ["its body does not say \"pass\""]);
-        assert_eq!(said(b""), ["its body does not say \"pass\""]);
+        assert_eq!(said(b"status: fail"), ["its body has no \"pass\""]);
+        assert_eq!(said(b""), ["its body has no \"pass\""]);
     }
 
     #[test]
@@ -163,12 +172,12 @@ mod tests {
         assert_eq!(said(r#"{"parts":[{"status":"healthy"}]}"#), Vec::<String>::new());
         assert_eq!(
             said(r#"{"parts":[{"status":"unhealthy"}]}"#),
-            ["/parts/0/status is \"unhealthy\", not \"healthy\""]
+            ["at /parts/0/status of its body stands \"unhealthy\", and \"healthy\" is expected"]
         );
-        assert_eq!(said(r#"{"parts":[]}"#), ["its body has no /parts/0/status"]);
+        assert_eq!(said(r#"{"parts":[]}"#), ["there is no /parts/0/status in its body"]);
         assert_eq!(said("<!doctype html>"), ["its body is no JSON"]);
         let long = json!({"parts": [{"status": "x".repeat(500)}]}).to_string();
-        assert!(said(&long)[0].chars().count() < 120, "{:?}", said(&long));
+        assert!(said(&long)[0].chars().count() < 160, "{:?}", said(&long));
     }
 
     #[test]
@@ -183,9 +192,10 @@ mod tests {
         assert_eq!(sent("https://sso.example/", Some("https://sso.example/auth?state=1")), good);
         assert_eq!(
             sent("https://git.example/login", Some("//other.example/login?state=secret")),
-            ["it sends its reader to //other.example/login, not to https://git.example/login"]
+            ["it sends its reader to //other.example/login, \
+              and \"https://git.example/login\" is expected"]
         );
-        assert_eq!(sent("/login", None), ["it sends nobody to /login"]);
+        assert_eq!(sent("/login", None), ["it has no location, and \"/login\" is expected"]);
     }
 
     #[test]
@@ -197,11 +207,25 @@ mod tests {
         assert_eq!(asked(&["Basic realm=\"x\"", "bearer realm=\"https://r/token\""]).len(), 0);
         assert_eq!(
             asked(&["Digest nonce=\"abc\""]),
-            ["it asks who one is by Digest, not by Bearer realm=\"https://r"]
+            ["it asks for Digest, and \"Bearer realm=\\\"https://r\" is expected"]
         );
         assert_eq!(asked(&["bearer realm=\"HTTPS://R\""]).len(), 1, "only the scheme has no case");
-        assert_eq!(asked(&[]), ["it does not ask who one is (Bearer realm=\"https://r)"]);
+        assert!(asked(&[])[0].starts_with("it has no www-authenticate"), "{:?}", asked(&[]));
         assert_eq!(asked(&["Béarer"]).len(), 1, "no character is cut in two");
+    }
+
+    #[test]
+    fn of_a_body_that_is_cut_only_the_beginning_is_known() {
+        let wish = JsonWish { pointer: "/a".to_owned(), value: json!(1) };
+        let ask = HttpAsk { body: Some("yes".to_owned()), json: Some(wish), ..ask() };
+        let reply = HttpReply { body: b"no", cut: true, ..Default::default() };
+        assert_eq!(
+            wrong(&ask, reply),
+            [
+                "its body has no \"yes\" in its first 64 kB",
+                "its body is more than 64 kB: too much to be read as JSON"
+            ]
+        );
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl World {
                     location,
                     challenges: &challenges,
                     body: body.as_bytes(),
+                    cut: false,
                     certificate_until: tls.then(|| later(beginning(), CERTIFICATE)),
                 }))
             }

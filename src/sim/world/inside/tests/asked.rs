@@ -117,7 +117,8 @@ fn what_is_broken_says_so_to_whoever_asks() {
     assert_eq!(said(&world, &by_name, Some(&AGENT)), "the name does not resolve");
     assert_eq!(said(&world, &by_address, Some(&AGENT)), "accepted", "it needs no name");
     suffer(&mut world, &[mute("coredns", false), mute("postgres", true)]);
-    assert_eq!(said(&world, &healthy_git(), None), "503 /status is \"fail\", not \"pass\"");
+    let failing = said(&world, &healthy_git(), None);
+    assert!(failing.starts_with("503 ") && failing.contains("stands \"fail\""), "{failing}");
     suffer(&mut world, &[mute("postgres", false), mute("gitea", true)]);
     assert_eq!(said(&world, &healthy_git(), None), "no answer", "whatever its slice says");
     world.pass(Span::secs(20));
