@@ -26,7 +26,7 @@ pub struct IngressPolicy {
     pub statuses: Option<BTreeSet<u16>>,
     /// What differs for one host.
     pub hosts: BTreeMap<String, IngressHost>,
-    /// A certificate that ends within so many days is said loudly.
+    /// A certificate that ends within so many days is shown as one that ends soon.
     pub certificate_days: u64,
     /// Whether the certificate of anybody will do.
     pub unverified: bool,

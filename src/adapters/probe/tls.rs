@@ -37,10 +37,12 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);
         if let Some(file) = authorities {
-            let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-            let read: Result<Vec<_>, _> = read;
+            let read: Result<Vec<_>, _> =
+                CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
             match read {
-                Ok(certificates) => drop(roots.add_parsable_certificates(certificates)),
+                Ok(certificates) => {
+                    roots.add_parsable_certificates(certificates);
+                }
                 Err(error) => tracing::warn!("{}: {error}", file.display()),
             }
         }

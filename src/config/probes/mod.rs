@@ -36,7 +36,9 @@ pub(super) fn services(
         let name = ProbeName::new(format!("post-start-{number}"));
         let probe = probe(value, inventory, faults);
         match probes.entry(name) {
-            btree_map::Entry::Vacant(free) => drop(free.insert(probe)),
+            btree_map::Entry::Vacant(free) => {
+                free.insert(probe);
+            }
             btree_map::Entry::Occupied(taken) => {
                 let message = format!("this probe is called {}", quoted(taken.key().as_str()));
                 let fault = Fault::error(Code::Conflict, message).at(at);
