@@ -111,8 +111,8 @@ async fn read(mut body: Incoming) -> Result<(Vec<u8>, bool), Miss> {
 fn headers(headers: &HeaderMap, ask: &HttpAsk) -> Vec<String> {
     let begins = |name: HeaderName, wish: &Option<String>, what: &str| {
         let wish = wish.as_ref()?;
+        let first = headers.get(&name).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let mut found = headers.get_all(&name).iter();
-        let first = found.clone().next().map(|value| String::from_utf8_lossy(value.as_bytes()));
         let good = found.any(|value| value.as_bytes().starts_with(wish.as_bytes()));
         (!good).then(|| match first {
             Some(first) => format!("{what} {}, and {wish:?} is expected", shown(&first)),
