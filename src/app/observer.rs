@@ -44,7 +44,7 @@ pub(super) struct RealObserver {
     nut: NutLink,
     nut_changed: watch::Receiver<u64>,
     policy: Policy,
-    probes: ProbeLink<FleetWays>,
+    probes: ProbeLink,
     probes_changed: watch::Receiver<u64>,
     _looks: JoinSet<()>,
 }
@@ -83,9 +83,9 @@ impl RealObserver {
         let time = clock.clone();
         let nut = NutLink::start(settings.nut.clone(), move || time.now().mono);
         let nut_changed = nut.changed();
-        let (time, policy) = (clock.clone(), settings.policy.clone());
+        let policy = settings.policy.clone();
         let ways = FleetWays(fleet.clone());
-        let probes = ProbeLink::new(&settings.probes, move || time.now(), ways);
+        let probes = ProbeLink::new(&settings.probes, clock.clone(), ways);
         // What the configuration names needs no cluster to be known.
         probes.ask(&policy.probes);
         let probes_changed = probes.changed();

@@ -11,6 +11,7 @@ use ananke::model::facts::{Blind, BlindKind, Seen};
 use ananke::model::ids::{BootId, GateId, MachineName};
 use ananke::model::probe::{Answer, Ask, Finding, HttpAsk, JsonWish, Probe, ProbeName};
 use ananke::model::time::{Moment, Mono};
+use ananke::ports::Clock;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -44,12 +45,21 @@ impl Ways for Loopback {
     }
 }
 
-fn moment() -> Moment {
-    Moment {
-        boot: BootId::fixed("boot"),
-        mono: Mono(5_000),
-        wall: "2026-11-21T03:12:00Z".parse().unwrap(),
-        wall_trusted: true,
+/// Each probe is asked once: the pause after it never ends.
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Moment {
+        Moment {
+            boot: BootId::fixed("boot"),
+            mono: Mono(5_000),
+            wall: "2026-11-21T03:12:00Z".parse().unwrap(),
+            wall_trusted: true,
+        }
+    }
+
+    async fn sleep_until(&self, _: Mono) {
+        std::future::pending().await
     }
 }
 
@@ -58,7 +68,7 @@ async fn found(
     settings: &ProbeSettings,
     probes: &[(&str, Probe)],
 ) -> BTreeMap<String, Seen<Finding>> {
-    let link = ProbeLink::new(settings, moment, Loopback);
+    let link = ProbeLink::new(settings, Still, Loopback);
     let mut changed = link.changed();
     let wanted = probes.iter().map(|(name, probe)| (ProbeName::new(*name), probe.clone()));
     link.ask(&wanted.collect());

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use super::connect::Ways;
 use super::look::Asker;
@@ -14,7 +13,8 @@ use crate::config::settings::ProbeSettings;
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::observation::file_look;
 use crate::model::probe::{AGAIN, Answer, EVERY, Finding, Probe, ProbeName};
-use crate::model::time::{Moment, Mono};
+use crate::model::time::Mono;
+use crate::ports::Clock;
 
 /// Questions at once to who answered last time: 500 of them are through in some seconds.
 const ANSWERING: usize = 16;
@@ -25,35 +25,37 @@ const ANSWERING: usize = 16;
 const SILENT: usize = 128;
 
 /// Asks what it is told to, for as long as it is not dropped.
-pub struct ProbeLink<W> {
-    asker: Arc<Asker<W>>,
+pub struct ProbeLink {
+    begin: Box<dyn Fn(ProbeName, Probe) -> JoinHandle<()> + Send + Sync>,
+    now: Box<dyn Fn() -> Mono + Send + Sync>,
     board: Arc<Board>,
     watchers: Mutex<BTreeMap<ProbeName, Watcher>>,
 }
 
-impl<W> fmt::Debug for ProbeLink<W> {
+impl fmt::Debug for ProbeLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProbeLink").finish_non_exhaustive()
     }
 }
 
-impl<W: Ways> ProbeLink<W> {
-    /// Asks nobody yet. `clock` dates every finding, and says whether dates of certificates mean
-    /// anything; `ways` opens the connections that machines make.
-    pub fn new(
-        settings: &ProbeSettings,
-        clock: impl Fn() -> Moment + Send + Sync + 'static,
-        ways: W,
-    ) -> Self {
-        let board = Board {
+impl ProbeLink {
+    /// Asks nobody yet. `clock` sets the pace, dates every finding, and says whether dates of
+    /// certificates mean anything; `ways` opens the connections that machines make.
+    pub fn new<W: Ways>(settings: &ProbeSettings, clock: impl Clock + 'static, ways: W) -> Self {
+        let board = Arc::new(Board {
             seen: Mutex::default(),
             version: watch::Sender::new(0),
             answering: Semaphore::new(ANSWERING),
             silent: Semaphore::new(SILENT),
-        };
+        });
+        let asker = Arc::new(Asker::new(settings.authorities.as_deref(), clock, ways));
+        let (clocked, shown) = (Arc::clone(&asker), Arc::clone(&board));
         Self {
-            asker: Arc::new(Asker::new(settings.authorities.as_deref(), clock, ways)),
-            board: Arc::new(board),
+            begin: Box::new(move |name, probe| {
+                tokio::spawn(watch(name, probe, Arc::clone(&asker), Arc::clone(&shown)))
+            }),
+            now: Box::new(move || clocked.clock.now().mono),
+            board,
             watchers: Mutex::default(),
         }
     }
@@ -72,7 +74,7 @@ impl<W: Ways> ProbeLink<W> {
         }
         watchers.retain(|name, watcher| wanted.get(name) == Some(&watcher.probe));
         let why = Blind::new(BlindKind::NotYet, "not asked yet");
-        let unseen = Seen::Unknown { why, since: (self.asker.clock)().mono };
+        let unseen = Seen::Unknown { why, since: (self.now)() };
         let new = wanted.iter().filter(|(name, _)| !watchers.contains_key(*name));
         let new: Vec<_> = new.map(|(name, probe)| (name.clone(), probe.clone())).collect();
         let mut seen = lock(&self.board.seen);
@@ -80,8 +82,7 @@ impl<W: Ways> ProbeLink<W> {
         seen.extend(new.iter().map(|(name, _)| (name.clone(), unseen.clone())));
         drop(seen);
         for (name, probe) in new {
-            let (asker, board) = (Arc::clone(&self.asker), Arc::clone(&self.board));
-            let task = tokio::spawn(watch(name.clone(), probe.clone(), asker, board));
+            let task = (self.begin)(name.clone(), probe.clone());
             watchers.insert(name, Watcher { probe, task });
         }
         drop(watchers);
@@ -138,7 +139,12 @@ impl Board {
 }
 
 /// Asks for ever.
-async fn watch<W: Ways>(name: ProbeName, probe: Probe, asker: Arc<Asker<W>>, board: Arc<Board>) {
+async fn watch<W: Ways, C: Clock>(
+    name: ProbeName,
+    probe: Probe,
+    asker: Arc<Asker<W, C>>,
+    board: Arc<Board>,
+) {
     // Nobody knows of a new one whether it answers.
     let mut is_silent = true;
     loop {
@@ -148,7 +154,8 @@ async fn watch<W: Ways>(name: ProbeName, probe: Probe, asker: Arc<Asker<W>>, boa
         drop(place);
         is_silent = !matches!(&look, Ok(it) if !matches!(it.answer, Answer::Nothing { .. }));
         let is_good = matches!(&look, Ok(it) if probe.complaint(&it.answer).is_none());
-        board.put(&name, look, (asker.clock)().mono);
-        sleep(if is_good { EVERY } else { AGAIN }.to_std()).await;
+        let now = asker.clock.now().mono;
+        board.put(&name, look, now);
+        asker.clock.sleep_until(now + if is_good { EVERY } else { AGAIN }).await;
     }
 }

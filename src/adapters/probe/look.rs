@@ -9,35 +9,31 @@ use super::dns;
 use super::http::{self, Goal};
 use super::tls::{self, Trust};
 use crate::model::facts::{Blind, BlindKind};
-use crate::model::probe::{Answer, Ask, Finding, HttpAsk, LIMIT, Probe};
-use crate::model::time::Moment;
+use crate::model::probe::{Answer, Ask, Finding, HttpAnswer, HttpAsk, LIMIT, Probe};
+use crate::ports::Clock;
 
 /// Asks. Cheap to share.
-pub(super) struct Asker<W> {
+pub(super) struct Asker<W, C> {
     ways: W,
     trust: Trust,
-    pub(super) clock: Box<dyn Fn() -> Moment + Send + Sync>,
+    pub(super) clock: C,
 }
 
-impl<W: Ways> Asker<W> {
-    pub(super) fn new(
-        authorities: Option<&Path>,
-        clock: impl Fn() -> Moment + Send + Sync + 'static,
-        ways: W,
-    ) -> Self {
-        Self { ways, trust: Trust::load(authorities), clock: Box::new(clock) }
+impl<W: Ways, C: Clock> Asker<W, C> {
+    pub(super) fn new(authorities: Option<&Path>, clock: C, ways: W) -> Self {
+        Self { ways, trust: Trust::load(authorities), clock }
     }
 
     /// Asks once, within the limit.
     pub(super) async fn look(&self, probe: &Probe) -> Result<Finding, Blind> {
-        let began = (self.clock)().mono;
+        let began = self.clock.now().mono;
         let end = Instant::now() + LIMIT.to_std();
         let answer = match self.answer(probe, end).await {
             Ok(answer) => answer,
             Err(Miss::Nothing(why)) => Answer::Nothing { why },
             Err(Miss::Blind(blind)) => return Err(blind),
         };
-        Ok(Finding { answer, took: (self.clock)().mono.since(began) })
+        Ok(Finding { answer, took: self.clock.now().mono.since(began) })
     }
 
     async fn answer(&self, probe: &Probe, end: Instant) -> Result<Answer, Miss> {
@@ -55,19 +51,14 @@ impl<W: Ways> Asker<W> {
         }
     }
 
-    async fn http(
-        &self,
-        probe: &Probe,
-        ask: &HttpAsk,
-        end: Instant,
-    ) -> Result<crate::model::probe::HttpAnswer, Miss> {
+    async fn http(&self, probe: &Probe, ask: &HttpAsk, end: Instant) -> Result<HttpAnswer, Miss> {
         let goal = Goal::of(&ask.url)?;
         let stream = self.connect(probe, &goal.places(ask), end).await?;
         in_time(end, async {
             if !goal.tls {
                 return http::get(stream, &goal, ask, None).await;
             }
-            let right = (self.clock)().wall_trusted;
+            let right = self.clock.now().wall_trusted;
             let handshake = self.trust.handshake(stream, &goal.host, ask.unverified, right);
             let stream = handshake.await?;
             let until = tls::until(&stream);
