@@ -221,7 +221,7 @@ async fn an_answer_is_held_against_what_was_asked_for() {
         (
             "sent-away",
             http(sent(to("/elsewhere"), "https://other/")),
-            "it sends its reader to https://sso.example/login?x=1, and \"https://other/\" is expected",
+            "it sends its reader to https://sso.example/login, and \"https://other/\" is expected",
         ),
         ("asked", http(asked("/v2/", "Bearer realm=\"https://r\"")), "good"),
         ("unasked", http(asked("/good", "Bearer")), "it has no www-authenticate"),

@@ -1,8 +1,8 @@
 //! One question over HTTP, held against what was asked for.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONNECTION, HOST, HeaderName, LOCATION, USER_AGENT, WWW_AUTHENTICATE};
-use http::{HeaderMap, Request, Uri};
+use http::header::{ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT, WWW_AUTHENTICATE};
+use http::{HeaderValue, Request, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -12,13 +12,7 @@ use tokio::task::JoinSet;
 
 use super::connect::{Miss, Stream, split};
 use crate::model::facts::BlindKind;
-use crate::model::probe::{HttpAnswer, HttpAsk, JsonWish};
-
-/// Of a body no more is read: what proves a service stands at its beginning.
-const BODY_MAX: usize = 64 << 10;
-
-/// Of what the other side says no more is shown.
-const SHOWN: usize = 120;
+use crate::model::probe::{BODY_MAX, HttpAnswer, HttpAsk, HttpReply};
 
 /// A URL in its parts.
 #[derive(Debug)]
@@ -77,13 +71,23 @@ pub(super) async fn get<S: Stream + 'static>(
         .body(Empty::<Bytes>::new())
         .map_err(|error| Miss::blind(BlindKind::Garbled, error.to_string()))?;
     let answer = sender.send_request(request).await.map_err(|error| failed(&error))?;
-    let status = answer.status().as_u16();
-    let mut wrong = headers(answer.headers(), ask);
-    if ask.body.is_some() || ask.json.is_some() {
-        let (body, whole) = read(answer.into_body()).await?;
-        wrong.extend(content(&body, whole, ask));
-    }
-    Ok(HttpAnswer { status, wrong, certificate_until })
+    let (head, body) = answer.into_parts();
+    let (body, whole) = match ask.body.is_some() || ask.json.is_some() {
+        true => read(body).await?,
+        false => (Vec::new(), true),
+    };
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let location = head.headers.get(LOCATION).map(text);
+    let challenges: Vec<String> = head.headers.get_all(WWW_AUTHENTICATE).iter().map(text).collect();
+    let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
+    Ok(ask.held_against(&HttpReply {
+        status: head.status.as_u16(),
+        location: location.as_deref(),
+        challenges: &challenges,
+        body: &body,
+        cut: !whole,
+        certificate_until,
+    }))
 }
 
 /// hyper's words say little without those of their cause.
@@ -106,58 +110,4 @@ async fn read(mut body: Incoming) -> Result<(Vec<u8>, bool), Miss> {
         }
     }
     Ok((bytes, true))
-}
-
-fn headers(headers: &HeaderMap, ask: &HttpAsk) -> Vec<String> {
-    let begins = |name: HeaderName, wish: &Option<String>, what: &str| {
-        let wish = wish.as_ref()?;
-        let first = headers.get(&name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let mut found = headers.get_all(&name).iter();
-        let good = found.any(|value| value.as_bytes().starts_with(wish.as_bytes()));
-        (!good).then(|| match first {
-            Some(first) => format!("{what} {}, and {wish:?} is expected", shown(&first)),
-            None => format!("it has no {name}, and {wish:?} is expected"),
-        })
-    };
-    let sent = begins(LOCATION, &ask.redirect, "it sends its reader to");
-    sent.into_iter().chain(begins(WWW_AUTHENTICATE, &ask.challenge, "it asks for")).collect()
-}
-
-fn content(body: &[u8], whole: bool, ask: &HttpAsk) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let text = String::from_utf8_lossy(body);
-    let rest = if whole { "" } else { " in its first 64 kB" };
-    if let Some(wish) = ask.body.as_ref().filter(|wish| !text.contains(*wish)) {
-        wrong.push(format!("its body has no {wish:?}{rest}"));
-    }
-    wrong.extend(ask.json.as_ref().and_then(|wish| json(body, whole, wish)));
-    wrong
-}
-
-fn json(body: &[u8], whole: bool, wish: &JsonWish) -> Option<String> {
-    if !whole {
-        return Some("its body is more than 64 kB: too much to be read as JSON".to_owned());
-    }
-    let Ok(document) = serde_json::from_slice::<serde_json::Value>(body) else {
-        return Some("its body is no JSON".to_owned());
-    };
-    let JsonWish { pointer, value } = wish;
-    match document.pointer(pointer) {
-        Some(found) if found == value => None,
-        Some(found) => {
-            let found = shown(&found.to_string());
-            Some(format!("at {pointer} of its body stands {found}, and {value} is expected"))
-        }
-        None => Some(format!("there is no {pointer} in its body")),
-    }
-}
-
-/// What the other side says, fit to be shown: one line, not too long.
-fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        short.push_str("...");
-    }
-    // It is shown without quotes around it.
-    short.replace("\\\"", "\"")
 }

@@ -65,7 +65,7 @@ impl Eyes {
             *news |= looks.step(world, now);
             *news |= gauges.step(world, now);
             *news |= link.step(world, now);
-            *news |= questions.step(world, now);
+            *news |= questions.step(world, || link.cluster(), now);
             let due = looks.due().map_or(link.due(), |due| due.min(link.due()));
             let due = due.min(gauges.due()).min(questions.due());
             if link.watches() { due.min(world.next()) } else { due }

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::looks::{refused, too_late};
+use crate::model::cluster::ClusterFacts;
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::ids::MachineName;
+use crate::model::observation::file_look;
 use crate::model::policy::Policy;
-use crate::model::probe::{Answer, Finding, Probe, ProbeName};
+use crate::model::probe::{AGAIN, EVERY, Finding, Probe, ProbeName};
 use crate::model::time::{Mono, Span};
 use crate::sim::world::{Door, World};
-
-/// The pause between two questions to the same service.
-const PAUSE: Span = Span::secs(10);
 
 /// How long an answer takes, also one that is none: nobody's time passes here.
 const TOOK: Span = Span::millis(20);
@@ -28,9 +27,11 @@ pub(super) struct Questions {
 
 impl Questions {
     pub(super) fn new(policy: &Policy, connect: Span, now: Mono) -> Self {
-        let mut new = Self { policy: policy.clone(), connect, seen: BTreeMap::new(), due: now };
-        new.seen = new.asked().into_keys().map(|name| (name, not_yet(now))).collect();
-        new
+        // What the configuration names needs no cluster to be known.
+        let why = || Blind::new(BlindKind::NotYet, "not asked yet");
+        let unasked = |name: &ProbeName| (name.clone(), Seen::Unknown { why: why(), since: now });
+        let seen = policy.probes.keys().map(unasked).collect();
+        Self { policy: policy.clone(), connect, seen, due: now }
     }
 
     /// What was found so far.
@@ -43,36 +44,39 @@ impl Questions {
         self.due
     }
 
-    /// The one place that says what is asked.
-    fn asked(&self) -> BTreeMap<ProbeName, Probe> {
-        self.policy.probes.clone()
-    }
-
     /// Asks all that is due, and says whether any answer is another than before.
-    pub(super) fn step(&mut self, world: &World, now: Mono) -> bool {
+    pub(super) fn step(
+        &mut self,
+        world: &World,
+        cluster: impl FnOnce() -> ClusterFacts,
+        now: Mono,
+    ) -> bool {
         if now < self.due {
             return false;
         }
-        self.due = now + PAUSE;
-        let asked = self.asked();
+        self.due = now + AGAIN;
+        let asked = self.policy.asked(&cluster());
         let before = self.seen.len();
         self.seen.retain(|name, _| asked.contains_key(name));
         let mut news = self.seen.len() != before;
-        for (name, probe) in asked {
+        for (name, probe) in asked.iter().filter(|(name, probe)| !self.rests(name, probe, now)) {
             let found = world.asked(&probe.ask, probe.via.as_ref());
+            let found = found.map(|answer| Finding { answer, took: TOOK });
             let found = found.ok_or_else(|| no_way(world, probe.via.as_ref(), self.connect));
-            news |= file(&mut self.seen, name, found, now);
+            news |= file_look(&mut self.seen, name, found, now);
         }
         news
     }
-}
 
-const fn nobody(why: Blind, since: Mono) -> Seen<Finding> {
-    Seen::Unknown { why, since }
-}
-
-fn not_yet(now: Mono) -> Seen<Finding> {
-    nobody(Blind::new(BlindKind::NotYet, "not asked yet"), now)
+    /// Whether a good answer is young enough.
+    fn rests(&self, name: &ProbeName, probe: &Probe, now: Mono) -> bool {
+        match self.seen.get(name) {
+            Some(Seen::Known { value, at }) => {
+                now.since(*at) < EVERY && probe.complaint(&value.answer).is_none()
+            }
+            Some(Seen::Unknown { .. }) | None => false,
+        }
+    }
 }
 
 /// Why nobody could ask: the machine between does not answer.
@@ -81,32 +85,6 @@ fn no_way(world: &World, via: Option<&MachineName>, connect: Span) -> Blind {
         Door::Refused => Blind::from(&refused()),
         Door::Open | Door::Silent => Blind::from(&too_late(connect)),
     }
-}
-
-/// Files an answer, and says whether it is news: a new age alone is none.
-fn file(
-    seen: &mut BTreeMap<ProbeName, Seen<Finding>>,
-    name: ProbeName,
-    found: Result<Answer, Blind>,
-    now: Mono,
-) -> bool {
-    let before = seen.get(&name);
-    let (after, same) = match found {
-        Ok(answer) => {
-            let last = before.and_then(Seen::any_age);
-            let same = last.is_some_and(|last| last.answer == answer);
-            (Seen::Known { value: Finding { answer, took: TOOK }, at: now }, same)
-        }
-        Err(why) => match before {
-            Some(Seen::Unknown { why: old, since }) => {
-                let same = *old == why;
-                (nobody(why, *since), same)
-            }
-            Some(Seen::Known { .. }) | None => (nobody(why, now), false),
-        },
-    };
-    seen.insert(name, after);
-    !same
 }
 
 #[cfg(test)]
@@ -118,6 +96,7 @@ mod tests {
     use crate::model::probe::Ask;
     use crate::sim::deed::{Deed, Which, Within};
     use crate::sim::faces::config::{self, Reach};
+    use crate::sim::faces::memory::link::Link;
     use crate::sim::site::Site;
 
     const FOR_A_WHILE: Span = Span::mins(20);
@@ -128,8 +107,20 @@ mod tests {
         let ask = Ask::Tcp { host: "postgres.database.svc".to_owned(), port: 5432 };
         let via = Some(MachineName::new("titan-04"));
         let probe = Probe { gate: GateId::fixed("database"), ask, via };
+        policy.ingress.check = false;
         policy.probes = BTreeMap::from([(ProbeName::new("database"), probe)]);
         Questions::new(&policy, Span::secs(5), world.now())
+    }
+
+    /// Asks what is due; nothing is known of the cluster.
+    fn ask(questions: &mut Questions, world: &World) -> bool {
+        let link = Link::new(world, world.now());
+        questions.step(world, || link.cluster(), world.now())
+    }
+
+    /// The time at which even a good answer is asked for anew.
+    fn later(world: &mut World) {
+        world.advance(world.now() + EVERY);
     }
 
     fn word(questions: &Questions) -> String {
@@ -144,25 +135,25 @@ mod tests {
         let mut world = World::new(&Site::small(), 1);
         let mut questions = asks_for_the_database(&world);
         assert_eq!(word(&questions), "NotYet");
-        assert!(questions.step(&world, world.now()));
+        assert!(ask(&mut questions, &world));
         assert_eq!(word(&questions), "Accepted");
-        world.advance(questions.due());
-        assert!(!questions.step(&world, world.now()), "the same again");
+        later(&mut world);
+        assert!(!ask(&mut questions, &world), "the same again");
 
         let mute = Within::Mute { workload: "postgres".to_owned(), on: true };
         world.suffer(&Deed::Inside(mute)).unwrap();
-        assert!(!questions.step(&world, world.now()), "it is not due");
         world.advance(questions.due());
-        assert!(questions.step(&world, world.now()));
+        assert!(!ask(&mut questions, &world), "a good answer is believed for a while");
+        later(&mut world);
+        assert!(ask(&mut questions, &world));
         assert!(word(&questions).starts_with("Nothing"), "{}", word(&questions));
 
         world.suffer(&Deed::PowerOff(Which::All)).unwrap();
         world.advance(questions.due());
-        assert!(questions.step(&world, world.now()));
+        assert!(ask(&mut questions, &world));
         assert_eq!(word(&questions), "Unreachable");
-        let since = questions.due();
-        world.advance(since);
-        assert!(!questions.step(&world, world.now()), "still nobody could ask");
+        world.advance(questions.due());
+        assert!(!ask(&mut questions, &world), "still nobody could ask");
     }
 
     #[test]
@@ -175,8 +166,8 @@ mod tests {
         let end = world.now() + FOR_A_WHILE;
         let mut words = Vec::new();
         while world.now() < end {
-            world.advance(world.now() + PAUSE);
-            questions.step(&world, world.now());
+            world.advance(world.now() + AGAIN);
+            ask(&mut questions, &world);
             words.push(word(&questions));
         }
         let first: Vec<_> = words.iter().map(|word| word.split(' ').next().unwrap()).collect();

@@ -88,8 +88,16 @@ impl World {
 
     fn http_asked(&self, ask: &HttpAsk, via: Option<&MachineName>) -> Answer {
         let Some(url) = Url::of(&ask.url) else { return nothing("this is no URL") };
-        let (host, port) = ask.at.as_deref().map_or((url.host, url.port), |at| split(at, url.port));
-        let reached = self.reached(host, port, via);
+        let places = ask.at.iter().chain(&ask.or_at).map(|at| split(at, url.port));
+        let places = places.chain(ask.at.is_none().then_some((url.host, url.port)));
+        let mut reached = Reached::Unresolved;
+        // The first that accepts a connection.
+        for (host, port) in places {
+            reached = self.reached(host, port, via);
+            if reached.refusal().is_none() {
+                break;
+            }
+        }
         let (asked_for, tls) = match &reached {
             Reached::Ingress { tls } => (url.host, *tls),
             Reached::Service(name) => (name.as_str(), false),
