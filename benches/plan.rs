@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/decide/answers.rs"]
 mod answers;
+#[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/decide/bench.rs"]
 mod bench;
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
