@@ -115,7 +115,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     /// What each UPS says: `OB LB r600 c90`, or `- REASON` for silence.
     pub(crate) upses: BTreeMap<UpsName, String>,
-    pub(crate) answers: crate::probes::Answers,
+    pub(crate) answers: crate::answers::Answers,
 }
 
 /// Nothing is amiss.

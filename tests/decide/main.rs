@@ -1,5 +1,6 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
+mod answers;
 mod battery;
 mod bench;
 mod clocks;

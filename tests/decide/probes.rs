@@ -5,52 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ananke::model::assessment::{GateState, Phase};
 use ananke::model::cluster::Ingress;
-use ananke::model::facts::{Blind, BlindKind, Seen};
 use ananke::model::ids::GateId;
 use ananke::model::ingress::IngressHost;
-use ananke::model::probe::{Answer, Ask, Finding, HttpAnswer, HttpAsk, Probe, ProbeName};
+use ananke::model::probe::{Answer, Ask, HttpAnswer, HttpAsk, Probe, ProbeName};
 use ananke::model::tick::{Decision, Verb};
-use ananke::model::time::{Mono, Span};
+use ananke::model::time::Span;
 use ananke::model::verdict::Verdict;
 
+use crate::answers::Answered;
 use crate::bench::wall;
 use crate::cluster::{Cluster, path};
 use crate::rig::{Rig, gate, story};
 use crate::site::name;
-
-/// What comes back when something is asked.
-#[derive(Debug, Clone)]
-pub(crate) enum Answered {
-    Now(Answer),
-    /// So long ago.
-    Old(Span, Answer),
-    Blind(&'static str),
-}
-
-/// What comes back, by the name of what is asked.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Answers(BTreeMap<&'static str, Answered>);
-
-impl Answers {
-    pub(crate) fn seen(&self, now: Mono) -> BTreeMap<ProbeName, Seen<Finding>> {
-        let finding = |answer: &Answer| Finding { answer: answer.clone(), took: Span::millis(12) };
-        let each = self.0.iter().map(|(name, answered)| {
-            let seen = match answered {
-                Answered::Now(answer) => Seen::Known { value: finding(answer), at: now },
-                Answered::Old(age, answer) => {
-                    let at = Mono(now.0.saturating_sub(age.as_millis()));
-                    Seen::Known { value: finding(answer), at }
-                }
-                Answered::Blind(why) => {
-                    let why = Blind::new(BlindKind::Unreachable, *why);
-                    Seen::Unknown { why, since: Mono(0) }
-                }
-            };
-            (ProbeName::new(*name), seen)
-        });
-        each.collect()
-    }
-}
 
 fn status(status: u16) -> Answer {
     Answer::Http(HttpAnswer { status, wrong: Vec::new(), certificate_until: None })

@@ -1,6 +1,8 @@
 //! One question of DNS over TCP (RFC 1035, RFC 7766): has a name an address? Nothing is followed
 //! but lengths within the message, so that no answer can lead anywhere.
 
+use std::io;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::connect::{Miss, Stream};
@@ -18,9 +20,12 @@ const HEADER: usize = 12;
 pub(super) async fn ask(stream: &mut dyn Stream, name: &str) -> Result<Answer, Miss> {
     let question =
         question(name).map_err(|why| Miss::blind(BlindKind::Garbled, format!("{name}: {why}")))?;
-    let ended = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => Miss::Nothing("it hangs up without an answer".into()),
-        _ => Miss::Nothing(error.to_string()),
+    let ended = |error: io::Error| {
+        let hung_up = error.kind() == io::ErrorKind::UnexpectedEof;
+        Miss::Nothing(match hung_up {
+            true => "it hangs up without an answer".to_owned(),
+            false => error.to_string(),
+        })
     };
     stream.write_all(&framed(&question)).await.map_err(ended)?;
     stream.flush().await.map_err(ended)?;
