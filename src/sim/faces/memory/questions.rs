@@ -59,7 +59,10 @@ impl Questions {
         let before = self.seen.len();
         self.seen.retain(|name, _| asked.contains_key(name));
         let mut news = self.seen.len() != before;
-        for (name, probe) in asked.iter().filter(|(name, probe)| !self.rests(name, probe, now)) {
+        for (name, probe) in &asked {
+            if self.rests(name, probe, now) {
+                continue;
+            }
             let found = world.asked(&probe.ask, probe.via.as_ref());
             let found = found.map(|answer| Finding { answer, took: TOOK });
             let found = found.ok_or_else(|| no_way(world, probe.via.as_ref(), self.connect));
