@@ -1,5 +1,5 @@
-//! What a simulated site serves over HTTP: two ports of the loopback, plain and with TLS, that stand
-//! for the ingress on every node, and answer by the host that is asked for. HTTP/1.1 only.
+//! What a simulated site serves over HTTP: two ports of the loopback, plain and with TLS, that
+//! stand for the ingress on every node, and answer by the host that is asked for. HTTP/1.1 only.
 //!
 //! While no ingress runs the ports are closed, and while no machine answers they hang.
 
