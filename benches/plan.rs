@@ -4,6 +4,9 @@
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
+#[path = "../tests/decide/answers.rs"]
+mod answers;
+#[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/decide/bench.rs"]
 mod bench;
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]

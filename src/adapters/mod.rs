@@ -10,6 +10,7 @@ pub mod host;
 pub mod kube;
 pub mod notify;
 pub mod nut;
+pub mod probe;
 pub mod process;
 pub mod ssh;
 pub mod web;

@@ -1,5 +1,5 @@
-//! What is seen: each machine over SSH at its own pace, the Kubernetes API by its watches, and the
-//! UPSes several times a second.
+//! What is seen: each machine over SSH at its own pace, the Kubernetes API by its watches, the
+//! UPSes several times a second, and the services as their users see them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +8,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::hands::reply;
+use super::ways::FleetWays;
 use crate::adapters::guard::hygiene::hygiene_facts;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::kube::KubeLink;
 use crate::adapters::nut::NutLink;
+use crate::adapters::probe::ProbeLink;
 use crate::adapters::ssh::Fleet;
 use crate::config::settings::Settings;
 use crate::model::command::Command;
@@ -41,6 +43,9 @@ pub(super) struct RealObserver {
     kube_changed: watch::Receiver<u64>,
     nut: NutLink,
     nut_changed: watch::Receiver<u64>,
+    policy: Policy,
+    probes: ProbeLink,
+    probes_changed: watch::Receiver<u64>,
     _looks: JoinSet<()>,
 }
 
@@ -78,7 +83,24 @@ impl RealObserver {
         let time = clock.clone();
         let nut = NutLink::start(settings.nut.clone(), move || time.now().mono);
         let nut_changed = nut.changed();
-        Self { machines, looked, kube, kube_changed, nut, nut_changed, _looks: looks }
+        let policy = settings.policy.clone();
+        let ways = FleetWays(fleet.clone());
+        let probes = ProbeLink::new(&settings.probes, clock.clone(), ways);
+        // What the configuration names needs no cluster to be known.
+        probes.ask(&policy.probes);
+        let probes_changed = probes.changed();
+        Self {
+            machines,
+            looked,
+            kube,
+            kube_changed,
+            nut,
+            nut_changed,
+            policy,
+            probes,
+            probes_changed,
+            _looks: looks,
+        }
     }
 }
 
@@ -87,13 +109,18 @@ impl Observer for RealObserver {
         let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
         let (hosts, hygiene) = (machines.hosts.clone(), machines.hygiene.clone());
         drop(machines);
+        let cluster = self.kube.cluster();
+        // Hosts that are known are asked on while the API does not say which there are.
+        if cluster.ingresses.any_age().is_some() {
+            self.probes.ask(&self.policy.asked(&cluster));
+        }
         Observation {
-            probes: BTreeMap::new(),
+            probes: self.probes.findings(),
             hosts,
             hygiene,
             upses: self.nut.facts(),
             api: self.kube.facts(),
-            cluster: self.kube.cluster(),
+            cluster,
             disk: Ok(()),
         }
     }
@@ -104,6 +131,7 @@ impl Observer for RealObserver {
             Ok(()) = self.looked.changed() => {}
             Ok(()) = self.kube_changed.changed() => {}
             Ok(()) = self.nut_changed.changed() => {}
+            Ok(()) = self.probes_changed.changed() => {}
             else => std::future::pending().await,
         }
     }

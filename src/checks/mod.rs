@@ -10,21 +10,26 @@ mod api_ready;
 mod clock_right;
 mod closed_to_pods;
 mod cordon_clear;
+mod database_answers;
 mod disks_writable;
 mod empty;
 mod etcd_quorum;
 mod flux;
 mod flux_source;
+mod git_answers;
 mod guard_works;
 mod helm_release;
 mod hygiene;
+mod ingress_answers;
 mod inventory_sane;
 mod jump_off;
 mod kind;
 mod kustomization_applied;
+mod load_balancer_answers;
 mod mark_current;
 mod missing_marked;
 mod modules_loaded;
+mod network_answers;
 mod node_fresh;
 mod nothing_left;
 mod off;
@@ -32,11 +37,15 @@ mod other_off;
 mod packages_there;
 mod power_suffices;
 mod powered_on;
+mod probed;
+mod registry_answers;
 mod route_there;
+mod secrets_answer;
 mod server_empty;
 mod server_off;
 mod server_stopped;
 mod server_unit;
+mod services_answer;
 mod services_run;
 mod ssh_answers;
 mod started_in_time;
@@ -57,6 +66,7 @@ pub(crate) use clock_right::{
 pub use closed_to_pods::CHECK as CLOSED_TO_PODS;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
+pub use database_answers::CHECK as DATABASE_ANSWERS;
 pub use disks_writable::CHECK as DISKS_WRITABLE;
 pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
@@ -65,14 +75,18 @@ pub(crate) use flux::{
 };
 pub use flux_source::CHECK as FLUX_SOURCE;
 pub(crate) use flux_source::drift;
+pub use git_answers::CHECK as GIT_ANSWERS;
 pub use guard_works::CHECK as GUARD_WORKS;
 pub use helm_release::CHECK as HELM_RELEASE;
+pub use ingress_answers::CHECK as INGRESS_ANSWERS;
 pub use inventory_sane::CHECK as INVENTORY_SANE;
 pub use jump_off::CHECK as JUMP_OFF;
 pub use kustomization_applied::CHECK as KUSTOMIZATION_APPLIED;
+pub use load_balancer_answers::CHECK as LOAD_BALANCER_ANSWERS;
 pub use mark_current::CHECK as MARK_CURRENT;
 pub use missing_marked::CHECK as MISSING_MARKED;
 pub use modules_loaded::CHECK as MODULES_LOADED;
+pub use network_answers::CHECK as NETWORK_ANSWERS;
 pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
@@ -80,11 +94,14 @@ pub use other_off::CHECK as OTHER_OFF;
 pub use packages_there::CHECK as PACKAGES_THERE;
 pub use power_suffices::CHECK as POWER_SUFFICES;
 pub use powered_on::CHECK as POWERED_ON;
+pub use registry_answers::CHECK as REGISTRY_ANSWERS;
 pub use route_there::CHECK as ROUTE_THERE;
+pub use secrets_answer::CHECK as SECRETS_ANSWER;
 pub use server_empty::CHECK as SERVER_EMPTY;
 pub use server_off::CHECK as SERVER_OFF;
 pub use server_stopped::CHECK as SERVER_STOPPED;
 pub use server_unit::CHECK as SERVER_UNIT;
+pub use services_answer::CHECK as SERVICES_ANSWER;
 pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
@@ -120,9 +137,17 @@ pub static ALL: &[&Check] = &[
     &CORDON_CLEAR,
     &MISSING_MARKED,
     &MARK_CURRENT,
+    &NETWORK_ANSWERS,
+    &SECRETS_ANSWER,
+    &DATABASE_ANSWERS,
+    &LOAD_BALANCER_ANSWERS,
+    &GIT_ANSWERS,
+    &REGISTRY_ANSWERS,
     &FLUX_SOURCE,
     &KUSTOMIZATION_APPLIED,
     &HELM_RELEASE,
+    &INGRESS_ANSWERS,
+    &SERVICES_ANSWER,
     &STEADY,
     &NOTHING_LEFT,
     &CLOSED_TO_PODS,

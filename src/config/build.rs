@@ -15,6 +15,7 @@ use super::kinds::Kind;
 use super::logins::Logins;
 use super::nearest::{nearest, quoted};
 use super::power;
+use super::probes;
 use super::problem::{Code, Fault};
 use super::scalar::exact;
 use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
@@ -46,11 +47,13 @@ pub(super) fn build(
     files::check(values, context, faults);
     let (ssh, jump) = ssh?;
     policy.shutdown.jump = jump;
+    policy.ingress.at = probes::addresses(values, &inventory, &ssh.machines);
     Some(Settings {
         policy,
         ssh,
         kube,
         nut,
+        probes: probes::settings(values),
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
         notify_command,
@@ -91,7 +94,8 @@ fn policy(
         hosts: hosts::needs(values),
         power: PowerPolicy::default(),
         shutdown: ShutdownRules::default(),
-        probes: BTreeMap::new(),
+        probes: probes::services(values, inventory, faults),
+        ingress: probes::ingress(values, inventory, faults),
     }
 }
 
@@ -159,9 +163,9 @@ fn skip(
     values: &Values<'_>,
     context: &Context<'_>,
     faults: &mut Vec<Fault>,
-) -> std::collections::BTreeMap<GateId, String> {
+) -> BTreeMap<GateId, String> {
     let given = keys::SKIP.given(values).map(|given| given.value).unwrap_or_default();
-    let mut skip = std::collections::BTreeMap::new();
+    let mut skip = BTreeMap::new();
     for (name, entry) in given {
         if !context.gates.contains(&name.as_str()) {
             let fault =

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::context::{Context, FileFact};
 use super::keys;
 use super::power;
+use super::probes;
 use super::problem::{Code, Fault};
 use super::tree::Place;
 use super::walk::Values;
@@ -42,6 +43,15 @@ pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec
             FileFact::Unlooked | FileFact::File { .. } => {}
             fact @ (FileFact::Missing | FileFact::NotAFile | FileFact::Denied(_)) => {
                 let help = "without it no answer of that upsd is believed";
+                faults.push(absent(&path.value, &fact, Some(path.at)).help(help));
+            }
+        }
+    }
+    if let Some(path) = probes::keys::AUTHORITIES.given(values) {
+        match context.files.look(Path::new(&path.value)) {
+            FileFact::Unlooked | FileFact::File { .. } => {}
+            fact @ (FileFact::Missing | FileFact::NotAFile | FileFact::Denied(_)) => {
+                let help = "without it only the authorities of this host are trusted";
                 faults.push(absent(&path.value, &fact, Some(path.at)).help(help));
             }
         }

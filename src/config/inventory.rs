@@ -103,6 +103,10 @@ impl Inventory {
         self.whole
     }
 
+    pub(super) fn role(&self, name: &str) -> Option<Role> {
+        self.roles.get(name).map(|(role, _)| *role)
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.roles.contains_key(name)
     }

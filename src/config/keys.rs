@@ -9,6 +9,7 @@ use super::kinds::{Count, Flag, Length, List, Map, Or};
 use super::later;
 use super::one_or_more::OneOrMore;
 use super::power::keys as power;
+use super::probes::keys as probes;
 use super::text::Text;
 use crate::model::policy::FluxPolicy;
 use crate::model::time::Span;
@@ -62,6 +63,7 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
     ("flux", "What Flux must reach."),
+    ("ingress", "The hosts that the cluster's ingresses name. Each is asked as its users do."),
     ("notify", "How a person is called."),
     ("web", "The status page and the metrics of the daemon. Read-only, without a password."),
     ("coordination", "Several ananke hosts. Not built yet: this host is the only one."),
@@ -481,6 +483,7 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &KUBECONFIG,
     &FLUX_BRANCH,
     &FLUX_URL,
+    &probes::SERVICES,
     &STATE_DIR,
     &RUN_DIR,
     &SERVERS,
@@ -509,8 +512,8 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &TIME_SYNC_MODE,
     &TIME_SYNC_QUORUM,
     &later::REQUIRE_STORAGE,
-    &later::REQUIRE_PROBES,
-    &later::POST_START_PROBES,
+    &probes::REQUIRE_PROBES,
+    &probes::POST_START_PROBES,
     &later::VAULT_KEY_FILE,
     &later::VAULT_BREAKGLASS,
     &hosts::PACKAGES,
@@ -545,6 +548,15 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &CORDONS,
     &SKIP,
     &FLUX_ROOT,
+    &probes::CHECK,
+    &probes::AT,
+    &probes::SCHEME,
+    &probes::VIA,
+    &probes::STATUSES,
+    &probes::HOSTS,
+    &probes::CERTIFICATE_DAYS,
+    &probes::VERIFY,
+    &probes::AUTHORITIES,
     &NOTIFY_COMMAND,
     &WALL,
     &HEARTBEAT_URL,
@@ -554,7 +566,5 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &PEERS,
     &power::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
-    &later::INGRESS_GROUP,
-    &later::SERVICES_GROUP,
     &later::SHUTDOWN_GROUP,
 ];

@@ -13,21 +13,6 @@ pub(super) static REQUIRE_STORAGE: Key<Flag> = key(
     "true",
     Later("storage is not checked, and the way up does not wait for it"),
 );
-const PROBES: &str = "nothing is probed after the start";
-pub(super) static REQUIRE_PROBES: Key<Flag> = key(
-    "startup.require_post_start_probes",
-    Flag,
-    "Whether the way up waits for the probes.",
-    "true",
-    Later(PROBES),
-);
-pub(super) static POST_START_PROBES: Key<Anything> = key(
-    "startup.post_start_probes",
-    Anything,
-    "What is probed after the start.",
-    "[]",
-    Later(PROBES),
-);
 const VAULT: &str = "Vault is not unsealed";
 pub(super) static VAULT_KEY_FILE: Key<Text> = key(
     "startup.vault_unseal_key_file",
@@ -49,15 +34,6 @@ pub(super) static GUARD_MAX_AGE: Key<Count> = key(
     "Seconds after which a shutdown that a UPS asked for no longer holds a start-up back.",
     "900",
     Later("what a UPS asked for ends when mains are stable, however long ago it was"),
-);
-pub(super) static INGRESS_GROUP: Key<Anything> =
-    key("ingress", Anything, "How ingress is proven.", "{}", Later("ingress is not checked"));
-pub(super) static SERVICES_GROUP: Key<Anything> = key(
-    "services",
-    Anything,
-    "Services and their probes.",
-    "{}",
-    Later("services are not checked"),
 );
 pub(super) static SHUTDOWN_GROUP: Key<Anything> =
     key("shutdown", Anything, "The way down.", "{}", Later("its stages have fixed times"));

@@ -9,6 +9,7 @@
 mod build;
 mod context;
 mod example;
+mod fields;
 mod files;
 mod hosts;
 mod inventory;
@@ -21,6 +22,7 @@ mod logins;
 mod nearest;
 mod one_or_more;
 mod power;
+mod probes;
 mod problem;
 mod resolved;
 mod scalar;

@@ -1,5 +1,7 @@
 //! Settings as a file again, every default written out: `ananke config show`.
 
+mod probes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -165,6 +167,7 @@ fn groups(out: &mut String, settings: &Settings) {
         let skip = policy.skip.iter().map(|(gate, why)| (gate.as_str(), text(why)));
         group(out, "gates", &[("skip", flow_map(skip))]);
     }
+    probes::push(out, settings);
     group(out, "flux", &[("root", text(policy.flux.root.as_str()))]);
     let mut lines = vec![("wall", settings.notify_wall.to_string())];
     if let Some(command) = &settings.notify_command {

@@ -92,6 +92,14 @@ pub(super) fn machine(text: &str) -> Result<String, Bad> {
     Err(bad.help("use the node's name in Kubernetes: lower-case letters, digits, `-` and `.`"))
 }
 
+/// The name of something that is asked, which may be the host of an ingress.
+pub(super) fn service(text: &str) -> Result<String, Bad> {
+    machine(text).map_err(|_| {
+        let bad = Bad::new(format!("{} can't be the name of a service or host", quoted(text)));
+        bad.help("lower-case letters, digits, `-` and `.`")
+    })
+}
+
 /// A login name, as useradd(8) allows it in practice.
 pub(super) fn user(text: &str) -> Result<String, Bad> {
     let first = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -20,6 +20,8 @@ pub struct Settings {
     pub kube: KubeSettings,
     /// How the UPSes are watched.
     pub nut: NutSettings,
+    /// How services are asked.
+    pub probes: ProbeSettings,
     /// Where ananke keeps its state: ledger, recorder, JSON files.
     pub state_dir: PathBuf,
     /// Where the control socket lies.
@@ -129,4 +131,11 @@ pub enum Encryption {
         /// PEM, one certificate or several (for the time of a change).
         file: PathBuf,
     },
+}
+
+/// How services are asked. What is asked is policy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProbeSettings {
+    /// PEM, authorities that are trusted besides those of this host.
+    pub authorities: Option<PathBuf>,
 }

@@ -17,6 +17,7 @@ pub(super) enum Text {
     Label,
     Machine,
     HostName,
+    Service,
     User,
     Address,
     HostPort,
@@ -35,6 +36,7 @@ impl Text {
             Self::Label => scalar::label(text),
             Self::Machine => scalar::machine(text),
             Self::HostName => scalar::host_name(text),
+            Self::Service => scalar::service(text),
             Self::User => scalar::user(text),
             Self::Address => scalar::address(text),
             Self::HostPort => scalar::host_and_port(text).map(|_| text.to_owned()),
@@ -76,7 +78,7 @@ impl Text {
         match self {
             Self::Line | Self::OneOf(_) => "a text",
             Self::Object => "a namespace and a name",
-            Self::Label | Self::Machine | Self::HostName => "a name",
+            Self::Label | Self::Machine | Self::HostName | Self::Service => "a name",
             Self::User => "a login name",
             Self::Address | Self::HostPort => "an address",
             Self::Path => "a path",
@@ -113,6 +115,7 @@ impl Kind for Text {
             | Self::Label
             | Self::Machine
             | Self::HostName
+            | Self::Service
             | Self::User
             | Self::Address
             | Self::HostPort => json!({ "type": "string", "minLength": 1 }),

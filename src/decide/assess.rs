@@ -121,7 +121,8 @@ fn ask(
             let since = known.copied().unwrap_or(sit.now);
             now.push((target.clone(), since));
             let missing = target.machine().and_then(|name| missing.at(name));
-            let verdict = settled(check, sit, &target, missing, raw, since);
+            let from = since.max(expected_since(gate, sit, &target));
+            let verdict = settled(check, sit, &target, missing, raw, from);
             asked.findings.push(Finding { check: check.id.clone(), target, verdict, since });
         }
         if !now.is_empty() {
@@ -161,6 +162,18 @@ fn settled(
         | Verdict::Settling { .. }
         | Verdict::Unknown { .. }
         | Verdict::Skipped { .. } => raw,
+    }
+}
+
+/// Since when a service can be expected to answer: nothing is late while what it needs is not
+/// there. Any other target has its own remedies, and its time runs from when it failed.
+fn expected_since(gate: &Gate, sit: &Situation<'_>, target: &Target) -> Mono {
+    let Target::Service(_) = target else { return Mono(0) };
+    let before = sit.passing.gates.get(&gate.id);
+    match before.map(|memory| (memory.word.as_str(), memory.since)) {
+        Some((GateState::WAITING, _)) => sit.now,
+        Some((GateState::CLOSED, since)) => since,
+        Some(_) | None => Mono(0),
     }
 }
 
@@ -256,7 +269,10 @@ fn given_up(
     let timing = &sit.policy.timing;
     let tally = Tally::of(sit);
     let late = step.stage.map(|stage| pressure::is_late(stage, sit));
-    let had = |finding: &Finding, time: Span| sit.now.since(finding.since.max(powered)) >= time;
+    let from = |finding: &Finding| {
+        finding.since.max(powered).max(expected_since(gate, sit, &finding.target))
+    };
+    let had = |finding: &Finding, time: Span| sit.now.since(from(finding)) >= time;
     let is_lost = |finding: &Finding| match &finding.verdict {
         Verdict::Fail { .. } if remembered(sit, &finding.target) => true,
         Verdict::Fail { .. } | Verdict::Unknown { .. } if late == Some(true) => true,

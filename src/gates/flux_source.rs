@@ -5,7 +5,7 @@ use crate::{checks, remedies};
 pub static GATE: Gate = Gate {
     id: GateId::fixed("flux-source"),
     title: "Flux follows the expected repository, and has fetched it since the outage",
-    after: &[&super::FRESH_READY],
+    after: &[&super::FRESH_READY, &super::GIT],
     waits: Waits::ForMost,
     checks: &[&checks::FLUX_SOURCE],
     opens: Opens::Whole,

@@ -6,14 +6,22 @@
 
 mod control_plane;
 mod cordons;
+mod database;
 pub mod down;
 mod flux_source;
 mod fresh_ready;
+mod git;
 mod host_hygiene;
+mod ingress;
 mod inventory;
 mod kustomizations;
+mod load_balancer;
+mod network;
 mod nodes;
 mod power;
+mod registry;
+mod secrets;
+mod services;
 mod soak;
 mod time;
 mod undo;
@@ -21,13 +29,21 @@ mod workers;
 
 pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
+pub use database::GATE as DATABASE;
 pub use flux_source::GATE as FLUX_SOURCE;
 pub use fresh_ready::GATE as FRESH_READY;
+pub use git::GATE as GIT;
 pub use host_hygiene::GATE as HOST_HYGIENE;
+pub use ingress::GATE as INGRESS;
 pub use inventory::GATE as INVENTORY;
 pub use kustomizations::GATE as KUSTOMIZATIONS;
+pub use load_balancer::GATE as LOAD_BALANCER;
+pub use network::GATE as NETWORK;
 pub use nodes::GATE as NODES;
 pub use power::GATE as POWER;
+pub use registry::GATE as REGISTRY;
+pub use secrets::GATE as SECRETS;
+pub use services::GATE as SERVICES;
 pub use soak::GATE as SOAK;
 pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
@@ -50,8 +66,16 @@ pub static ALL: &[&Gate] = &[
     &WORKERS,
     &FRESH_READY,
     &CORDONS,
+    &NETWORK,
+    &SECRETS,
+    &DATABASE,
+    &LOAD_BALANCER,
+    &GIT,
+    &REGISTRY,
     &FLUX_SOURCE,
     &KUSTOMIZATIONS,
+    &INGRESS,
+    &SERVICES,
     &SOAK,
     &UNDO,
 ];

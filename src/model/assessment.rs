@@ -93,14 +93,20 @@ impl GateState {
         matches!(self, Self::Open | Self::Degraded | Self::Cut { .. } | Self::Skipped { .. })
     }
 
+    /// The word for [`GateState::Closed`].
+    pub const CLOSED: &'static str = "closed";
+
+    /// The word for [`GateState::Waiting`].
+    pub const WAITING: &'static str = "waiting";
+
     /// The one word for it.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Open => "ok",
             Self::Degraded => "degraded",
             Self::Soaking { .. } => "soaking",
-            Self::Closed => "closed",
-            Self::Waiting { .. } => "waiting",
+            Self::Closed => Self::CLOSED,
+            Self::Waiting { .. } => Self::WAITING,
             Self::Cut { .. } => "cut",
             Self::Skipped { .. } => "skipped",
         }

@@ -16,6 +16,7 @@ pub mod facts;
 pub mod hygiene;
 pub mod ids;
 pub(crate) mod in_step;
+pub mod ingress;
 pub mod intent;
 pub mod memory;
 pub mod object;

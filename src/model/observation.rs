@@ -37,17 +37,16 @@ pub struct Observation {
 impl Observation {
     /// Whether everything was looked at once, with whatever result.
     pub fn is_whole(&self, machines: usize) -> bool {
-        let looked = |seen: &Seen<HostFacts>| match seen {
-            Seen::Known { .. } => true,
-            Seen::Unknown { why, .. } => why.kind != BlindKind::NotYet,
-        };
-        let asked = |seen: &Seen<UpsFacts>| match seen {
-            Seen::Known { .. } => true,
-            Seen::Unknown { why, .. } => why.kind != BlindKind::NotYet,
-        };
+        fn looked<T>(seen: &Seen<T>) -> bool {
+            match seen {
+                Seen::Known { .. } => true,
+                Seen::Unknown { why, .. } => why.kind != BlindKind::NotYet,
+            }
+        }
         self.hosts.len() >= machines
             && self.hosts.values().all(looked)
-            && self.upses.values().all(asked)
+            && self.upses.values().all(looked)
+            && self.probes.values().all(looked)
             && self.api.link != Link::Probing
     }
 }
@@ -61,11 +60,11 @@ pub fn not_looked_at<'a, T>(
     machines.map(|name| (name.clone(), Seen::Unknown { why: why(), since: now })).collect()
 }
 
-/// Files what one look at a machine gave, and says whether it is news: a new age alone is none.
-/// Who can't be seen has not been seen since the first look that failed.
-pub fn file_look<T: Steady>(
-    hosts: &mut BTreeMap<MachineName, Seen<T>>,
-    name: &MachineName,
+/// Files what one look at a machine, or one question to a service, gave, and says whether it is
+/// news: a new age alone is none. Who can't be seen has not been seen since the first look that failed.
+pub fn file_look<N: Ord + Clone, T: Steady>(
+    hosts: &mut BTreeMap<N, Seen<T>>,
+    name: &N,
     seen: Result<T, Blind>,
     now: Mono,
 ) -> bool {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::ObjectPath;
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
+use super::ingress::IngressPolicy;
 use super::power::PowerPolicy;
 use super::probe::{Probe, ProbeName};
 use super::time::Span;
@@ -44,6 +45,9 @@ pub struct Policy {
     /// What is asked from outside.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub probes: BTreeMap<ProbeName, Probe>,
+    /// How the hosts of ingresses are asked.
+    #[serde(default)]
+    pub ingress: IngressPolicy,
 }
 
 /// What is expected of Flux.

@@ -8,7 +8,23 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{GateId, MachineName};
+use super::observation::Steady;
 use super::time::Span;
+
+mod judge;
+
+pub use judge::{BODY_MAX, HttpReply};
+
+/// The pause between two questions of which the last one had a good answer: a service serves its
+/// users, and a look at each of 500 has to be no load.
+pub const EVERY: Span = Span::secs(30);
+
+/// The pause while the answer is not good: then somebody waits for it.
+pub const AGAIN: Span = Span::secs(10);
+
+/// How long one question may take as a whole. With the pauses above no answer is older than
+/// [`EVERY`] and this before the next one comes; whoever uses one allows for that.
+pub const LIMIT: Span = Span::secs(10);
 
 /// The name of a probe: of its entry in the configuration, or the host of an ingress.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,6 +109,12 @@ pub struct HttpAsk {
     /// How `WWW-Authenticate` must begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<String>,
+    /// Other addresses like `at`, tried in their order where nobody accepts a connection there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub or_at: Vec<String>,
+    /// Whether the certificate of anybody will do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
 }
 
 /// What must stand where in a JSON body.
@@ -144,4 +166,86 @@ pub struct Finding {
     pub answer: Answer,
     /// How long it took.
     pub took: Span,
+}
+
+impl Steady for Finding {
+    type Still = Answer;
+
+    fn steady(&self) -> Answer {
+        self.answer.clone()
+    }
+}
+
+impl Probe {
+    /// What is wrong with an answer, for people. `None`: it is good.
+    pub fn complaint(&self, answer: &Answer) -> Option<String> {
+        match (&self.ask, answer) {
+            (_, Answer::Nothing { why }) => Some(why.clone()),
+            (Ask::Http(ask), Answer::Http(answer)) => ask.complaint(answer),
+            (Ask::Dns { name, .. }, Answer::NoSuchName) => {
+                Some(format!("it answers, and knows no address of {name}"))
+            }
+            (Ask::Tcp { .. }, Answer::Accepted) | (Ask::Dns { .. }, Answer::Resolved) => None,
+            // An answer of before the configuration was changed.
+            (Ask::Http(_), Answer::Accepted | Answer::Resolved | Answer::NoSuchName)
+            | (Ask::Tcp { .. }, Answer::Http(_) | Answer::Resolved | Answer::NoSuchName)
+            | (Ask::Dns { .. }, Answer::Http(_) | Answer::Accepted) => {
+                Some("the answer is to another question".to_owned())
+            }
+        }
+    }
+}
+
+impl HttpAsk {
+    fn complaint(&self, answer: &HttpAnswer) -> Option<String> {
+        let status = (!self.statuses.contains(&answer.status))
+            .then(|| format!("it answers with status {}", answer.status));
+        let said: Vec<String> = status.into_iter().chain(answer.wrong.iter().cloned()).collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_asked_for_is_good() {
+        let http = HttpAsk {
+            url: "https://git.example/".to_owned(),
+            at: None,
+            statuses: BTreeSet::from([200]),
+            body: None,
+            json: None,
+            redirect: None,
+            challenge: None,
+            or_at: Vec::new(),
+            unverified: false,
+        };
+        let got = |status, wrong: &[&str]| {
+            let wrong = wrong.iter().map(|it| (*it).to_owned()).collect();
+            Answer::Http(HttpAnswer { status, wrong, certificate_until: None })
+        };
+        let probe = |ask| Probe { gate: GateId::fixed("services"), ask, via: None };
+        let http = probe(Ask::Http(http));
+        let tcp = probe(Ask::Tcp { host: "db".to_owned(), port: 5432 });
+        let (server, name) = ("10.43.0.10".to_owned(), "api.example".to_owned());
+        let dns = probe(Ask::Dns { server, port: 53, name });
+        let nothing = || Answer::Nothing { why: "refused".to_owned() };
+        let table = [
+            (&http, got(200, &[]), None),
+            (&http, got(204, &[]), Some("it answers with status 204")),
+            (&http, got(502, &["no x"]), Some("it answers with status 502; no x")),
+            (&http, got(200, &["no x"]), Some("no x")),
+            (&http, nothing(), Some("refused")),
+            (&http, Answer::Accepted, Some("the answer is to another question")),
+            (&tcp, Answer::Accepted, None),
+            (&tcp, nothing(), Some("refused")),
+            (&dns, Answer::Resolved, None),
+            (&dns, Answer::NoSuchName, Some("it answers, and knows no address of api.example")),
+        ];
+        for (probe, answer, said) in table {
+            assert_eq!(probe.complaint(&answer).as_deref(), said, "{answer:?}");
+        }
+    }
 }

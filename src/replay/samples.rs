@@ -11,6 +11,7 @@ use crate::model::cordon::{CordonKind, CordonRecord};
 use crate::model::episode::{Cause, Episode};
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Link, Seen, Unit};
 use crate::model::ids::{ActionId, BootId, CordonId, MachineName, RemedyId};
+use crate::model::ingress::IngressPolicy;
 use crate::model::intent::{Author, Desired};
 use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Passing, Pause};
 use crate::model::observation::Observation;
@@ -278,6 +279,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 power: PowerPolicy::default(),
                 shutdown: ShutdownRules::default(),
                 probes: BTreeMap::new(),
+                ingress: IngressPolicy::default(),
             },
             request: Request {
                 verb: Verb::Daemon,

@@ -2,6 +2,7 @@
 //! recorded tick, so that the terminal, the journal, the files and the socket say the same.
 
 mod alarm;
+mod certificates;
 mod deeds;
 mod ending;
 mod event;

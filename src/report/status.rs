@@ -1,7 +1,7 @@
 //! `ananke status`: facts first, then what ananke does about them, then what the reader can do.
 
-use super::power;
 use super::text::{count, labelled, listed, paragraph};
+use super::{certificates, power};
 use crate::model::assessment::{GateState, GateView, Phase};
 use crate::model::facts::{Link, Seen};
 use crate::model::ids::MachineName;
@@ -21,6 +21,7 @@ pub fn status_text(record: &TickRecord) -> String {
     lines.push(labelled(if down { "way down" } else { "way up" }, &way(record)));
     lines.extend(listed("closed", &closed(record)));
     lines.extend(listed("kept", &kept(record)));
+    lines.extend(listed("ends soon", &certificates::ending(record)));
     lines.extend(listed("now", &now(record)));
     lines.extend(listed("held", &held(record)));
     lines.extend(listed("manual", &manual(record)));

@@ -111,6 +111,10 @@ fn findings(record: &TickRecord, view: &GateView) -> Vec<String> {
         .map(|f| format!("{}: {} ({})", f.target, f.verdict.why(), now.since(f.since)))
         .collect();
     lines.dedup();
+    // A gate that asks nothing is open, and proves nothing.
+    if lines.is_empty() && view.passing == 0 {
+        lines.extend(view.findings.iter().map(|f| format!("not asked: {}", f.verdict.why())));
+    }
     if lines.is_empty() {
         lines.push(format!("all {} verdicts are good", view.passing));
     }

@@ -115,6 +115,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     /// What each UPS says: `OB LB r600 c90`, or `- REASON` for silence.
     pub(crate) upses: BTreeMap<UpsName, String>,
+    pub(crate) answers: crate::answers::Answers,
 }
 
 /// Nothing is amiss.
@@ -194,6 +195,7 @@ impl World {
             proofs_of_write: 0,
             cluster: Cluster::default(),
             upses: BTreeMap::new(),
+            answers: Default::default(),
         }
     }
 
@@ -396,7 +398,7 @@ impl World {
         let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
         let disk = self.disk.clone();
         let upses = self.upses.iter().map(|(name, line)| (name.clone(), ups(line, at(self.now))));
-        let probes = BTreeMap::new();
+        let probes = self.answers.seen(at(self.now));
         Observation { hosts, hygiene, upses: upses.collect(), probes, api, cluster, disk }
     }
 

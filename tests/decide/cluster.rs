@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ananke::model::action::Effect;
 use ananke::model::cluster::{
-    ClusterFacts, HelmRelease, Kustomization, ObjectPath, Objects, Progress, Source, Suspended,
+    ClusterFacts, HelmRelease, Ingress, Kustomization, ObjectPath, Objects, Progress, Source,
+    Suspended,
 };
 use ananke::model::facts::{Blind, BlindKind, Ready, Seen};
 use ananke::model::object::ObjectName;
@@ -18,6 +19,7 @@ pub(crate) struct Cluster {
     pub(crate) sources: Kind<Source>,
     pub(crate) kustomizations: Kind<Kustomization>,
     pub(crate) releases: Kind<HelmRelease>,
+    pub(crate) ingresses: Kind<Ingress>,
     /// Flux's controllers do not run: what they said stays as it was.
     pub(crate) flux_dead: bool,
     /// What the git server would give; `None` while it is down.
@@ -109,6 +111,7 @@ impl Cluster {
             oci_repositories: self.kind(Source::OCI, &None, since),
             kustomizations: self.kind(Kustomization::KIND, &self.kustomizations, since),
             helm_releases: self.kind(HelmRelease::KIND, &self.releases, since),
+            ingresses: self.kind("Ingress", &self.ingresses, since),
             ..ClusterFacts::bare(since)
         }
     }

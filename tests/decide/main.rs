@@ -1,5 +1,6 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
+mod answers;
 mod battery;
 mod bench;
 mod clocks;
@@ -9,6 +10,7 @@ mod hosts;
 mod invariants;
 mod mending;
 mod power;
+mod probes;
 mod published;
 mod quiet;
 mod random;

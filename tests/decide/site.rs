@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ananke::model::ids::{GateId, MachineName};
+use ananke::model::ingress::IngressPolicy;
 use ananke::model::policy::{
     FluxPolicy, HostNeeds, Limits, Machine, Policy, Role, ShutdownRules, Timing,
 };
@@ -46,5 +47,6 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
         power: PowerPolicy::default(),
         shutdown: ShutdownRules::default(),
         probes: BTreeMap::new(),
+        ingress: IngressPolicy::default(),
     }
 }

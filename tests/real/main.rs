@@ -9,6 +9,7 @@ mod host;
 mod kube;
 mod nut;
 mod output;
+mod probe;
 mod ssh;
 mod ssh_config;
 mod world_api;

@@ -3,6 +3,7 @@
 
 mod api;
 mod contract;
+mod forward;
 mod onlooker;
 mod power;
 mod site;

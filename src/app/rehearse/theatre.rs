@@ -51,7 +51,8 @@ impl Theatre {
         doors.set_kubeconfig(servers.kubeconfig().to_owned());
         let upsd = NutServer::open(&stage).await.map_err(|error| Failure::of(&error))?;
         let ingress = HttpDoors::open(&stage).map_err(|error| Failure::of(&error))?;
-        let open = Doors { ssh: &doors, api: &servers, upsd: Some(&upsd) };
+        let (upses, hosts) = (Some(&upsd), Some(&ingress));
+        let open = Doors { ssh: &doors, api: &servers, upsd: upses, ingress: hosts };
         let more = &scenario.settings;
         let files = SiteFiles::write(&std::env::temp_dir(), &site, &open, speed.get(), more);
         let files = files.map_err(|error| Failure::of(&error))?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::keys::{LOW_FOR, ON_BATTERY, PERCENT};
-use crate::config::kinds::{Count, Flag, Kind, List, Map, Reading, wrong_type};
-use crate::config::nearest::{nearest, quoted};
+use crate::config::fields::fields;
+use crate::config::kinds::{Count, Flag, Kind, List, Map, Reading};
 use crate::config::problem::{Code, Fault};
 use crate::config::text::Text;
 use crate::config::tree::{At, Body, Node, Pair, Place};
@@ -159,36 +159,4 @@ impl Kind for OneDomain {
             },
         })
     }
-}
-
-/// The fields of a record, each by its name. What is not one of them is a fault.
-fn fields<'n>(
-    node: &'n Node,
-    names: &[&str],
-    to: &mut Reading<'_>,
-) -> Option<BTreeMap<&'n str, &'n Node>> {
-    let pairs = match &node.body {
-        Body::Map(pairs) => pairs,
-        Body::Null => return Some(BTreeMap::new()),
-        Body::Scalar { .. } | Body::List(_) => {
-            wrong_type(node, "a map (`name: value`)", "something else", None, to);
-            return None;
-        }
-    };
-    let mut fields = BTreeMap::new();
-    for Pair { key, value } in pairs {
-        let name = key.value.as_str();
-        if names.contains(&name) {
-            fields.entry(name).or_insert(value);
-            continue;
-        }
-        let fault =
-            Fault::error(Code::UnknownKey, format!("there is no key {} here", quoted(name)));
-        let help = match nearest(name, names.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("what may stand here: {}", names.join(", ")),
-        };
-        to.faults.push(fault.at(key.at).help(help));
-    }
-    Some(fields)
 }

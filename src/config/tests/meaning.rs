@@ -5,6 +5,7 @@ use super::*;
 use crate::model::ids::MachineName;
 use crate::model::policy::Role;
 use crate::model::power::{OnLow, UpsName};
+use crate::model::probe::Ask;
 use crate::model::time::Span;
 
 #[test]
@@ -142,4 +143,43 @@ fn who_may_not_look_is_only_warned() {
     let codes: Vec<_> = checked.warnings.iter().map(|p| (p.code, p.line)).collect();
     let denied = |line| (Code::UnreadableFile, Some(line));
     assert_eq!(codes, [denied(2), denied(5), denied(6)]);
+}
+
+#[test]
+fn without_statuses_exactly_one_answer_is_good() {
+    let text = "services:\n  a: {url: https://a/}\n  b: {url: https://b/, challenge: Basic}\n  \
+                c: {url: https://c/, redirect: https://d/}\n  d: {url: https://d/, statuses: 204}\n";
+    let probes = settings(&format!("{MINIMAL}{text}")).policy.probes;
+    let statuses: Vec<Vec<u16>> = probes
+        .values()
+        .map(|probe| match &probe.ask {
+            Ask::Http(ask) => ask.statuses.iter().copied().collect(),
+            Ask::Tcp { .. } | Ask::Dns { .. } => panic!("a URL is asked over HTTP"),
+        })
+        .collect();
+    assert_eq!(statuses, [vec![200], vec![401], vec![301, 302, 303, 307, 308], vec![204]]);
+    assert!(probes.values().all(|probe| probe.gate.as_str() == "services"));
+}
+
+#[test]
+fn what_is_asked_after_the_start_has_the_names_of_its_numbers() {
+    let text = "startup: {post_start_probes: [http://a/, {tcp: \"db:5432\", gate: database}]}\n";
+    let probes = settings(&format!("{MINIMAL}{text}")).policy.probes;
+    let gates: Vec<_> =
+        probes.iter().map(|(name, probe)| (name.as_str(), probe.gate.as_str())).collect();
+    assert_eq!(gates, [("post-start-1", "services"), ("post-start-2", "database")]);
+    let left_out = text.replace("{post", "{require_post_start_probes: false, post");
+    assert!(settings(&format!("{MINIMAL}{left_out}")).policy.probes.is_empty());
+}
+
+#[test]
+fn ingress_hosts_are_asked_at_the_servers_that_are_reached_directly() {
+    let base = "ssh_user: a\nssh_identity_file: /k\n\
+                ssh_node_hosts: {cp-1: 192.0.2.1, cp-2: 192.0.2.2, w-1: 192.0.2.3, j: 192.0.2.9}\n\
+                nodes: {servers: [cp-1, cp-2], agents: [w-1], others: [j]}\n";
+    let at = |more: &str| settings(&format!("{base}{more}")).policy.ingress.at;
+    assert_eq!(at(""), ["192.0.2.1", "192.0.2.2"]);
+    assert!(at("ssh_jump_host: j\n").is_empty());
+    assert_eq!(at("ssh_jump_host: j\nssh_node_direct: [cp-2]\n"), ["192.0.2.2"]);
+    assert_eq!(at("ingress: {at: \"192.0.2.7:8443\"}\n"), ["192.0.2.7:8443"]);
 }

@@ -167,9 +167,72 @@ fn bad_combinations() {
                 "parts that are not built",
                 &format!(
                     "{MINIMAL}expected_flux_branch: main\n\
-                     startup: {{require_storage_ready: true, post_start_probes: [{{url: x}}]}}\n\
+                     startup: {{require_storage_ready: true, vault_unseal_key_file: /k}}\n\
                      coordination: {{role: coordinator, peer_hosts: [], \
                      startup_guard_max_age_seconds: 900}}\n"
+                ),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn bad_probes() {
+    let services = |entries: &str| format!("{MINIMAL}services:\n{entries}");
+    snapshot(
+        "config_bad_probes",
+        &[
+            ("nothing is asked", &services("  git: {}\n  app: {statuses: 200}\n")),
+            ("two things are asked", &services("  git: {url: http://g/, tcp: \"g:22\"}\n")),
+            ("fields of a url", &services("  db: {tcp: \"db:5432\", body: x, statuses: [200]}\n")),
+            (
+                "an unknown field",
+                &services("  git: {uri: http://g/}\n  app: {url: http://a/, statsu: 1}\n"),
+            ),
+            ("an unknown gate", &services("  db: {tcp: \"db:5432\", gate: databse}\n")),
+            ("an unknown machine", &services("  db: {tcp: \"db:5432\", via: cp-2}\n")),
+            (
+                "urls",
+                &services(
+                    "  a: {url: git.example}\n  b: {url: ftp://b/}\n  c: {url: https://me:x@c/}\n  \
+                     d: {url: http://:80/}\n",
+                ),
+            ),
+            (
+                "places",
+                &services(
+                    "  a: {tcp: db}\n  b: {dns: 10.43.0.10}\n  c: {dns: {server: 10.43.0.10}}\n  \
+                     d: {url: http://d/, at: \"http://d\"}\n",
+                ),
+            ),
+            (
+                "values",
+                &services(
+                    "  a: {url: http://a/, statuses: [99, ok]}\n  b: {url: http://b/, statuses: []}\n  \
+                     c: {url: http://c/, json: {pointer: a, value: 1}}\n  \
+                     d: {url: http://d/, json: {pointer: /a}}\n  e: {url: http://e/, body: 5}\n  \
+                     F_g: {url: http://f/}\n",
+                ),
+            ),
+            (
+                "after the start",
+                &format!(
+                    "{MINIMAL}services: {{post-start-1: {{url: http://a/}}}}\n\
+                     startup: {{post_start_probes: [http://b/, b, {{url: x}}, {{}}]}}\n"
+                ),
+            ),
+            (
+                "not asked",
+                &format!(
+                    "{MINIMAL}startup: {{require_post_start_probes: false, \
+                     post_start_probes: [http://b/]}}\n"
+                ),
+            ),
+            (
+                "ingress",
+                &format!(
+                    "{MINIMAL}ingress: {{check: yes, at: [], scheme: tls, via: w-1, statuses: ok, \
+                     hosts: {{a.example: {{skip: ''}}, B: {{statsu: 1}}}}, certificate_days: 900}}\n"
                 ),
             ),
         ],

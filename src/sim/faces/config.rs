@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::settings::{Settings, SshDeadlines};
@@ -38,6 +39,8 @@ pub struct Reach {
     pub fresh_for: Span,
     /// Where the UPSes are asked. Without it none is configured.
     pub upsd: Option<Upsd>,
+    /// Where the ingress is asked, with TLS. Without it: at the servers, as everywhere.
+    pub ingress: Option<SocketAddr>,
 }
 
 /// The upsd that serves every UPS of a site.
@@ -83,6 +86,7 @@ impl Reach {
             poll: POLL,
             fresh_for: fresh_for(1),
             upsd: Some(UPSD),
+            ingress: None,
         }
     }
 
@@ -137,6 +141,8 @@ pub const KEY_FILE: &str = "id_ed25519";
 pub const KNOWN_HOSTS_FILE: &str = "known_hosts";
 /// Name of the kubeconfig.
 pub const KUBECONFIG_FILE: &str = "kubeconfig";
+/// Name of the file with the authority that vouches for the hosts behind the ingress.
+pub const AUTHORITIES_FILE: &str = "authorities.pem";
 /// Name of the configuration.
 pub const CONFIG_FILE: &str = "ananke.yaml";
 
@@ -245,9 +251,34 @@ fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
     if let Some(upsd) = reach.upsd.as_ref().filter(|_| !site.upses.is_empty()) {
         groups.push(("power".to_owned(), power(site, upsd)));
     }
+    if let Some(ingress) = reach.ingress {
+        let authorities = quoted(&reach.file(AUTHORITIES_FILE).to_string_lossy());
+        let at = format!("at: {}", quoted(&ingress.to_string()));
+        let lines = vec![at, format!("authorities_file: {authorities}")];
+        groups.push(("ingress".to_owned(), lines));
+        groups.push(("services".to_owned(), services(site)));
+    }
     // Nobody who is logged in on this host wants to hear of a simulated cluster.
     groups.push(("notify".to_owned(), vec!["wall: false".to_owned()]));
     groups
+}
+
+/// What keeps the cluster alive, asked from where a node asks it. The first server is that node.
+fn services(site: &Site) -> Vec<String> {
+    let server = site.machines.iter().find(|(_, spec)| spec.role == Role::Server);
+    let via = server.map(|(name, _)| quoted(name.as_str())).unwrap_or_default();
+    let url = |name: &str, gate: &str, url: &str, more: &str| {
+        format!("{name}: {{url: {}, gate: {gate}, via: {via}{more}}}", quoted(url))
+    };
+    let pass = ", json: {pointer: /status, value: pass}";
+    let names = "{server: 10.43.0.10, name: kubernetes.default.svc.cluster.local}";
+    vec![
+        format!("names: {{dns: {names}, gate: network, via: {via}}}"),
+        url("vault", "secrets", "http://vault.vault.svc:8200/v1/sys/health", ""),
+        format!("postgres: {{tcp: \"postgres.database.svc:5432\", gate: database, via: {via}}}"),
+        url("gitea", "git", "http://gitea.gitea.svc:3000/api/healthz", pass),
+        url("harbor", "registry", "http://harbor-core.harbor.svc/v2/", ", challenge: Bearer"),
+    ]
 }
 
 /// Each UPS feeds a domain of its own; the one with a server in it also carries the orders.
@@ -301,6 +332,7 @@ mod tests {
             let mut reach = Reach::nowhere();
             reach.ports = site.machines.keys().cloned().zip(20_000..).collect();
             reach.endpoints = vec!["https://127.0.0.1:16443".to_owned()];
+            reach.ingress = Some(SocketAddr::from(([127, 0, 0, 1], 18_443)));
             for speed in [1, 20, 1_000] {
                 reach.deadlines = deadlines(speed);
                 let context = Context { files: &Unlooked, ..Context::installed(OWNER, &[]) };

@@ -239,6 +239,13 @@ pub enum State {
         /// In what it names or why, any case.
         word: String,
     },
+    /// A gate is open, or is not, whatever keeps it.
+    Gate {
+        /// Which gate.
+        gate: String,
+        /// Whether.
+        is: bool,
+    },
     /// A node takes no new pods, by whose hand.
     Cordoned {
         /// Which.
@@ -299,6 +306,7 @@ impl State {
             | Self::Alarm { .. }
             | Self::Named { .. }
             | Self::Says { .. }
+            | Self::Gate { .. }
             | Self::Acted(_)
             | Self::Exits(_)
             | Self::IsKilled

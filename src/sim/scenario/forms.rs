@@ -233,6 +233,15 @@ pub(super) static STATES: &[Form<State>] = &[
         |it| Some(State::Says { gate: it.word()?, word: it.word()? }),
     ),
     form(
+        "gate <word> open",
+        "Everything passes there, or what is missing had its time.",
+        "gate ingress open",
+        |it| Some(State::Gate { gate: it.word()?, is: true }),
+    ),
+    form("gate <word> closed", "It is not open, or was left out.", "gate ingress closed", |it| {
+        Some(State::Gate { gate: it.word()?, is: false })
+    }),
+    form(
         "cordoned <machine> by <word>",
         "It takes no new pods: `ananke` did it, or some person.",
         "cordoned titan-05 by brad",

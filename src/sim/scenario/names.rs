@@ -130,6 +130,7 @@ fn names_in_state(state: &mut State, naming: &mut Naming<'_>) {
         State::Phase(_)
         | State::Held { on: None, .. }
         | State::Says { .. }
+        | State::Gate { .. }
         | State::Works { .. }
         | State::Applied { .. }
         | State::Well

@@ -261,6 +261,8 @@ impl Display for State {
             Self::Alarm { machine, about } => write!(f, "alarm on {machine} about {about}"),
             Self::Named { gate, machine } => write!(f, "gate {gate} names {machine}"),
             Self::Says { gate, word } => write!(f, "gate {gate} says {word}"),
+            Self::Gate { gate, is: true } => write!(f, "gate {gate} open"),
+            Self::Gate { gate, is: false } => write!(f, "gate {gate} closed"),
             Self::Cordoned { node, by: Whose::Ananke } => write!(f, "cordoned {node} by ananke"),
             Self::Cordoned { node, by: Whose::Person(by) } => write!(f, "cordoned {node} by {by}"),
             Self::Uncordoned(node) => write!(f, "uncordoned {node}"),

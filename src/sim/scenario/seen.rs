@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::action::Effect;
-use crate::model::assessment::Phase;
+use crate::model::assessment::{GateState, Phase};
 use crate::model::ids::{ActionId, MachineName};
 use crate::model::record::{LedgerRecord, TickRecord};
 use crate::model::tick::Order;
@@ -56,6 +56,8 @@ pub(super) struct Tick {
     alarms: Vec<(MachineName, String)>,
     /// What gates say of what they have no proof for.
     said: Vec<Said>,
+    /// How each gate stands.
+    gates: Vec<(String, GateState)>,
 }
 
 /// What a gate says of one thing that is not proven good.
@@ -145,6 +147,7 @@ impl Seen {
             }
             State::Named { gate, machine } => self.is_named(gate, machine),
             State::Says { gate, word } => self.is_said(gate, word),
+            State::Gate { gate, is } => self.is_open(gate, *is),
             State::Cordoned { node, by } => match (self.node(node)?, by) {
                 (it, _) if !it.unschedulable => Err("it is not cordoned".to_owned()),
                 (it, Whose::Ananke) => agree(true, it.ours, "", "the cordon is not ananke's"),
@@ -252,6 +255,13 @@ impl Seen {
         agree(true, fits, "", &instead)
     }
 
+    fn is_open(&self, gate: &str, wanted: bool) -> Result<(), String> {
+        let found = self.says()?.gates.iter().find(|(id, _)| id == gate);
+        let (_, state) = found.ok_or_else(|| format!("there is no gate {gate}"))?;
+        let open = matches!(state, GateState::Open | GateState::Degraded);
+        agree(wanted, open, "it is open", &format!("it is {}", state.word()))
+    }
+
     fn has_acted(&self, wanted: &Act, from: usize) -> Result<(), String> {
         let fits = |act: &&Act| match wanted.doing == Doing::Anything {
             true => act.on == wanted.on && act.doing != Doing::Mark,
@@ -330,7 +340,8 @@ impl Tick {
             let text = format!("{} {}", alarm.what, alarm.by_hand.join(" "));
             alarm.target.machine().map(|machine| (machine.clone(), text))
         };
-        let said = decision.assessment.gates.iter().flat_map(|gate| {
+        let gates = decision.assessment.gates.iter();
+        let said = gates.clone().flat_map(|gate| {
             let unproven = gate.findings.iter().filter(|it| it.verdict != Verdict::Pass);
             unproven.map(|finding| Said {
                 gate: gate.id.to_string(),
@@ -341,6 +352,7 @@ impl Tick {
         });
         Self {
             said: said.collect(),
+            gates: gates.map(|gate| (gate.id.to_string(), gate.state.clone())).collect(),
             phase: decision.phase,
             held: held.map(|it| (it.hold.name(), it.target.machine().cloned())).collect(),
             manual: manual.keys().filter_map(Target::machine).cloned().collect(),

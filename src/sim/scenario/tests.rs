@@ -348,6 +348,7 @@ fn state() -> impl Strategy<Value = State> {
         (machine(), word()).prop_map(|(machine, about)| State::Alarm { machine, about }),
         (machine(), word()).prop_map(|(machine, gate)| State::Named { machine, gate }),
         (word(), word()).prop_map(|(gate, word)| State::Says { gate, word }),
+        (word(), is).prop_map(|(gate, is)| State::Gate { gate, is }),
         (machine(), whose).prop_map(|(node, by)| State::Cordoned { node, by }),
         machine().prop_map(State::Uncordoned),
         (which(), is).prop_map(|(nodes, is)| State::Ready { nodes, is }),

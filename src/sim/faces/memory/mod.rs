@@ -9,6 +9,7 @@ mod link;
 mod looks;
 mod observer;
 mod power;
+mod questions;
 mod ticks;
 mod write;
 

@@ -1,6 +1,6 @@
 //! What is seen of a world in memory, at the pace of the real observers and with their patience.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -9,6 +9,7 @@ use super::fuse::Fuse;
 use super::link::Link;
 use super::looks::Looks;
 use super::power::Gauges;
+use super::questions::Questions;
 use crate::config::settings::Settings;
 use crate::model::ids::MachineName;
 use crate::model::observation::Observation;
@@ -27,6 +28,7 @@ pub(super) struct Eyes {
 struct State {
     looks: Looks,
     gauges: Gauges,
+    questions: Questions,
     link: Link,
     news: bool,
 }
@@ -38,6 +40,7 @@ impl Eyes {
         let state = State {
             looks: Looks::new(&settings.ssh, now),
             gauges: Gauges::new(&settings.nut, now),
+            questions: Questions::new(&settings.policy, settings.ssh.deadlines.connect, now),
             link,
             news: false,
         };
@@ -56,13 +59,15 @@ impl Eyes {
     /// Looks at all that is due; says when something is due again.
     fn step(&self) -> Mono {
         let mut state = self.lock();
-        let State { looks, gauges, link, news } = &mut *state;
+        let State { looks, gauges, questions, link, news } = &mut *state;
         self.stage.with(|world| {
             let now = world.now();
             *news |= looks.step(world, now);
             *news |= gauges.step(world, now);
             *news |= link.step(world, now);
-            let due = looks.due().map_or(link.due(), |due| due.min(link.due())).min(gauges.due());
+            *news |= questions.step(world, || link.cluster(), now);
+            let due = looks.due().map_or(link.due(), |due| due.min(link.due()));
+            let due = due.min(gauges.due()).min(questions.due());
             if link.watches() { due.min(world.next()) } else { due }
         })
     }
@@ -95,10 +100,10 @@ impl Observer for MemoryObserver {
         let mut state = self.eyes.lock();
         state.news = false;
         Observation {
-            probes: BTreeMap::new(),
             hosts: state.looks.seen().clone(),
             hygiene: state.looks.hygiene().clone(),
             upses: state.gauges.seen().clone(),
+            probes: state.questions.seen().clone(),
             api: state.link.facts(),
             cluster: state.link.cluster(),
             disk: Ok(()),

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::ApiServers;
+use super::http::HttpDoors;
 use super::nut::NutServer;
 use super::ssh::SshDoors;
 use crate::sim::faces::config::{
-    self, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER, Upsd,
+    self, AUTHORITIES_FILE, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER,
+    Upsd,
 };
 use crate::sim::scenario::ast::Setting;
 use crate::sim::site::Site;
@@ -25,6 +27,8 @@ pub struct Doors<'a> {
     pub api: &'a ApiServers,
     /// Without it no UPS is configured.
     pub upsd: Option<&'a NutServer>,
+    /// Without it no service is configured.
+    pub ingress: Option<&'a HttpDoors>,
 }
 
 /// A folder of its own, readable by its owner only. Removed when dropped.
@@ -54,10 +58,12 @@ impl SiteFiles {
         let ports = doors.ssh.ports().clone();
         let (deadlines, poll) = (config::deadlines(speed), config::poll(speed));
         let fresh_for = config::fresh_for(speed);
-        let dir_path = dir.path().to_owned();
         let upsd = doors.upsd.map(|server| Upsd::at(server.address().port(), speed));
         let endpoints = doors.api.endpoints();
-        let reach = Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for, upsd };
+        let ingress = doors.ingress.map(HttpDoors::tls_address);
+        let dir_path = dir.path().to_owned();
+        let reach =
+            Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for, upsd, ingress };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }
@@ -65,6 +71,9 @@ impl SiteFiles {
         files.put(KEY_FILE, doors.ssh.login_key())?;
         files.put(KNOWN_HOSTS_FILE, doors.ssh.known_hosts())?;
         files.put(KUBECONFIG_FILE, doors.api.kubeconfig())?;
+        if let Some(ingress) = doors.ingress {
+            files.put(AUTHORITIES_FILE, ingress.authority())?;
+        }
         files.put(CONFIG_FILE, &config::text(site, &files.reach, more))?;
         Ok(files)
     }

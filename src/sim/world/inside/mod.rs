@@ -1,6 +1,7 @@
 //! What runs inside the cluster: its own storage, database, git server, registry, secrets and Flux,
 //! and the applications. One row a workload; who keeps them is in the files beside.
 
+mod asked;
 mod budgets;
 mod conditions;
 mod endpoints;
@@ -20,6 +21,7 @@ mod web;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::asked::Reached;
 pub(super) use self::faults::Faults;
 pub(super) use self::flux::{Controller, Flux};
 pub(super) use self::volumes::Volume;

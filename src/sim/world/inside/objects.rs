@@ -9,11 +9,14 @@ use super::super::store::kinds::{
     DEPLOYMENTS, GIT_REPOSITORIES, INGRESSES, PDBS, PVCS, PVS, SERVICES,
 };
 use super::super::store::{Key, Kind};
-use super::{FLUX, Image, Keeper, Part, WORKLOADS, Workload};
+use super::{DNS, FLUX, Image, Keeper, Part, WORKLOADS, Workload};
 use crate::model::ids::MachineName;
 
 /// The storage driver of the site.
 pub(in crate::sim::world) const DRIVER: &str = "driver.longhorn.io";
+
+/// Where the cluster's name server is asked (k3s server, `--cluster-dns`).
+const DNS_ADDRESS: &str = "10.43.0.10";
 
 /// Characters of names that controllers make up (k8s.io/apimachinery, util/rand: no vowels, so
 /// that no word comes out).
@@ -191,7 +194,10 @@ impl Workload {
         let labels = json!({"labels": self.owned()});
         let mut all = Vec::new();
         if let Some((name, port)) = self.service {
-            let address = format!("10.43.{}.{}", hash(name) % 200 + 1, hash(self.namespace) % 250);
+            let address = match self.name {
+                DNS => DNS_ADDRESS.to_owned(),
+                _ => format!("10.43.{}.{}", hash(name) % 200 + 1, hash(self.namespace) % 250),
+            };
             let spec = json!({"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address],
                 "selector": self.labels(), "ports": [{"port": port, "targetPort": port,
                 "protocol": "TCP"}]});

@@ -1,5 +1,7 @@
 //! The inside of the cluster by itself: what heals, what stays broken, and what lies.
 
+mod asked;
+
 use serde_json::{Value, json};
 
 use super::super::World;

@@ -25,28 +25,55 @@ pub enum Web {
         body: String,
         /// Where it sends the client instead.
         location: Option<&'static str>,
+        /// How the client is to say who it is (`WWW-Authenticate`).
+        challenge: Option<String>,
     },
 }
 
 impl Web {
     fn text(status: u16, body: &str) -> Self {
         let media = "text/plain; charset=utf-8";
-        Self::Answer { status, media, body: body.to_owned(), location: None }
+        Self::Answer { status, media, body: body.to_owned(), location: None, challenge: None }
     }
 
     fn json(status: u16, body: &Value) -> Self {
         let media = "application/json";
-        Self::Answer { status, media, body: body.to_string(), location: None }
+        Self::Answer { status, media, body: body.to_string(), location: None, challenge: None }
     }
 
     fn page(title: &str) -> Self {
         let body = format!("<!doctype html><html><head><title>{title}</title></head></html>\n");
-        Self::Answer { status: 200, media: "text/html; charset=utf-8", body, location: None }
+        Self::Answer {
+            status: 200,
+            media: "text/html; charset=utf-8",
+            body,
+            location: None,
+            challenge: None,
+        }
     }
 
     fn sent_to(location: &'static str) -> Self {
         let media = "text/html; charset=utf-8";
-        Self::Answer { status: 302, media, body: String::new(), location: Some(location) }
+        Self::Answer {
+            status: 302,
+            media,
+            body: String::new(),
+            location: Some(location),
+            challenge: None,
+        }
+    }
+
+    /// What a registry says to somebody whom it does not know (distribution, `/v2/`).
+    fn who_is_there(challenge: String) -> Self {
+        let says = json!({"errors": [{"code": "UNAUTHORIZED",
+            "message": "unauthorized: unauthorized"}]});
+        Self::Answer {
+            status: 401,
+            media: "application/json",
+            body: says.to_string(),
+            location: None,
+            challenge: Some(challenge),
+        }
     }
 }
 
@@ -120,7 +147,7 @@ impl World {
     }
 
     /// What the ingress knows of a backend: the slices, however old they are.
-    fn endpoints_ready(&self, row: &Workload) -> bool {
+    pub(super) fn endpoints_ready(&self, row: &Workload) -> bool {
         let service = row.service.map_or("", |(name, _)| name);
         let mut slices = self.store.list(&ENDPOINT_SLICES, Some(row.namespace));
         slices.any(|(_, slice)| {
@@ -149,11 +176,13 @@ impl World {
                 )
             }
             ("harbor-core", "/api/v2.0/health") => self.harbor_health(),
-            ("harbor-core", "/v2/") => Web::json(
-                401,
-                &json!({"errors": [{"code": "UNAUTHORIZED",
-                "message": "unauthorized: unauthorized"}]}),
-            ),
+            ("harbor-core", "/v2/") => {
+                let at = format!("https://harbor.{}.example/service/token", self.site.cluster);
+                Web::who_is_there(format!("Bearer realm=\"{at}\",service=\"harbor-registry\""))
+            }
+            (REGISTRY, "/v2/") => {
+                Web::who_is_there("Basic realm=\"harbor-registry-basic-realm\"".to_owned())
+            }
             ("grafana", "/api/health") => {
                 Web::json(200, &json!({"database": "ok", "version": "12.1.0"}))
             }

@@ -81,9 +81,25 @@ impl Credentials {
         server: &MachineName,
         address: IpAddr,
     ) -> Result<Arc<ServerConfig>, NoCredentials> {
+        self.certified(server.as_str(), SanType::IpAddress(address))
+    }
+
+    /// TLS for the hosts behind the ingress, which have one certificate.
+    pub(in crate::sim::faces::sockets) fn hosts(&self) -> Result<Arc<ServerConfig>, NoCredentials> {
+        let hosts = format!("*.{}.example", self.cluster);
+        let named = SanType::DnsName(hosts.as_str().try_into()?);
+        self.certified(&hosts, named)
+    }
+
+    /// Who vouches for all of them, as PEM.
+    pub(in crate::sim::faces::sockets) fn authority(&self) -> &str {
+        &self.certificate
+    }
+
+    fn certified(&self, name: &str, named: SanType) -> Result<Arc<ServerConfig>, NoCredentials> {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, server.as_str());
-        params.subject_alt_names = vec![SanType::IpAddress(address)];
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.subject_alt_names = vec![named];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;

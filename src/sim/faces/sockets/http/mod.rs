@@ -1,27 +1,32 @@
-//! What a simulated site serves over HTTP: one port of the loopback that stands for the ingress on
-//! every node, and answers by the host that is asked for. Plain HTTP/1.1; TLS is not built.
+//! What a simulated site serves over HTTP: two ports of the loopback, plain and with TLS, that
+//! stand for the ingress on every node, and answer by the host that is asked for. HTTP/1.1 only.
 //!
-//! While no ingress runs the port is closed, and while no machine answers it hangs.
+//! While no ingress runs the ports are closed, and while no machine answers they hang.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
+use super::api::Credentials;
 use super::port::Port;
 use crate::sim::faces::Stage;
 use crate::sim::world::{Door, Web};
@@ -33,42 +38,59 @@ const MOST_CONNECTIONS: usize = 128;
 /// 180 s).
 const IDLE: Duration = Duration::from_secs(180);
 
+/// A handshake on the loopback takes milliseconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// The pause after the kernel gave no connection, or not our port back.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The ingress. Dropped, it closes its port and every connection.
+/// The ingress. Dropped, it closes its ports and every connection.
 #[derive(Debug)]
 pub struct HttpDoors {
     address: SocketAddr,
-    task: JoinHandle<()>,
+    tls_address: SocketAddr,
+    authority: String,
+    _tasks: JoinSet<()>,
 }
 
 impl HttpDoors {
-    /// Opens it on a free port of the loopback. Must be called within a tokio runtime.
+    /// Opens it on free ports of the loopback. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// No port.
+    /// No port, or no certificate.
     pub fn open(stage: &Stage) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let port = Port::of(listener)?;
-        let task = tokio::spawn(serve(port, stage.clone()));
-        Ok(Self { address, task })
+        let cluster = stage.with(|world| world.site().cluster.clone());
+        let credentials = Credentials::new(&cluster).map_err(io::Error::other)?;
+        let tls = credentials.hosts().map_err(io::Error::other)?;
+        let mut tasks = JoinSet::new();
+        let mut open = |tls: Option<Arc<ServerConfig>>| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let address = listener.local_addr()?;
+            tasks.spawn(serve(Port::of(listener)?, tls.map(TlsAcceptor::from), stage.clone()));
+            Ok::<_, io::Error>(address)
+        };
+        let (address, tls_address) = (open(None)?, open(Some(tls))?);
+        let authority = credentials.authority().to_owned();
+        Ok(Self { address, tls_address, authority, _tasks: tasks })
     }
 
-    /// Where it listens.
+    /// Where it listens for plain HTTP.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
-}
 
-impl Drop for HttpDoors {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// Where it listens for TLS.
+    pub const fn tls_address(&self) -> SocketAddr {
+        self.tls_address
+    }
+
+    /// Who vouches for the certificate of the hosts, as PEM.
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 }
 
-async fn serve(mut port: Port, stage: Stage) {
+async fn serve(mut port: Port, tls: Option<TlsAcceptor>, stage: Stage) {
     let mut changed = stage.changed();
     let door = watch::Sender::new(Door::Silent);
     let mut connections = JoinSet::new();
@@ -95,7 +117,8 @@ async fn serve(mut port: Port, stage: Stage) {
             Some(_) = connections.join_next() => {}
             stream = port.accept(), if accepts => match stream {
                 Ok(stream) => {
-                    connections.spawn(connection(stream, stage.clone(), door.subscribe()));
+                    let (tls, stage) = (tls.clone(), stage.clone());
+                    connections.spawn(connection(stream, tls, stage, door.subscribe()));
                 }
                 Err(_) => sleep(PAUSE).await,
             },
@@ -104,20 +127,18 @@ async fn serve(mut port: Port, stage: Stage) {
 }
 
 /// One connection. While the door is silent it hangs where it is.
-async fn connection(stream: TcpStream, stage: Stage, mut door: watch::Receiver<Door>) {
+async fn connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    stage: Stage,
+    mut door: watch::Receiver<Door>,
+) {
     stream.set_nodelay(true).ok();
     let work = async {
-        let service = service_fn(|request| {
-            let stage = stage.clone();
-            async move { Ok::<_, Infallible>(answer(&stage, request).await) }
-        });
-        let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(IDLE)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-        if let Err(why) = served {
-            tracing::trace!(%why, "a connection to the simulated ingress ended");
+        let Some(tls) = tls else { return speak(stream, &stage, None).await };
+        // Whoever brings no TLS, and whoever breaks off, is told nothing.
+        if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
+            speak(stream, &stage, None).await;
         }
     };
     let mut work = pin!(work);
@@ -134,9 +155,35 @@ async fn connection(stream: TcpStream, stage: Stage, mut door: watch::Receiver<D
     }
 }
 
-async fn answer(stage: &Stage, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// Answers one request after the other: as the ingress, by the host that is asked for, or as the
+/// Service of this name.
+pub(in crate::sim::faces::sockets) async fn speak<S>(
+    stream: S,
+    stage: &Stage,
+    service: Option<&str>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answers = service_fn(move |request| async move {
+        Ok::<_, Infallible>(answer(stage, service, request).await)
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(stream), answers)
+        .await;
+    if let Err(why) = served {
+        tracing::trace!(%why, "a connection into the simulated site ended");
+    }
+}
+
+async fn answer(
+    stage: &Stage,
+    service: Option<&str>,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let host = request.headers().get(HOST).and_then(|it| it.to_str().ok());
-    let host = host.or(request.uri().host()).unwrap_or_default().to_owned();
+    let host = service.or(host).or(request.uri().host()).unwrap_or_default().to_owned();
     let path = request.uri().path().to_owned();
     if request.method() == Method::PUT && path == "/v1/sys/unseal" && host.starts_with("vault.") {
         let open = stage.touch(crate::sim::world::World::unseal);
@@ -148,7 +195,7 @@ async fn answer(stage: &Stage, request: Request<Incoming>) -> Response<Full<Byte
     match stage.with(|world| world.web(&host, &path)) {
         // Whoever hangs answers when he no longer does; the client has gone by then.
         Web::Silent => std::future::pending().await,
-        Web::Answer { status, media, body, location } => {
+        Web::Answer { status, media, body, location, challenge } => {
             let mut response = Response::new(Full::new(Bytes::from(body)));
             *response.status_mut() =
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -156,6 +203,9 @@ async fn answer(stage: &Stage, request: Request<Incoming>) -> Response<Full<Byte
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
             if let Some(location) = location {
                 headers.insert(LOCATION, HeaderValue::from_static(location));
+            }
+            if let Some(challenge) = challenge.and_then(|it| HeaderValue::try_from(it).ok()) {
+                headers.insert(WWW_AUTHENTICATE, challenge);
             }
             response
         }

@@ -3,6 +3,7 @@
 //! The port does what the machine does: it is open, refuses, or is silent; connections stall when
 //! the power goes and are reset after the boot. Everything ends when [`SshDoors`] is dropped.
 
+mod forward;
 mod keys;
 mod leash;
 mod post;

@@ -1,4 +1,5 @@
-//! The SSH protocol of a simulated machine: one key that may log in, and one command a channel.
+//! The SSH protocol of a simulated machine: one key that may log in, one command a channel, and
+//! connections into the cluster's network.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -9,9 +10,10 @@ use russh::server::{
     Auth, ChannelOpenHandle, Config, Handle, Handler, Msg, PublicKeyOffer, Session,
     VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, MethodKind, MethodSet, Pty, SshId};
+use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Pty, SshId};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::forward::Forward;
 use crate::adapters::guard::Reply;
 use crate::model::ids::MachineName;
 use crate::sim::faces::Stage;
@@ -20,6 +22,9 @@ use crate::sim::faces::shell::{self, Said};
 
 /// Commands at once in one connection (`MaxSessions`, sshd_config(5)).
 const SESSIONS: usize = 10;
+
+/// Forwarded connections at once in one connection.
+const FORWARDS: usize = 64;
 
 /// What all connections of one machine share.
 #[derive(Debug)]
@@ -52,11 +57,14 @@ pub(super) struct Conn {
     /// Ends with the connection.
     tasks: JoinSet<()>,
     running: BTreeMap<ChannelId, AbortHandle>,
+    /// As above.
+    forwards: JoinSet<()>,
 }
 
 impl Conn {
     pub(super) fn new(machine: Arc<Machine>) -> Self {
-        Self { machine, tasks: JoinSet::new(), running: BTreeMap::new() }
+        let (tasks, forwards) = (JoinSet::new(), JoinSet::new());
+        Self { machine, tasks, running: BTreeMap::new(), forwards }
     }
 
     fn judge(&self, user: &str, key: &PublicKey) -> Auth {
@@ -91,6 +99,31 @@ impl Handler for Conn {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        while self.forwards.try_join_next().is_some() {}
+        let Ok(port) = u16::try_from(port) else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
+        if self.forwards.len() >= FORWARDS {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
+        let (stage, machine) = (self.machine.stage.clone(), self.machine.name.clone());
+        let forward = Forward { stage, machine, host: host.to_owned(), port };
+        self.forwards.spawn(forward.serve(channel, reply));
         Ok(())
     }
 

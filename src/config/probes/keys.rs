@@ -1,0 +1,106 @@
+//! The keys of what is asked from outside.
+
+use super::kinds::{OneHost, SCHEMES, Service, Statuses, UrlOrService};
+use crate::config::key::Stage::Used;
+use crate::config::key::{Key, key};
+use crate::config::kinds::{Count, Flag, List, Map, Or};
+use crate::config::one_or_more::OneOrMore;
+use crate::config::text::Text;
+use crate::model::ingress::IngressPolicy;
+
+pub(in crate::config) static SERVICES: Key<Map<Service>> = key(
+    "services",
+    Map { names: Text::Service, values: Service },
+    "What is asked from outside, by name. Each has `url`, `tcp` (address:port) or `dns` (server, \
+     name). With a `url`: `statuses` (without it exactly 200 is good; 401 with `challenge`, a \
+     redirection with `redirect`), `body` (a text in it), `json` (pointer, value), `redirect` and \
+     `challenge` (how Location and WWW-Authenticate begin), `at` (the address called instead), \
+     `verify_certificates`. With any: `via` (asked from that machine) and `gate`, which waits for \
+     a good answer: network, secrets, database, load-balancer, git, registry, or else services.",
+    "{git: {url: \"https://git.example.org/api/healthz\", gate: git}}",
+    Used,
+);
+pub(in crate::config) static POST_START_PROBES: Key<List<UrlOrService>> = key(
+    "startup.post_start_probes",
+    List(UrlOrService),
+    "More of them, without a name: URLs that must answer 200, or entries as in `services`.",
+    "[\"https://app.example.org/\"]",
+    Used,
+);
+pub(in crate::config) static REQUIRE_PROBES: Key<Or<Flag, bool>> = key(
+    "startup.require_post_start_probes",
+    Or(Flag, true),
+    "Whether the way up waits for `post_start_probes`. If not, they are not asked.",
+    "true",
+    Used,
+);
+
+pub(in crate::config) static CHECK: Key<Or<Flag, bool>> = key(
+    "ingress.check",
+    Or(Flag, true),
+    "Whether every host that an ingress of the cluster names is asked for its first page. Names \
+     with a `*` are not.",
+    "true",
+    Used,
+);
+pub(in crate::config) static AT: Key<OneOrMore<Text>> = key(
+    "ingress.at",
+    OneOrMore(Text::HostPort),
+    "Address at which the hosts are asked, or several, of which the first that accepts a \
+     connection is asked. Without it: the servers' own, but not of those behind the jump host; if \
+     none is left, what the names resolve to here.",
+    "192.0.2.11",
+    Used,
+);
+pub(in crate::config) static SCHEME: Key<Or<Text, &str>> = key(
+    "ingress.scheme",
+    Or(Text::OneOf(SCHEMES), "https"),
+    "How the hosts are asked.",
+    "https",
+    Used,
+);
+pub(in crate::config) static VIA: Key<Text> = key(
+    "ingress.via",
+    Text::Machine,
+    "Machine from which the hosts are asked. Without it: this host.",
+    "w-1",
+    Used,
+);
+pub(in crate::config) static STATUSES: Key<Statuses> = key(
+    "ingress.statuses",
+    Statuses,
+    "Statuses that are good. Without it: 200 to 399, 401 and 403, which come from an application, \
+     not from an ingress that has none.",
+    "[200, 302, 401]",
+    Used,
+);
+pub(in crate::config) static HOSTS: Key<Map<OneHost>> = key(
+    "ingress.hosts",
+    Map { names: Text::Service, values: OneHost },
+    "What differs for one host: `statuses`, `at`, `scheme`, or `skip` with the reason that \
+     everybody reads.",
+    "{old.example.org: {skip: switched off on purpose}}",
+    Used,
+);
+pub(in crate::config) static CERTIFICATE_DAYS: Key<Or<Count, u64>> = key(
+    "ingress.certificate_days",
+    Or(Count { min: 0, max: 365 }, IngressPolicy::CERTIFICATE_DAYS),
+    "A certificate that ends within so many days is shown by `status`; one that has ended keeps its gate \
+     closed.",
+    "14",
+    Used,
+);
+pub(in crate::config) static VERIFY: Key<Or<Flag, bool>> = key(
+    "ingress.verify_certificates",
+    Or(Flag, true),
+    "Whether the hosts must show certificates that this host trusts.",
+    "true",
+    Used,
+);
+pub(in crate::config) static AUTHORITIES: Key<Text> = key(
+    "ingress.authorities_file",
+    Text::Path,
+    "PEM file with authorities that are trusted besides those of this host, by `services` too.",
+    "/etc/ananke/authorities.pem",
+    Used,
+);
