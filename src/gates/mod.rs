@@ -18,6 +18,7 @@ mod soak;
 mod time;
 mod undo;
 mod workers;
+mod workloads;
 
 pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
@@ -32,6 +33,7 @@ pub use soak::GATE as SOAK;
 pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
+pub use workloads::GATE as WORKLOADS;
 
 use crate::checks::Check;
 use crate::model::ids::GateId;
@@ -52,6 +54,7 @@ pub static ALL: &[&Gate] = &[
     &CORDONS,
     &FLUX_SOURCE,
     &KUSTOMIZATIONS,
+    &WORKLOADS,
     &SOAK,
     &UNDO,
 ];

@@ -20,3 +20,4 @@ mod upsd;
 mod way_down;
 mod way_up;
 mod will;
+mod workloads;
