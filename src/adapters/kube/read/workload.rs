@@ -183,7 +183,10 @@ mod tests {
 
     #[test]
     fn who_else_scales_a_workload_is_named() {
-        let fields = |manager: &str, part: &str| json!({"metadata": {"managedFields": [{"manager": manager, "subresource": part}]}});
+        let fields = |manager: &str, part: &str| {
+            let one = json!({"manager": manager, "subresource": part});
+            json!({"metadata": {"managedFields": [one]}})
+        };
         let glass = json!({"metadata": {"annotations": {RECONCILE: "disabled"}}});
         for (object, word) in [
             (fields("kube-controller-manager", "scale"), "autoscaler"),
