@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::action::Effect;
-use crate::model::cluster::{ObjectPath, Pods};
+use crate::model::cluster::Pods;
 use crate::model::object::ObjectName;
 
 use super::cordon::Judgement;
@@ -75,6 +75,7 @@ pub fn scaled(scale: &Value, replicas: u32) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::cluster::ObjectPath;
 
     #[test]
     fn only_what_stands_at_zero_is_scaled_and_only_by_its_version() {
