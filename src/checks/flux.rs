@@ -1,7 +1,7 @@
 //! What the checks of Flux's objects share: what an object says of itself, and whether that is
 //! newer than the outage.
 
-use super::kind;
+use super::{kind, loads};
 use crate::model::cluster::{Kustomization, ObjectPath, Progress, Source, Suspended};
 use crate::model::facts::Ready;
 use crate::model::ids::RemedyId;
@@ -73,6 +73,13 @@ pub(crate) fn kustomization(sit: &Situation<'_>, it: &Kustomization) -> Verdict 
         return verdict;
     }
     let said = said(&it.progress);
+    if matches!(said, Verdict::Fail { .. })
+        && let Some(missing) = loads::missing(sit)
+        && waits_for_missing(sit, it, MAX_DEPTH)
+    {
+        let why = said.why();
+        return Verdict::skipped(format!("it waits while {missing}: {why}"));
+    }
     if said != Verdict::Pass || !sit.in_episode() {
         return said;
     }
@@ -83,6 +90,34 @@ pub(crate) fn kustomization(sit: &Situation<'_>, it: &Kustomization) -> Verdict 
         return Verdict::fail(format!("it has applied {has}, and its source has {wants}"));
     }
     proven(sit, &it.progress)
+}
+
+/// More dependencies in a row than this are no sensible graph, and a circle is none either.
+const MAX_DEPTH: u32 = 16;
+
+/// Whether all that keeps a Kustomization from being Ready may be what a missing machine would
+/// run: it was applied, by a word that is newer than the outage, and waits for health; or it waits
+/// for one that does. Whether it is the machine, the workloads themselves say at their own gate.
+fn waits_for_missing(sit: &Situation<'_>, it: &Kustomization, depth: u32) -> bool {
+    let why = it.progress.why.as_str();
+    let heard = !sit.in_episode() || answered(sit, &it.progress);
+    match why.split_once(':').map_or(why, |(reason, _)| reason) {
+        "HealthCheckFailed" => heard,
+        // It has failed once in this episode, and is trying again.
+        "Progressing" | "ProgressingWithRetry" => heard && it.progress.ready == Ready::Unknown,
+        "ReconciliationFailed" => {
+            heard && (why.contains("health check") || why.contains("timeout waiting for"))
+        }
+        "DependencyNotReady" if depth > 0 => {
+            let all = kind::fresh(sit, Kustomization::KIND, &sit.seen.cluster.kustomizations).ok();
+            let before = it.after.iter().filter_map(|path| all.and_then(|all| all.get(path)));
+            let mut bad =
+                before.filter(|before| said(&before.progress) != Verdict::Pass).peekable();
+            let any = bad.peek().is_some();
+            any && bad.all(|before| waits_for_missing(sit, before, depth - 1))
+        }
+        _ => false,
+    }
 }
 
 const fn or_nothing(revision: &str) -> &str {

@@ -26,6 +26,7 @@ mod jump_off;
 mod kind;
 mod kustomization_applied;
 mod load_balancer_answers;
+mod loads;
 mod mark_current;
 mod missing_marked;
 mod modules_loaded;
@@ -35,10 +36,12 @@ mod nothing_left;
 mod off;
 mod other_off;
 mod packages_there;
+mod pods_untroubled;
 mod power_suffices;
 mod powered_on;
 mod probed;
 mod registry_answers;
+mod replicas_as_recorded;
 mod route_there;
 mod secrets_answer;
 mod server_empty;
@@ -52,6 +55,7 @@ mod started_in_time;
 mod steady;
 mod stopped;
 mod unit;
+mod workloads_converged;
 mod write_canary;
 
 pub use agent_empty::CHECK as AGENT_EMPTY;
@@ -83,6 +87,10 @@ pub use inventory_sane::CHECK as INVENTORY_SANE;
 pub use jump_off::CHECK as JUMP_OFF;
 pub use kustomization_applied::CHECK as KUSTOMIZATION_APPLIED;
 pub use load_balancer_answers::CHECK as LOAD_BALANCER_ANSWERS;
+pub(crate) use loads::{
+    PODS_UNTROUBLED as PODS_UNTROUBLED_ID, cause as cause_of_trouble, failing_for, troubled,
+    workload,
+};
 pub use mark_current::CHECK as MARK_CURRENT;
 pub use missing_marked::CHECK as MISSING_MARKED;
 pub use modules_loaded::CHECK as MODULES_LOADED;
@@ -92,9 +100,12 @@ pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
 pub use other_off::CHECK as OTHER_OFF;
 pub use packages_there::CHECK as PACKAGES_THERE;
+pub use pods_untroubled::CHECK as PODS_UNTROUBLED;
+pub(crate) use pods_untroubled::{DELETE_LEFT_OVER, TRIES as DELETE_LEFT_OVER_TRIES};
 pub use power_suffices::CHECK as POWER_SUFFICES;
 pub use powered_on::CHECK as POWERED_ON;
 pub use registry_answers::CHECK as REGISTRY_ANSWERS;
+pub use replicas_as_recorded::CHECK as REPLICAS_AS_RECORDED;
 pub use route_there::CHECK as ROUTE_THERE;
 pub use secrets_answer::CHECK as SECRETS_ANSWER;
 pub use server_empty::CHECK as SERVER_EMPTY;
@@ -107,6 +118,7 @@ pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
 pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
+pub use workloads_converged::CHECK as WORKLOADS_CONVERGED;
 pub use write_canary::CHECK as WRITE_CANARY;
 
 use crate::model::ids::CheckId;
@@ -148,6 +160,9 @@ pub static ALL: &[&Check] = &[
     &HELM_RELEASE,
     &INGRESS_ANSWERS,
     &SERVICES_ANSWER,
+    &REPLICAS_AS_RECORDED,
+    &WORKLOADS_CONVERGED,
+    &PODS_UNTROUBLED,
     &STEADY,
     &NOTHING_LEFT,
     &CLOSED_TO_PODS,

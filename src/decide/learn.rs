@@ -157,6 +157,8 @@ enum Learned {
     Unwatched,
     /// It is watched from now on.
     Watched(LeaseWatch),
+    /// Its status of this version is of another boot.
+    Outlived(u64),
     /// Its status is of its present boot.
     Proven(FreshProof),
 }
@@ -166,6 +168,7 @@ enum Learned {
 fn heartbeats(now: Mono, sights: &[Sight<'_>], memory: &mut Memory) {
     let action = memory.durable.last_action;
     let (proofs, leases) = (&mut memory.durable.proofs, &mut memory.passing.leases);
+    let outlived = &mut memory.passing.outlived;
     let (mut proven, mut watched) = (InStep::new(&*proofs), InStep::new(&mut *leases));
     let mut learned = Vec::new();
     for sight in sights {
@@ -177,8 +180,10 @@ fn heartbeats(now: Mono, sights: &[Sight<'_>], memory: &mut Memory) {
             Learned::Unproven => drop(proofs.remove(name)),
             Learned::Unwatched => drop(leases.remove(name)),
             Learned::Watched(watch) => drop(leases.insert(name.clone(), watch)),
+            Learned::Outlived(version) => drop(outlived.insert(name.clone(), version)),
             Learned::Proven(proof) => {
-                proofs.insert(name.clone(), FreshProof { action, ..proof });
+                let after = outlived.get(name).copied().unwrap_or_default();
+                proofs.insert(name.clone(), FreshProof { action, after, ..proof });
             }
         }
     }
@@ -203,6 +208,11 @@ fn heartbeat(
         learned(Learned::Unproven);
     }
     let of_another_boot = sight.node.is_some_and(|node| !same(&node.boot_id));
+    if of_another_boot
+        && let Some(version) = sight.node.and_then(|node| node.resource_version.parse().ok())
+    {
+        learned(Learned::Outlived(version));
+    }
     let keep = runs && !of_another_boot;
     if watch.is_some() && !keep {
         learned(Learned::Unwatched);
@@ -221,7 +231,8 @@ fn heartbeat(
         watch.moves = watch.moves.saturating_add(1);
     }
     if watch.moves >= checks::MOVES_NEEDED && node.ready == Ready::True && !stands {
-        learned(Learned::Proven(FreshProof { boot_id: host.boot_id.clone(), at: now, action: 0 }));
+        let boot_id = host.boot_id.clone();
+        learned(Learned::Proven(FreshProof { boot_id, at: now, action: 0, after: 0 }));
     }
 }
 

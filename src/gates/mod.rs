@@ -26,6 +26,7 @@ mod soak;
 mod time;
 mod undo;
 mod workers;
+mod workloads;
 
 pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
@@ -48,6 +49,7 @@ pub use soak::GATE as SOAK;
 pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
+pub use workloads::GATE as WORKLOADS;
 
 use crate::checks::Check;
 use crate::model::ids::GateId;
@@ -74,6 +76,7 @@ pub static ALL: &[&Gate] = &[
     &REGISTRY,
     &FLUX_SOURCE,
     &KUSTOMIZATIONS,
+    &WORKLOADS,
     &INGRESS,
     &SERVICES,
     &SOAK,

@@ -14,6 +14,7 @@ pub static GATE: Gate = Gate {
         &super::KUSTOMIZATIONS,
         &super::INGRESS,
         &super::SERVICES,
+        &super::WORKLOADS,
     ],
     waits: Waits::ForAll,
     checks: &[&checks::STEADY],

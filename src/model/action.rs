@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ObjectPath;
 use super::cordon::{CordonKind, CordonRecord};
 use super::facts::Unit;
 use super::ids::{ActionId, BootId, CordonId, Epoch, MachineId, MachineName, RemedyId};
@@ -130,6 +131,20 @@ pub enum Effect {
         /// Which pods of it.
         tier: PodTier,
     },
+    /// Delete a pod that its workload makes anew. A successor of the same name has another uid.
+    DeletePod {
+        /// Which pod.
+        pod: ObjectPath,
+        /// By which uid it was observed.
+        uid: String,
+    },
+    /// Give a workload that stands at zero its number of pods back.
+    Scale {
+        /// Which workload.
+        object: ObjectName,
+        /// How many.
+        replicas: u32,
+    },
 }
 
 /// What is put right on a host.
@@ -195,7 +210,13 @@ impl Effect {
 
     /// Whether something runs afterwards that did not before: not while power may be gone soon.
     pub const fn starts(&self) -> bool {
-        matches!(self, Self::StartUnit { .. } | Self::RestartUnit { .. } | Self::Wake { .. })
+        matches!(
+            self,
+            Self::StartUnit { .. }
+                | Self::RestartUnit { .. }
+                | Self::Wake { .. }
+                | Self::Scale { .. }
+        )
     }
 
     /// To which end the effect leads. Against a wish for the other end it is not done.
@@ -205,7 +226,9 @@ impl Effect {
             | Self::RestartUnit { .. }
             | Self::Wake { .. }
             | Self::Uncordon { .. }
-            | Self::ResumeFlux { .. } => Leads::Up,
+            | Self::ResumeFlux { .. }
+            | Self::DeletePod { .. }
+            | Self::Scale { .. } => Leads::Up,
             Self::StopUnit { .. }
             | Self::EndPods { .. }
             | Self::SaveDatastore { .. }
@@ -245,6 +268,8 @@ impl Effect {
             | Self::SuspendFlux { .. }
             | Self::ResumeFlux { .. }
             | Self::RequestReconcile { .. }
+            | Self::DeletePod { .. }
+            | Self::Scale { .. }
             | Self::EvictPods { .. } => None,
         }
     }
@@ -274,6 +299,8 @@ impl fmt::Display for Effect {
             Self::ResumeFlux { object } => write!(f, "resume {object}"),
             Self::RequestReconcile { object, .. } => write!(f, "ask Flux to look at {object}"),
             Self::EvictPods { node, tier } => write!(f, "evict {tier} from {node}"),
+            Self::DeletePod { pod, .. } => write!(f, "delete the pod {pod}, to be made anew"),
+            Self::Scale { object, replicas } => write!(f, "scale {object} to {replicas}"),
         }
     }
 }

@@ -134,6 +134,8 @@ impl Command {
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
+            | Effect::DeletePod { .. }
+            | Effect::Scale { .. }
             | Effect::EvictPods { .. } => return Err(Unsendable::NotForMachines),
         };
         match action.channel {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::cluster::ObjectPath;
 use super::cordon::CordonRecord;
 use super::descent::Descent;
 use super::episode::Episode;
@@ -170,6 +171,15 @@ pub struct FreshProof {
     /// newer than the proof.
     #[serde(default)]
     pub action: u64,
+    /// The version of the last status of another boot that the node was seen with; 0 if none was.
+    /// What has a lower one was written before this boot.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A cordon that ananke holds.
@@ -203,6 +213,16 @@ pub struct Normal {
     /// The objects of Flux that were there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flux: BTreeSet<ObjectName>,
+    /// How many pods each workload had, by its kind. One that stood at zero is not in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replicas: BTreeMap<String, BTreeMap<ObjectPath, u32>>,
+}
+
+impl Normal {
+    /// How many pods a workload had on the last good day.
+    pub fn replicas_of(&self, name: &ObjectName) -> Option<u32> {
+        self.replicas.get(&name.kind)?.get(&ObjectPath::of(name)).copied()
+    }
 }
 
 /// Streaks and timings.
@@ -223,6 +243,9 @@ pub struct Passing {
     pub held: BTreeMap<RemedyId, BTreeMap<Target, HeldSince>>,
     /// The heartbeat of each node, while its freshness is to be proven.
     pub leases: BTreeMap<MachineName, LeaseWatch>,
+    /// The version of each node's last status that was of another boot than the machine's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outlived: BTreeMap<MachineName, u64>,
     /// Since when each machine answers without a break. One that does not is not in it.
     #[serde(default)]
     pub answering: BTreeMap<MachineName, Mono>,

@@ -7,6 +7,8 @@ mod clear_failed_unit;
 mod clear_mark;
 mod cordon_for_repair;
 mod cordon_for_shutdown;
+mod delete_left_over_pod;
+mod delete_stuck_pod;
 mod end_pods;
 mod hand_to_person;
 mod install_packages;
@@ -18,6 +20,7 @@ mod prove_write;
 mod request_reconcile;
 mod restart_agent;
 mod restart_under_right_clock;
+mod restore_replicas;
 mod resume_flux;
 mod resync_clock;
 mod set_clock;
@@ -33,6 +36,8 @@ pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
 pub use clear_mark::REMEDY as CLEAR_MARK;
 pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
 pub use cordon_for_shutdown::REMEDY as CORDON_FOR_SHUTDOWN;
+pub use delete_left_over_pod::REMEDY as DELETE_LEFT_OVER_POD;
+pub use delete_stuck_pod::REMEDY as DELETE_STUCK_POD;
 pub use end_pods::REMEDY as END_PODS;
 pub use hand_to_person::REMEDY as HAND_TO_PERSON;
 pub use install_packages::REMEDY as INSTALL_PACKAGES;
@@ -44,6 +49,7 @@ pub use prove_write::REMEDY as PROVE_WRITE;
 pub use request_reconcile::REMEDY as REQUEST_RECONCILE;
 pub use restart_agent::REMEDY as RESTART_AGENT;
 pub use restart_under_right_clock::REMEDY as RESTART_UNDER_RIGHT_CLOCK;
+pub use restore_replicas::REMEDY as RESTORE_REPLICAS;
 pub use resume_flux::REMEDY as RESUME_FLUX;
 pub use resync_clock::REMEDY as RESYNC_CLOCK;
 pub use set_clock::REMEDY as SET_CLOCK;
@@ -84,6 +90,9 @@ pub static ALL: &[&Remedy] = &[
     &CLEAR_MARK,
     &RESUME_FLUX,
     &REQUEST_RECONCILE,
+    &RESTORE_REPLICAS,
+    &DELETE_LEFT_OVER_POD,
+    &DELETE_STUCK_POD,
     &CORDON_FOR_SHUTDOWN,
     &STOP_AGENT,
     &STOP_SERVER,
@@ -167,6 +176,8 @@ pub enum Blast {
     Nothing,
     /// A machine's share of new work.
     Scheduling,
+    /// The pods of one workload.
+    OneWorkload,
     /// One machine's unit.
     OneUnit,
     /// The control plane.

@@ -110,6 +110,8 @@ impl SmallLoop {
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
+            | Effect::DeletePod { .. }
+            | Effect::Scale { .. }
             | Effect::EvictPods { .. } => true,
         });
         let up = self.memory.intent.desired == Desired::Up;

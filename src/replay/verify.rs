@@ -286,6 +286,8 @@ impl<'a> Verifier<'a> {
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
+            | Effect::DeletePod { .. }
+            | Effect::Scale { .. }
             | Effect::EvictPods { .. } => {}
         }
     }
@@ -378,7 +380,9 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         Effect::WriteCanary
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
-        | Effect::RequestReconcile { .. } => None,
+        | Effect::RequestReconcile { .. }
+        | Effect::DeletePod { .. }
+        | Effect::Scale { .. } => None,
     }
 }
 

@@ -502,7 +502,10 @@ impl World {
                 self.canary = Some(now);
                 self.proofs_of_write += 1;
             }
-            effect @ (Effect::ResumeFlux { .. } | Effect::RequestReconcile { .. }) => {
+            effect @ (Effect::ResumeFlux { .. }
+            | Effect::RequestReconcile { .. }
+            | Effect::DeletePod { .. }
+            | Effect::Scale { .. }) => {
                 self.cluster.perform(effect);
             }
             Effect::MendHost { host, mending } => {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use ananke::model::action::Effect;
 use ananke::model::cluster::{
-    ClusterFacts, HelmRelease, Ingress, Kustomization, ObjectPath, Objects, Progress, Source,
-    Suspended,
+    ClusterFacts, HelmRelease, Ingress, Kustomization, ObjectPath, Objects, PodCount, Pods,
+    Progress, Source, Suspended, Trouble, TroubledPod, Workload,
 };
 use ananke::model::facts::{Blind, BlindKind, Ready, Seen};
+use ananke::model::ids::MachineName;
 use ananke::model::object::ObjectName;
 use ananke::model::time::Mono;
 
@@ -20,6 +21,15 @@ pub(crate) struct Cluster {
     pub(crate) kustomizations: Kind<Kustomization>,
     pub(crate) releases: Kind<HelmRelease>,
     pub(crate) ingresses: Kind<Ingress>,
+    pub(crate) deployments: Kind<Workload>,
+    pub(crate) stateful_sets: Kind<Workload>,
+    pub(crate) daemon_sets: Kind<Workload>,
+    pub(crate) pods: Option<Pods>,
+    pub(crate) endpoints: Kind<u32>,
+    /// A pod that is made anew gets into the same trouble.
+    pub(crate) troubles_last: bool,
+    /// What Flux says of these Kustomizations whenever it is asked.
+    pub(crate) unwell: BTreeMap<&'static str, &'static str>,
     /// Flux's controllers do not run: what they said stays as it was.
     pub(crate) flux_dead: bool,
     /// What the git server would give; `None` while it is down.
@@ -31,6 +41,11 @@ pub(crate) struct Cluster {
 
 pub(crate) fn path(text: &str) -> ObjectPath {
     ObjectPath::new(text)
+}
+
+/// One that is whole.
+pub(crate) fn workload(wanted: u32) -> Workload {
+    Workload { wanted, lacking: 0, outdated: 0, behind: false, left_alone: String::new() }
 }
 
 pub(crate) fn progress() -> Progress {
@@ -112,11 +127,16 @@ impl Cluster {
             kustomizations: self.kind(Kustomization::KIND, &self.kustomizations, since),
             helm_releases: self.kind(HelmRelease::KIND, &self.releases, since),
             ingresses: self.kind("Ingress", &self.ingresses, since),
+            deployments: self.kind(Workload::DEPLOYMENT, &self.deployments, since),
+            stateful_sets: self.kind(Workload::STATEFUL_SET, &self.stateful_sets, since),
+            daemon_sets: self.kind(Workload::DAEMON_SET, &self.daemon_sets, since),
+            pods: self.kind(Pods::KIND, &self.pods, since),
+            endpoints: self.kind("EndpointSlice", &self.endpoints, since),
             ..ClusterFacts::bare(since)
         }
     }
 
-    fn kind<T: Clone>(&self, kind: &'static str, held: &Kind<T>, since: Mono) -> Objects<T> {
+    fn kind<T: Clone>(&self, kind: &'static str, held: &Option<T>, since: Mono) -> Seen<T> {
         let unknown = |kind, why: &str| Seen::Unknown { why: Blind::new(kind, why), since };
         match (self.denied.get(kind), held, self.last) {
             (Some(why), ..) => unknown(BlindKind::Denied, why),
@@ -138,6 +158,72 @@ impl Cluster {
         {
             progress.suspended = Suspended::No;
         }
+        if let Effect::DeletePod { pod, uid } = effect {
+            self.delete(pod, uid);
+        }
+        if let Effect::Scale { object, replicas } = effect {
+            self.workload(object).expect("a workload of the bench").wanted = *replicas;
+        }
+    }
+
+    pub(crate) fn workload(&mut self, name: &ObjectName) -> Option<&mut Workload> {
+        let all = match name.kind.as_str() {
+            Workload::DEPLOYMENT => &mut self.deployments,
+            Workload::STATEFUL_SET => &mut self.stateful_sets,
+            _ => &mut self.daemon_sets,
+        };
+        all.as_mut()?.get_mut(&ObjectPath::of(name))
+    }
+
+    /// A pod goes, if it is still that one, and its workload makes another.
+    fn delete(&mut self, path: &ObjectPath, uid: &str) {
+        let pods = self.pods.as_mut().expect("pods are served");
+        if pods.troubled.get(path).is_none_or(|pod| pod.uid != uid) {
+            return;
+        }
+        let pod = pods.troubled.remove(path).expect("just found");
+        if self.troubles_last {
+            let again = TroubledPod { uid: format!("{uid}+"), ..pod };
+            pods.troubled.insert(ObjectPath::new(format!("{path}n")), again);
+        } else if let Some(it) = pod.of.and_then(|of| self.workload(&of)) {
+            it.lacking = it.lacking.saturating_sub(1);
+        }
+    }
+
+    /// The pods in trouble.
+    pub(crate) fn troubled(&mut self) -> &mut BTreeMap<ObjectPath, TroubledPod> {
+        &mut self.pods.as_mut().expect("pods are served").troubled
+    }
+
+    /// Applications with a pod each, a share of storage on every node, and pods on both nodes that
+    /// were last heard of at a late version.
+    pub(crate) fn with_workloads(applications: usize) -> Self {
+        let names = (0..applications).map(|n| path(&format!("apps/web-{n:03}")));
+        let late = PodCount { ready: 3, oldest: Some(1_000_000) };
+        let nodes = ["s-1", "a-01"].map(|node| (MachineName::new(node), late.clone()));
+        Self {
+            deployments: Some(names.map(|name| (name, workload(1))).collect()),
+            stateful_sets: Some(BTreeMap::new()),
+            daemon_sets: Some(BTreeMap::from([(path("storage/csi"), workload(2))])),
+            pods: Some(Pods { on: nodes.into(), ..Pods::default() }),
+            ..Self::default()
+        }
+    }
+
+    /// A pod of an application gets into trouble, and its application lacks it.
+    pub(crate) fn trouble(&mut self, n: usize, trouble: Trouble, why: &str) {
+        let name = path(&format!("apps/web-{n:03}"));
+        let of = name.of_kind(Workload::DEPLOYMENT);
+        self.workload(&of).expect("an application").lacking = 1;
+        let pod = TroubledPod {
+            uid: format!("uid-{n}"),
+            node: Some(MachineName::new("a-01")),
+            of: Some(of),
+            trouble,
+            why: why.to_owned(),
+            restarts: 9,
+        };
+        self.troubled().insert(path(&format!("{name}-x")), pod);
     }
 
     fn progress(&mut self, name: &ObjectName) -> Option<&mut Progress> {
@@ -154,8 +240,13 @@ impl Cluster {
         let (head, at) = (self.head.clone(), ObjectPath::of(name));
         let revision = self.sources.as_ref().and_then(|all| all.values().next());
         let revision = revision.map(|source| source.revision.clone()).unwrap_or_default();
+        let unwell = self.unwell.get(at.as_str()).copied();
         let Some(progress) = self.progress(name) else { return };
         progress.handled = token.to_owned();
+        if let Some(why) = unwell {
+            (progress.ready, progress.why) = (Ready::False, why.to_owned());
+            return;
+        }
         if name.kind == Source::GIT {
             let up = head.is_some();
             progress.ready = if up { Ready::True } else { Ready::False };

@@ -180,6 +180,49 @@ fn a_kustomization_that_asks_for_our_own_status_is_left_out() {
     assert_eq!(rig.converged().phase, Phase::Converged);
 }
 
+/// A site whose agent stays off, and whose Flux says so of its Kustomizations.
+fn without_an_agent(infra: &'static str, apps: &'static str) -> Rig {
+    let mut rig = startup(|cluster| {
+        cluster.unwell.insert("flux-system/infra", infra);
+        cluster.unwell.insert("flux-system/apps", apps);
+    });
+    rig.world.power_off(&crate::site::name("a-01"));
+    rig
+}
+
+const DEPENDS: &str = "DependencyNotReady: dependency 'flux-system/infra' is not ready";
+
+#[test]
+fn what_waits_for_a_missing_machine_does_not_keep_the_end_from_being_degraded() {
+    for why in [
+        "HealthCheckFailed: health check failed after 5m0s: timeout waiting for: [DaemonSet/s/csi]",
+        "ReconciliationFailed: health check failed after 5m0s: timeout waiting for: [Pod/s/x]",
+    ] {
+        let mut rig = without_an_agent(why, DEPENDS);
+        let decision = rig.until(3_000, |decision| decision.phase == Phase::Degraded);
+        for name in ["infra", "apps"] {
+            let said = said(&decision, APPLIED, &format!("Kustomization flux-system/{name}"));
+            assert!(said.starts_with("skipped: it waits while a-01 is missing: "), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_fails_by_itself_is_not_laid_on_a_missing_machine() {
+    for why in ["BuildFailed: kustomize build failed", "ReconciliationFailed: dry-run failed"] {
+        let mut rig = without_an_agent(why, DEPENDS);
+        rig.throughout(1_800, |decision| !gate(decision, APPLIED).is_open());
+        let decision = rig.step(5);
+        let why = said(&decision, APPLIED, "Kustomization flux-system/infra");
+        assert!(why.starts_with("fail: not Ready: "), "{why}");
+    }
+    // With every machine there, a health check that fails is a failure.
+    let mut rig = startup(|cluster| {
+        cluster.unwell.insert("flux-system/infra", "HealthCheckFailed: timeout waiting for: x");
+    });
+    rig.throughout(1_800, |decision| !gate(decision, APPLIED).is_open());
+}
+
 #[test]
 fn what_was_there_on_a_good_day_and_is_gone_is_named() {
     let mut rig = startup(|_| {});

@@ -154,6 +154,8 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
         | Effect::RequestReconcile { .. }
+        | Effect::DeletePod { .. }
+        | Effect::Scale { .. }
         | Effect::EvictPods { .. } => {}
     }
 }

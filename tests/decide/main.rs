@@ -22,3 +22,4 @@ mod upsd;
 mod way_down;
 mod way_up;
 mod will;
+mod workloads;

@@ -2,6 +2,7 @@
 //! grows with the site is measured by `benches/plan.rs`.
 
 use ananke::decide::{LIBRARY, tick};
+use ananke::model::cluster::Trouble;
 use ananke::model::facts::UnitActive;
 use ananke::model::record::TickRecord;
 
@@ -19,6 +20,10 @@ const RECORD_MAX_FLUX: usize = 88 * 1_024;
 /// As many as such a site has.
 const KUSTOMIZATIONS: usize = 60;
 const SOURCES: usize = 6;
+
+/// The same with as many workloads as such a site has, and a pod in trouble of every tenth.
+const RECORD_MAX_LOADS: usize = 116 * 1_024;
+const APPLICATIONS: usize = 150;
 
 /// A site in trouble: every third agent is down and does not start, every fifth one hangs.
 fn trouble(servers: usize, agents: usize, objects: (usize, usize)) -> Rig {
@@ -72,6 +77,26 @@ fn a_recorded_tick_of_25_nodes_in_trouble_fits() {
         println!("the largest of 120 records with {objects:?} of Flux: {largest} bytes");
         assert!(largest <= most, "{largest} bytes: {of:?}");
     }
+}
+
+#[test]
+fn workloads_that_are_good_make_a_record_little_larger() {
+    let mut rig = trouble(3, 22, (KUSTOMIZATIONS, SOURCES));
+    let mut loads = Cluster::with_workloads(APPLICATIONS);
+    for n in (0..APPLICATIONS).step_by(10) {
+        loads.trouble(n, Trouble::BacksOff, &"CrashLoopBackOff: back-off 5m0s ".repeat(4));
+    }
+    let cluster = &mut rig.world.cluster;
+    (cluster.deployments, cluster.pods) = (loads.deployments, loads.pods);
+    (cluster.stateful_sets, cluster.daemon_sets) = (loads.stateful_sets, loads.daemon_sets);
+    let mut largest = 0;
+    for _ in 0..120 {
+        rig.step(5);
+        let record = serde_json::to_vec(rig.last.as_ref().unwrap()).unwrap();
+        largest = largest.max(record.len());
+    }
+    println!("the largest of 120 records with {APPLICATIONS} applications: {largest} bytes");
+    assert!(largest <= RECORD_MAX_LOADS, "{largest} bytes");
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl House {
         house.settings = IMPATIENT.into_iter().map(set).collect();
         if !flux {
             let none = "these machines have no Flux".to_owned();
-            let gates = ["flux-source", "kustomizations"].map(GateId::fixed);
+            let gates = ["flux-source", "kustomizations", "workloads"].map(GateId::fixed);
             house.skip = gates.into_iter().map(|gate| (gate, none.clone())).collect();
         }
         house

@@ -72,6 +72,8 @@ impl<'a> Change<'a> {
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
+            | Effect::DeletePod { .. }
+            | Effect::Scale { .. }
             | Effect::EvictPods { .. } => return None,
         })
     }

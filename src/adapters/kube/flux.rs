@@ -42,6 +42,8 @@ impl<'a> FluxChange<'a> {
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::MendHost { .. }
+            | Effect::DeletePod { .. }
+            | Effect::Scale { .. }
             | Effect::EvictPods { .. } => None,
         }
     }

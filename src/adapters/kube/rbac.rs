@@ -52,13 +52,20 @@ const fn ask(group: &'static str, resource: &'static str) -> Need {
     Need { group, resource, verbs: &["get", "patch"], scope: Scope::Cluster, names: &[], why }
 }
 
+/// The right to read and write the number of pods of a kind of workloads, and nothing else of it.
+const fn scale(resource: &'static str) -> Need {
+    let why = "give what stands at zero after an outage the number of pods back that it had";
+    let verbs = &["get", "patch"];
+    Need { group: "apps", resource, verbs, scope: Scope::Cluster, names: &[], why }
+}
+
 const SOURCE: &str = "source.toolkit.fluxcd.io";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
 const HELM: &str = "helm.toolkit.fluxcd.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 
 /// Everything that the Kubernetes adapter asks for, and nothing more.
-pub const RBAC_NEEDS: [Need; 27] = [
+pub const RBAC_NEEDS: [Need; 30] = [
     look(SOURCE, "gitrepositories", "see whether Flux has fetched what it should apply"),
     look(SOURCE, "ocirepositories", "see whether Flux has fetched what it should apply"),
     look(KUSTOMIZE, "kustomizations", "see whether what is in git was applied"),
@@ -78,6 +85,16 @@ pub const RBAC_NEEDS: [Need; 27] = [
     ask(SOURCE, "ocirepositories"),
     ask(KUSTOMIZE, "kustomizations"),
     ask(HELM, "helmreleases"),
+    scale("deployments/scale"),
+    scale("statefulsets/scale"),
+    Need {
+        group: "",
+        resource: "pods",
+        verbs: &["delete"],
+        scope: Scope::Cluster,
+        names: &[],
+        why: "delete a pod whose back-off outlives its cause, or that is left over, by its uid",
+    },
     Need {
         group: "",
         resource: "nodes",

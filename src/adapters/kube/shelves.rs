@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::model::cluster::{
     Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges, Kustomization,
-    ObjectPath, Objects, Pods, Source, Workload,
+    ObjectPath, Objects, Pods, Source, Trouble, Workload,
 };
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::time::Mono;
@@ -232,6 +232,12 @@ impl Shelves {
 
 /// More pods in trouble than this are counted, not named.
 const MAX_TROUBLED: usize = 24;
+/// In which order they are named.
+const NAMED_FIRST: [&[Trouble]; 3] = [
+    &[Trouble::BacksOff, Trouble::NoImage],
+    &[Trouble::Waits, Trouble::NotReady],
+    &[Trouble::LeftOver],
+];
 
 /// The sum over all objects of a kind, as old as they are.
 fn summed<T, S>(seen: &Objects<T>, sum: impl FnOnce(&BTreeMap<ObjectPath, T>) -> S) -> Seen<S> {
@@ -243,7 +249,7 @@ fn summed<T, S>(seen: &Objects<T>, sum: impl FnOnce(&BTreeMap<ObjectPath, T>) ->
 
 fn pods(all: &BTreeMap<ObjectPath, read::Pod>) -> Pods {
     let mut pods = Pods::default();
-    for (path, pod) in all {
+    for pod in all.values() {
         if let (Some(node), Some(version)) = (&pod.node, pod.ready) {
             let count = pods.on.entry(node.clone()).or_default();
             count.oldest = match (count.ready, count.oldest, version) {
@@ -253,12 +259,16 @@ fn pods(all: &BTreeMap<ObjectPath, read::Pod>) -> Pods {
             };
             count.ready += 1;
         }
-        match &pod.trouble {
-            Some(trouble) if pods.troubled.len() < MAX_TROUBLED => {
+    }
+    // What waits in a back-off can be helped; what is only left over comes last.
+    for kinds in NAMED_FIRST {
+        let troubled = all.iter().filter_map(|(path, pod)| Some((path, pod.trouble.as_ref()?)));
+        for (path, trouble) in troubled.filter(|(_, it)| kinds.contains(&it.trouble)) {
+            if pods.troubled.len() < MAX_TROUBLED {
                 pods.troubled.insert(path.clone(), trouble.clone());
+            } else {
+                pods.more += 1;
             }
-            Some(_) => pods.more += 1,
-            None => {}
         }
     }
     pods

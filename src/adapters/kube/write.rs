@@ -18,6 +18,7 @@ use crate::model::time::Span;
 use super::board::Board;
 use super::cordon::{Change, Judgement, judge};
 use super::flux::FluxChange;
+use super::loads::{LoadChange, delete_options, scaled};
 use super::looked::Looked;
 use super::nodes::text;
 use super::wire::{Answer, NoAnswer, Wire, get, is_object_name, request};
@@ -42,6 +43,9 @@ pub(super) async fn perform(
     let deadline = Instant::now() + limit.to_std();
     if let Some((object, change)) = FluxChange::of(effect) {
         return on_flux(board, settings, object, change, deadline).await;
+    }
+    if let Some((object, change)) = LoadChange::of(effect) {
+        return on_load(board, settings, &object, change, deadline).await;
     }
     let Some((name, change)) = Change::of(effect, owner) else {
         return refused("this is no matter of the Kubernetes API");
@@ -115,13 +119,7 @@ async fn on_flux(
         Ok(wire) => wire,
         Err(why) => return failed(format!("the API is not there: {why}")),
     };
-    let names = name.namespace.iter().chain([&name.name]);
-    let serves = board.facts().serves;
-    let looked =
-        Looked::find(&name.kind).filter(|_| names.into_iter().all(|it| is_object_name(it)));
-    let Some((looked, path)) =
-        looked.and_then(|it| Some((it, it.object_path(&serves, &ObjectPath::of(name))?)))
-    else {
+    let Some((looked, path)) = found(board, name) else {
         return refused("the cluster serves no such object");
     };
     let object = match read(board, &wire, "object", &path, left(settings, deadline)).await {
@@ -129,6 +127,59 @@ async fn on_flux(
         Err(result) => return result,
     };
     let patch = match change.judge(&object) {
+        Judgement::Already => return ActionResult::AlreadyDone,
+        Judgement::Refuse(why) => return refused(why),
+        Judgement::Patch(patch) => patch,
+    };
+    let path = format!("{path}?fieldManager={FIELD_MANAGER}");
+    let body = Some(("application/merge-patch+json", &patch));
+    let sent = wire.call(request(Method::PATCH, &path, body), left(settings, deadline)).await;
+    classify(board, sent, looked.plural).map_or_else(|result| result, |_| ActionResult::Done)
+}
+
+/// The kind of an object, and its path, if the cluster serves such a one.
+fn found(board: &Board, name: &ObjectName) -> Option<(&'static Looked, String)> {
+    let mut names = name.namespace.iter().chain([&name.name]);
+    let looked = Looked::find(&name.kind).filter(|_| names.all(|it| is_object_name(it)))?;
+    Some((looked, looked.object_path(&board.facts().serves, &ObjectPath::of(name))?))
+}
+
+/// Deletes a pod, if it is still the one that was observed; or reads the scale of a workload
+/// uncached, judges it, and sends the patch.
+async fn on_load(
+    board: &Board,
+    settings: &KubeSettings,
+    name: &ObjectName,
+    change: LoadChange<'_>,
+    deadline: Instant,
+) -> ActionResult {
+    let wire = match board.wire() {
+        Ok(wire) => wire,
+        Err(why) => return failed(format!("the API is not there: {why}")),
+    };
+    let Some((looked, path)) = found(board, name) else {
+        return refused("the cluster serves no such object");
+    };
+    let replicas = match change {
+        LoadChange::Scale(replicas) => replicas,
+        LoadChange::Delete(uid) => {
+            let options = delete_options(uid);
+            let body = Some(("application/json", &options));
+            let sent =
+                wire.call(request(Method::DELETE, &path, body), left(settings, deadline)).await;
+            if matches!(&sent, Ok(answer) if answer.code == StatusCode::NOT_FOUND) {
+                return ActionResult::AlreadyDone;
+            }
+            let said = judged(board, sent, "delete", looked.plural);
+            return said.map_or_else(|result| result, |_| ActionResult::Done);
+        }
+    };
+    let path = format!("{path}/scale");
+    let scale = match read(board, &wire, "scale", &path, left(settings, deadline)).await {
+        Ok(scale) => scale,
+        Err(result) => return result,
+    };
+    let patch = match scaled(&scale, replicas) {
         Judgement::Already => return ActionResult::AlreadyDone,
         Judgement::Refuse(why) => return refused(why),
         Judgement::Patch(patch) => patch,
@@ -191,10 +242,20 @@ fn written(board: &Board, version: String) -> ActionResult {
     ActionResult::Done
 }
 
-/// What an answer to a write says about the write. `Ok` only for success.
+/// What an answer to a patch says about it. `Ok` only for success.
 fn classify(
     board: &Board,
     sent: Result<Answer, NoAnswer>,
+    resource: &str,
+) -> Result<Answer, ActionResult> {
+    judged(board, sent, "patch", resource)
+}
+
+/// What an answer to a write says about the write. `Ok` only for success.
+fn judged(
+    board: &Board,
+    sent: Result<Answer, NoAnswer>,
+    verb: &str,
     resource: &str,
 ) -> Result<Answer, ActionResult> {
     let answer = match sent {
@@ -207,7 +268,7 @@ fn classify(
     Err(match answer.code.as_u16() {
         200..=299 => return Ok(answer),
         401 => failed(format!("the credentials are refused: {words}")),
-        403 => failed(format!("RBAC: the account may not patch {resource}: {words}")),
+        403 => failed(format!("RBAC: the account may not {verb} {resource}: {words}")),
         404 => refused(format!("it is not there: {words}")),
         409 => refused(format!("it changed meanwhile: {words}")),
         422 if does_not_apply(&answer) => refused("it changed meanwhile: the patch did not apply"),

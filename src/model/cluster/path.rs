@@ -43,6 +43,11 @@ impl ObjectPath {
         &self.0
     }
 
+    /// The name alone.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or(&*self.0, |(_, name)| name)
+    }
+
     /// The namespace, if the object is in one.
     pub fn namespace(&self) -> Option<&str> {
         self.0.split_once('/').map(|(namespace, _)| namespace)

@@ -22,6 +22,9 @@ pub struct Workload {
     /// Its controller has not looked at it since its spec changed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub behind: bool,
+    /// Why its number of pods is somebody else's to say; empty if it is not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub left_alone: String,
 }
 
 impl Workload {
@@ -31,6 +34,14 @@ impl Workload {
     pub const STATEFUL_SET: &str = "StatefulSet";
     /// The kind of workloads with a pod on every node.
     pub const DAEMON_SET: &str = "DaemonSet";
+
+    /// The kinds, in the order in which they are asked about.
+    pub const KINDS: [&str; 3] = [Self::DEPLOYMENT, Self::STATEFUL_SET, Self::DAEMON_SET];
+
+    /// Whether its controller says that it is as it should be.
+    pub const fn is_whole(&self) -> bool {
+        self.lacking == 0 && self.outdated == 0 && !self.behind
+    }
 }
 
 /// The pods, without those that are as they should be.

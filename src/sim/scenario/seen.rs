@@ -381,6 +381,8 @@ fn act(effect: &Effect) -> Option<Act> {
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
         | Effect::RequestReconcile { .. }
+        | Effect::DeletePod { .. }
+        | Effect::Scale { .. }
         | Effect::EvictPods { .. } => return None,
     };
     Some(Act { doing, on: on.clone() })

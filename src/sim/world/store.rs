@@ -3,8 +3,8 @@
 //!
 //! Semantics: "Kubernetes API Concepts", resource versions, watch, 410 Gone. This file is what etcd
 //! does; below it stands what the API server makes of it: which kinds there are (`kinds`), how a
-//! write is judged (`check`, `write`, `apply`, `patch`, `fields`, `delete`), which objects are
-//! meant (`select`), and how it says no (`fault`).
+//! write is judged (`check`, `write`, `apply`, `patch`, `fields`, `delete`, `scale`), which objects
+//! are meant (`select`), and how it says no (`fault`).
 
 mod apply;
 mod check;
@@ -13,6 +13,7 @@ mod fault;
 mod fields;
 pub mod kinds;
 mod patch;
+mod scale;
 mod select;
 mod write;
 
@@ -26,6 +27,7 @@ pub use apply::apply;
 pub use delete::{Deleted, evict, remove};
 pub use fault::Fault;
 pub use patch::PatchKind;
+pub use scale::{has_scale, patch_scale, scale};
 pub use select::Selector;
 pub use write::{Part, Writer, create, patch_object, replace};
 

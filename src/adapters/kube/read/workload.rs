@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{behind, condition, count, list};
-use crate::adapters::kube::nodes::text;
+use crate::adapters::kube::nodes::{annotation, text};
 use crate::adapters::kube::wire::short;
 use crate::model::cluster::{Trouble, TroubledPod, Workload};
 use crate::model::ids::MachineName;
@@ -34,6 +34,24 @@ fn workload(object: &Value, wanted: u32, ready: &str, updated: &str) -> Workload
         lacking: wanted.saturating_sub(count(object, ready).unwrap_or(0)),
         outdated: count(object, updated).map_or(0, |updated| wanted.saturating_sub(updated)),
         behind: behind(object),
+        left_alone: left_alone(object).to_owned(),
+    }
+}
+
+/// With this annotation a person takes an object out of Flux's hands.
+const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+
+/// Why the number of pods is somebody else's to say. An autoscaler has no mark of its own on the
+/// object: it is who wrote the scale last, from within the controller manager.
+fn left_alone(object: &Value) -> &'static str {
+    let scales =
+        |it: &Value| it["subresource"] == "scale" && it["manager"] == "kube-controller-manager";
+    if annotation(object, RECONCILE).is_some_and(|it| it == "disabled") {
+        "a person took it out of Flux's hands"
+    } else if list(object, "/metadata/managedFields").any(scales) {
+        "an autoscaler scales it"
+    } else {
+        ""
     }
 }
 
@@ -161,6 +179,25 @@ mod tests {
         }
         let ready = pod(&of_web(json!({"conditions": [{"type": "Ready", "status": "True"}]})));
         assert_eq!(ready.ready, Some(Some(77)));
+    }
+
+    #[test]
+    fn who_else_scales_a_workload_is_named() {
+        let fields = |manager: &str, part: &str| {
+            let one = json!({"manager": manager, "subresource": part});
+            json!({"metadata": {"managedFields": [one]}})
+        };
+        let glass = json!({"metadata": {"annotations": {RECONCILE: "disabled"}}});
+        for (object, word) in [
+            (fields("kube-controller-manager", "scale"), "autoscaler"),
+            (fields("kube-controller-manager", "status"), ""),
+            (fields("kubectl", "scale"), ""),
+            (glass, "a person"),
+            (json!({"metadata": {"annotations": 7, "managedFields": "x"}}), ""),
+        ] {
+            let said = replicated(&object).left_alone;
+            assert!(said.contains(word) && said.is_empty() == word.is_empty(), "{object}: {said}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::hands::MemoryHands;
 use super::kinds::served;
-use crate::adapters::kube::{Change, FluxChange, Judgement, LEASE_NAME, Looked, judge};
+use crate::adapters::kube::{
+    Change, FluxChange, Judgement, LEASE_NAME, LoadChange, Looked, delete_options, judge, scaled,
+};
 use crate::model::action::{Action, Effect, Expect};
 use crate::model::ids::MachineName;
 use crate::model::object::ObjectName;
@@ -34,6 +36,9 @@ pub(super) async fn perform(hands: &MemoryHands, action: &Action) -> ActionResul
     }
     if let Some((object, change)) = FluxChange::of(&action.effect) {
         return on_flux(hands, &server, object, change).await;
+    }
+    if let Some((object, change)) = LoadChange::of(&action.effect) {
+        return on_load(hands, &server, &object, change).await;
     }
     match Change::of(&action.effect, &action.owner) {
         Some((name, change)) => node(hands, &server, name, change, &action.expect).await,
@@ -102,6 +107,58 @@ async fn on_flux(
     let done = hands.stage.touch(|world| {
         let writer = writer(kind, namespace, &name.name, world.wall());
         store::patch_object(world.store_mut(), &writer, PatchKind::Merge, &patch)
+    });
+    done.map_or_else(|fault| refusal(&fault), |_| ActionResult::Done)
+}
+
+/// Deletes a pod by its uid, or reads the scale of a workload, judges it, and writes the patch.
+async fn on_load(
+    hands: &MemoryHands,
+    server: &MachineName,
+    name: &ObjectName,
+    change: LoadChange<'_>,
+) -> ActionResult {
+    let Some(kind) = Looked::find(&name.kind).and_then(served) else {
+        return refused("the cluster serves no such object");
+    };
+    let namespace = name.namespace.as_deref().unwrap_or_default();
+    let replicas = match change {
+        LoadChange::Scale(replicas) => replicas,
+        LoadChange::Delete(uid) => {
+            hands.rest(ROUND_TRIP).await;
+            if let Err(gone) = answers(hands, server).await {
+                return gone.of_a_write();
+            }
+            let done = hands.stage.touch(|world| {
+                let writer = writer(kind, namespace, &name.name, world.wall());
+                store::remove(world.store_mut(), &writer, &delete_options(uid))
+            });
+            return match done {
+                Ok(_) => ActionResult::Done,
+                Err(fault) if fault.code == 404 => ActionResult::AlreadyDone,
+                Err(fault) => refusal(&fault),
+            };
+        }
+    };
+    if let Err(gone) = answers(hands, server).await {
+        return failed(format!("it can't be read: {}", gone.words()));
+    }
+    let read = |world: &crate::sim::world::World| {
+        store::scale(world.store(), &writer(kind, namespace, &name.name, world.wall()))
+    };
+    let patch = match hands.stage.with(|world| read(world)).map(|it| scaled(&it, replicas)) {
+        Ok(Judgement::Already) => return ActionResult::AlreadyDone,
+        Ok(Judgement::Refuse(why)) => return refused(why),
+        Ok(Judgement::Patch(patch)) => patch,
+        Err(fault) => return refusal(&fault),
+    };
+    hands.rest(ROUND_TRIP).await;
+    if let Err(gone) = answers(hands, server).await {
+        return gone.of_a_write();
+    }
+    let done = hands.stage.touch(|world| {
+        let writer = writer(kind, namespace, &name.name, world.wall());
+        store::patch_scale(world.store_mut(), &writer, PatchKind::Merge, &patch)
     });
     done.map_or_else(|fault| refusal(&fault), |_| ActionResult::Done)
 }

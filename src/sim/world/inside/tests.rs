@@ -8,7 +8,9 @@ use super::super::World;
 use super::super::store::kinds::{
     DEPLOYMENTS, ENDPOINT_SLICES, GIT_REPOSITORIES, KUSTOMIZATIONS, PDBS, PODS, VOLUME_ATTACHMENTS,
 };
-use super::super::store::{Key, Part as Whole, Writer, evict};
+use super::super::store::{
+    Key, Part as Whole, PatchKind, Writer, evict, patch_scale, remove, scale,
+};
 use super::conditions;
 use super::{FLUX, PARTS, row};
 use crate::model::ids::MachineName;
@@ -239,6 +241,53 @@ fn a_new_pod_pulls_at_once_where_the_old_one_backs_off() {
     assert_eq!(idle(&world), ["homeassistant"], "its back-off outlives its cause");
     suffer(&mut world, &[inside(Within::PodsDeleted("homeassistant".into()))]);
     assert!(within(&mut world, 1, |it| idle(it).is_empty()), "nudged");
+}
+
+#[test]
+fn a_pod_that_is_deleted_by_its_uid_is_made_anew_with_a_fresh_back_off() {
+    let mut world = world(23);
+    let mute = |on| inside(Within::Mute { workload: "harbor-core".into(), on });
+    suffer(&mut world, &[mute(true), inside(Within::ImageGone("homeassistant".into()))]);
+    suffer(&mut world, &[inside(Within::PodsDeleted("homeassistant".into()))]);
+    world.pass(Span::mins(20));
+    suffer(&mut world, &[mute(false)]);
+    let pod = |world: &World| {
+        let mut pods = world.store().list(&PODS, Some("home"));
+        let (key, pod) = pods.next().expect("a pod");
+        (key.name.clone(), pod["metadata"]["uid"].clone())
+    };
+    let (name, uid) = pod(&world);
+    let mut delete = |uid: &Value| {
+        let at = world.wall();
+        let (kind, part) = (&PODS, Whole::Whole);
+        let writer =
+            Writer { kind, namespace: "home", name: name.as_str(), part, manager: "t", at };
+        let options = json!({"preconditions": {"uid": uid}});
+        let done = remove(world.store_mut(), &writer, &options).map(drop);
+        world.hear();
+        done.map_err(|fault| fault.code)
+    };
+    assert_eq!(delete(&json!("another")), Err(409), "a successor is left alone");
+    assert_eq!(delete(&uid), Ok(()));
+    assert!(within(&mut world, 1, |it| idle(it).is_empty()), "{:?}", idle(&world));
+    assert_ne!(pod(&world), (name, uid));
+}
+
+#[test]
+fn what_is_scaled_through_its_own_door_gets_its_pods() {
+    let mut world = world(25);
+    suffer(&mut world, &[inside(Within::Scaled { workload: "grafana".into(), replicas: 0 })]);
+    world.pass(Span::mins(30));
+    assert_eq!(idle(&world), ["grafana"], "Helm corrects no drift");
+    let at = world.wall();
+    let (kind, part) = (&DEPLOYMENTS, Whole::Whole);
+    let writer = Writer { kind, namespace: "monitoring", name: "grafana", part, manager: "t", at };
+    let now = scale(world.store(), &writer).expect("it has one");
+    let version = &now["metadata"]["resourceVersion"];
+    let one = json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 1}});
+    patch_scale(world.store_mut(), &writer, PatchKind::Merge, &one).expect("it is the same");
+    world.hear();
+    assert!(within(&mut world, 2, |it| idle(it).is_empty()), "{:?}", idle(&world));
 }
 
 #[test]

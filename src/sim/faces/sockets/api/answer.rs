@@ -14,7 +14,7 @@ use crate::model::ids::MachineName;
 use crate::sim::world::ApiDoor;
 use crate::sim::world::store::{
     Fault, Key, Part, PatchKind, Selector, Store, Writer, apply, create, evict, patch_object,
-    remove, replace,
+    patch_scale, remove, replace, scale,
 };
 
 use super::form::{AGGREGATED, Body, Form, fault, json as json_answer, plain, typed};
@@ -143,7 +143,9 @@ impl<C: Cluster> Face<C> {
         };
         let Done { code, object } = call.carry_out(&self.cluster)?;
         let now = self.cluster.look(|_, now| now);
-        let shown = if object["kind"] == "Status" { object } else { view.one(&object, now) };
+        // Neither has rows of a kind to show.
+        let plain = object["kind"] == "Status" || object["kind"] == "Scale";
+        let shown = if plain { object } else { view.one(&object, now) };
         Ok(json_answer(code, &shown))
     }
 
@@ -181,6 +183,10 @@ impl Call {
         let homeless = kind.namespaced && self.what.namespace.is_empty();
         match (self.method.as_str(), self.what.name.as_str(), self.what.subresource.as_str()) {
             ("GET" | "HEAD", _, "" | "status") => cluster.look(|store, _| self.get(store)),
+            ("GET" | "HEAD", _, "scale") => cluster.look(|store, now| {
+                Ok(Done { code: 200, object: scale(store, &self.writer(now))? })
+            }),
+            ("PATCH", _, "scale") => self.written(cluster, Self::scale),
             ("POST", "", "") if !homeless => self.written(cluster, Self::post),
             ("POST", _, "eviction") => self.written(cluster, Self::evict),
             ("PUT", name, "" | "status") if !name.is_empty() => self.written(cluster, Self::put),
@@ -230,24 +236,31 @@ impl Call {
 
     fn patch(&self, store: &mut Store, now: Timestamp) -> Result<Done, Fault> {
         let w = self.writer(now);
-        let kind = match self.media.as_str() {
-            "application/json-patch+json" => PatchKind::Json,
-            "application/merge-patch+json" => PatchKind::Merge,
-            "application/strategic-merge-patch+json" => PatchKind::Strategic,
-            "application/apply-patch+yaml" => {
-                let w = Writer { manager: self.query.text("fieldManager"), ..w };
-                let (object, new) = apply(store, &w, &self.yaml()?, self.query.flag("force"))?;
-                return Ok(Done { code: if new { 201 } else { 200 }, object: (*object).clone() });
-            }
-            _ => {
-                return Err(Fault::media_type(
-                    "application/json-patch+json, application/merge-patch+json, \
-                     application/strategic-merge-patch+json, application/apply-patch+yaml",
-                ));
-            }
-        };
-        let object = patch_object(store, &w, kind, &self.json()?)?;
+        if self.media == "application/apply-patch+yaml" {
+            let w = Writer { manager: self.query.text("fieldManager"), ..w };
+            let (object, new) = apply(store, &w, &self.yaml()?, self.query.flag("force"))?;
+            return Ok(Done { code: if new { 201 } else { 200 }, object: (*object).clone() });
+        }
+        let object = patch_object(store, &w, self.patch_kind()?, &self.json()?)?;
         Ok(Done { code: 200, object: (*object).clone() })
+    }
+
+    fn patch_kind(&self) -> Result<PatchKind, Fault> {
+        match self.media.as_str() {
+            "application/json-patch+json" => Ok(PatchKind::Json),
+            "application/merge-patch+json" => Ok(PatchKind::Merge),
+            "application/strategic-merge-patch+json" => Ok(PatchKind::Strategic),
+            _ => Err(Fault::media_type(
+                "application/json-patch+json, application/merge-patch+json, \
+                 application/strategic-merge-patch+json, application/apply-patch+yaml",
+            )),
+        }
+    }
+
+    fn scale(&self, store: &mut Store, now: Timestamp) -> Result<Done, Fault> {
+        let w = self.writer(now);
+        let object = patch_scale(store, &w, self.patch_kind()?, &self.json()?)?;
+        Ok(Done { code: 200, object })
     }
 
     fn delete(&self, store: &mut Store, now: Timestamp) -> Result<Done, Fault> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sim::world::store::{Fault, Kind, kinds};
+use crate::sim::world::store::{Fault, Kind, has_scale, kinds};
 
 use super::form::Form;
 
@@ -105,6 +105,11 @@ fn subresources(kind: &Kind) -> Vec<Part> {
     if kind == &kinds::PODS {
         let (group, version) = ("policy", "v1");
         parts.push(Part { name: "eviction", group, version, kind: "Eviction", verbs: &["create"] });
+    }
+    if has_scale(kind) {
+        let (group, version) = ("autoscaling", "v1");
+        let verbs = &["get", "patch"];
+        parts.push(Part { name: "scale", group, version, kind: "Scale", verbs });
     }
     if kind.status {
         let (group, version, kind) = (kind.group, kind.version, kind.kind);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sim::world::store::{Fault, Kind, kinds};
+use crate::sim::world::store::{Fault, Kind, has_scale, kinds};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +93,7 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Result<Route, Fault> {
         "" => true,
         "status" => kind.status,
         "eviction" => kind == &kinds::PODS,
+        "scale" => has_scale(kind),
         _ => false,
     };
     // An object of a namespace has no path without it, and one of the cluster none within.
@@ -177,6 +178,11 @@ mod tests {
             ("/api/v1/namespaces/a/status", Some(("namespaces", "", "a", "status"))),
             ("/api/v1/namespaces/a/pods/p/eviction", Some(("pods", "a", "p", "eviction"))),
             ("/apis/coordination.k8s.io/v1/namespaces/a/leases", Some(("leases", "a", "", ""))),
+            (
+                "/apis/apps/v1/namespaces/a/deployments/d/scale",
+                Some(("deployments", "a", "d", "scale")),
+            ),
+            ("/apis/apps/v1/namespaces/a/daemonsets/d/scale", None),
             ("/api/v1/pods/p", None),
             ("/api/v1/namespaces/a/nodes", None),
             ("/api/v1/nodes/n/eviction", None),
