@@ -6,11 +6,14 @@ mod agent_empty;
 mod agent_off;
 mod agent_stopped;
 mod agent_unit;
+mod answers;
 mod api_ready;
+mod claim_kept;
 mod clock_right;
 mod closed_to_pods;
 mod cordon_clear;
 mod disks_writable;
+mod driver_registered;
 mod empty;
 mod etcd_quorum;
 mod flux;
@@ -37,12 +40,15 @@ mod server_empty;
 mod server_off;
 mod server_stopped;
 mod server_unit;
+mod service_answers;
 mod services_run;
 mod ssh_answers;
 mod started_in_time;
 mod steady;
 mod stopped;
 mod unit;
+mod volume_attached;
+mod webhook_answers;
 mod write_canary;
 
 pub use agent_empty::CHECK as AGENT_EMPTY;
@@ -50,6 +56,8 @@ pub use agent_off::CHECK as AGENT_OFF;
 pub use agent_stopped::CHECK as AGENT_STOPPED;
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
+pub use claim_kept::CHECK as CLAIM_KEPT;
+pub(crate) use claim_kept::CLAIM;
 pub use clock_right::CHECK as CLOCK_RIGHT;
 pub(crate) use clock_right::{
     agreed as clocks_agree, behind as clock_behind, is_right as clock_is_right,
@@ -58,6 +66,7 @@ pub use closed_to_pods::CHECK as CLOSED_TO_PODS;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use disks_writable::CHECK as DISKS_WRITABLE;
+pub use driver_registered::CHECK as DRIVER_REGISTERED;
 pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
 pub(crate) use flux::{
@@ -85,11 +94,16 @@ pub use server_empty::CHECK as SERVER_EMPTY;
 pub use server_off::CHECK as SERVER_OFF;
 pub use server_stopped::CHECK as SERVER_STOPPED;
 pub use server_unit::CHECK as SERVER_UNIT;
+pub use service_answers::CHECK as SERVICE_ANSWERS;
+pub(crate) use service_answers::SERVICE;
 pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
 pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
+pub use volume_attached::CHECK as VOLUME_ATTACHED;
+pub(crate) use volume_attached::{ATTACHMENT, LONGHORN};
+pub use webhook_answers::CHECK as WEBHOOK_ANSWERS;
 pub use write_canary::CHECK as WRITE_CANARY;
 
 use crate::model::ids::CheckId;
@@ -120,9 +134,14 @@ pub static ALL: &[&Check] = &[
     &CORDON_CLEAR,
     &MISSING_MARKED,
     &MARK_CURRENT,
+    &WEBHOOK_ANSWERS,
+    &DRIVER_REGISTERED,
+    &VOLUME_ATTACHED,
+    &CLAIM_KEPT,
     &FLUX_SOURCE,
     &KUSTOMIZATION_APPLIED,
     &HELM_RELEASE,
+    &SERVICE_ANSWERS,
     &STEADY,
     &NOTHING_LEFT,
     &CLOSED_TO_PODS,

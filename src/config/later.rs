@@ -6,13 +6,6 @@ use super::key::{Key, key};
 use super::kinds::{Anything, Count, Flag};
 use super::text::Text;
 
-pub(super) static REQUIRE_STORAGE: Key<Flag> = key(
-    "startup.require_storage_ready",
-    Flag,
-    "Whether the way up waits for storage.",
-    "true",
-    Later("storage is not checked, and the way up does not wait for it"),
-);
 const PROBES: &str = "nothing is probed after the start";
 pub(super) static REQUIRE_PROBES: Key<Flag> = key(
     "startup.require_post_start_probes",

@@ -4,9 +4,11 @@
 //! To add one: a file with a `GATE` on top, and one line in [`ALL`], after the gates that it
 //! comes after.
 
+mod admission;
 mod control_plane;
 mod cordons;
 pub mod down;
+mod endpoints;
 mod flux_source;
 mod fresh_ready;
 mod host_hygiene;
@@ -15,12 +17,15 @@ mod kustomizations;
 mod nodes;
 mod power;
 mod soak;
+mod storage;
 mod time;
 mod undo;
 mod workers;
 
+pub use admission::GATE as ADMISSION;
 pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
+pub use endpoints::GATE as ENDPOINTS;
 pub use flux_source::GATE as FLUX_SOURCE;
 pub use fresh_ready::GATE as FRESH_READY;
 pub use host_hygiene::GATE as HOST_HYGIENE;
@@ -29,6 +34,7 @@ pub use kustomizations::GATE as KUSTOMIZATIONS;
 pub use nodes::GATE as NODES;
 pub use power::GATE as POWER;
 pub use soak::GATE as SOAK;
+pub use storage::GATE as STORAGE;
 pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
@@ -50,8 +56,11 @@ pub static ALL: &[&Gate] = &[
     &WORKERS,
     &FRESH_READY,
     &CORDONS,
+    &ADMISSION,
+    &STORAGE,
     &FLUX_SOURCE,
     &KUSTOMIZATIONS,
+    &ENDPOINTS,
     &SOAK,
     &UNDO,
 ];

@@ -5,7 +5,15 @@ use crate::model::ids::GateId;
 pub static GATE: Gate = Gate {
     id: GateId::fixed("soak"),
     title: "Nothing regressed for the whole soak",
-    after: &[&super::FRESH_READY, &super::CORDONS, &super::FLUX_SOURCE, &super::KUSTOMIZATIONS],
+    after: &[
+        &super::FRESH_READY,
+        &super::CORDONS,
+        &super::ADMISSION,
+        &super::STORAGE,
+        &super::FLUX_SOURCE,
+        &super::KUSTOMIZATIONS,
+        &super::ENDPOINTS,
+    ],
     waits: Waits::ForAll,
     checks: &[&checks::STEADY],
     opens: Opens::Whole,

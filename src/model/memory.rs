@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::cluster::{Drivers, ObjectPath};
 use super::cordon::CordonRecord;
 use super::descent::Descent;
 use super::episode::Episode;
@@ -203,6 +204,16 @@ pub struct Normal {
     /// The objects of Flux that were there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flux: BTreeSet<ObjectName>,
+    /// The services behind an Ingress for which somebody answered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<ObjectPath>,
+    /// The storage drivers that each node had.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drivers: BTreeMap<MachineName, Drivers>,
+    /// Claims and attachments that were out of order already: that is not the outage's doing.
+    /// `None` while nobody has seen a good day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amiss: Option<BTreeSet<ObjectName>>,
 }
 
 /// Streaks and timings.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ananke::model::action::Effect;
 use ananke::model::cluster::{
-    ClusterFacts, HelmRelease, Kustomization, ObjectPath, Objects, Progress, Source, Suspended,
+    Answerers, Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges,
+    Kustomization, ObjectPath, Pods, Progress, Source, Suspended, Workload,
 };
 use ananke::model::facts::{Blind, BlindKind, Ready, Seen};
 use ananke::model::object::ObjectName;
@@ -18,6 +19,14 @@ pub(crate) struct Cluster {
     pub(crate) sources: Kind<Source>,
     pub(crate) kustomizations: Kind<Kustomization>,
     pub(crate) releases: Kind<HelmRelease>,
+    pub(crate) daemon_sets: Kind<Workload>,
+    pub(crate) pods: Option<Pods>,
+    pub(crate) drivers: Kind<Drivers>,
+    pub(crate) attachments: Kind<Attachment>,
+    pub(crate) claims: Kind<Claim>,
+    pub(crate) validating: Kind<Judges>,
+    pub(crate) ingresses: Kind<Ingress>,
+    pub(crate) endpoints: Kind<Answerers>,
     /// Flux's controllers do not run: what they said stays as it was.
     pub(crate) flux_dead: bool,
     /// What the git server would give; `None` while it is down.
@@ -106,14 +115,22 @@ impl Cluster {
         self.last = now.or(self.last);
         ClusterFacts {
             git_repositories: self.kind(Source::GIT, &self.sources, since),
-            oci_repositories: self.kind(Source::OCI, &None, since),
+            oci_repositories: self.kind(Source::OCI, &Kind::<Source>::None, since),
             kustomizations: self.kind(Kustomization::KIND, &self.kustomizations, since),
             helm_releases: self.kind(HelmRelease::KIND, &self.releases, since),
+            daemon_sets: self.kind(Workload::DAEMON_SET, &self.daemon_sets, since),
+            pods: self.kind(Pods::KIND, &self.pods, since),
+            drivers: self.kind("CSINode", &self.drivers, since),
+            attachments: self.kind("VolumeAttachment", &self.attachments, since),
+            claims: self.kind("PersistentVolumeClaim", &self.claims, since),
+            validating: self.kind("ValidatingWebhookConfiguration", &self.validating, since),
+            ingresses: self.kind("Ingress", &self.ingresses, since),
+            endpoints: self.kind("EndpointSlice", &self.endpoints, since),
             ..ClusterFacts::bare(since)
         }
     }
 
-    fn kind<T: Clone>(&self, kind: &'static str, held: &Kind<T>, since: Mono) -> Objects<T> {
+    fn kind<T: Clone>(&self, kind: &'static str, held: &Option<T>, since: Mono) -> Seen<T> {
         let unknown = |kind, why: &str| Seen::Unknown { why: Blind::new(kind, why), since };
         match (self.denied.get(kind), held, self.last) {
             (Some(why), ..) => unknown(BlindKind::Denied, why),

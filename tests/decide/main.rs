@@ -1,5 +1,6 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
+mod admission;
 mod battery;
 mod bench;
 mod clocks;
@@ -15,6 +16,7 @@ mod random;
 mod rig;
 mod site;
 mod size;
+mod storage;
 mod trouble;
 mod upsd;
 mod way_down;

@@ -49,10 +49,13 @@ shipped![
     "silent-at-the-transfer",
     "stale-ready",
     "still-on-battery",
+    "storage-late",
     "storm",
     "sudo-refused",
     "turned-round",
     "two-servers-short",
+    "webhook-deadlock",
+    "webhook-deadlock-alone",
     "wrong-branch",
 ];
 
