@@ -2,6 +2,7 @@
 
 use crate::model::cluster::Answerers;
 use crate::model::ids::{CheckId, MachineName};
+use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::time::{Mono, Span};
 use crate::model::verdict::{Target, Verdict};
@@ -34,7 +35,7 @@ pub(super) enum Word {
 
 /// What the API's word about something on a node is worth.
 pub(super) fn word(sit: &Situation<'_>, node: &MachineName) -> Word {
-    if !sit.role(node).is_some_and(crate::model::policy::Role::is_node) {
+    if !sit.role(node).is_some_and(Role::is_node) {
         return Word::Stranger;
     }
     if sit.missing.contains_key(node) {

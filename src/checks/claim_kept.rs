@@ -56,7 +56,7 @@ fn said(sit: &Situation<'_>, name: &ObjectName, it: &Claim) -> Verdict {
 }
 
 /// Only a person can say where the data is.
-fn is_lost(_: &Situation<'_>, target: &Target) -> bool {
+const fn is_lost(_: &Situation<'_>, target: &Target) -> bool {
     target.object().is_some()
 }
 

@@ -1,6 +1,6 @@
 use super::answers::{self, Word};
 use super::{AskMissing, Check, kind, no_grace, not_only_a_person};
-use crate::model::cluster::{Drivers, Pods, TroubledPod, Workload};
+use crate::model::cluster::{Drivers, ObjectPath, Pods, TroubledPod, Workload};
 use crate::model::ids::{CheckId, MachineName};
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
@@ -27,7 +27,7 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
     let none = Drivers::new();
     let mut each = Vec::new();
     for name in sit.nodes() {
-        let path = crate::model::cluster::ObjectPath::new(name.as_str());
+        let path = ObjectPath::new(name.as_str());
         let has = now.get(&path).unwrap_or(&none);
         // Without a good day to compare with, what is named has to be true.
         let had = normal.get(name).filter(|had| !had.is_empty()).unwrap_or(has);
@@ -95,9 +95,8 @@ fn is_driver(pod: &TroubledPod) -> bool {
 /// Whether any DaemonSet of a driver lacks a pod, or nobody can say.
 fn lacking(sit: &Situation<'_>) -> bool {
     let sets = kind::fresh(sit, Workload::DAEMON_SET, &sit.seen.cluster.daemon_sets);
-    let lacks = |(path, it): (&crate::model::cluster::ObjectPath, &Workload)| {
-        path.as_str().contains("csi") && it.lacking > 0
-    };
+    let lacks =
+        |(path, it): (&ObjectPath, &Workload)| path.as_str().contains("csi") && it.lacking > 0;
     sets.map_or(true, |sets| sets.iter().any(lacks))
 }
 

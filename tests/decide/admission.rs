@@ -6,6 +6,7 @@ use ananke::model::assessment::{GateState, Phase};
 use ananke::model::cluster::{Answerers, Grip, Ingress, Judges, ObjectPath};
 use ananke::model::ids::MachineName;
 use ananke::model::tick::{Decision, Order};
+use ananke::report::why_text;
 
 use crate::cluster::{Cluster, path};
 use crate::flux::said;
@@ -74,6 +75,16 @@ fn a_webhook_that_blocks_its_own_pods_is_named_and_nothing_is_done_to_it() {
     assert_eq!(decision.phase, Phase::Blocked, "{}", story(&decision));
     assert_eq!(rig.repairs(), [""; 0]);
     assert!(gate(&decision, "flux-source").is_open(), "{}", story(&decision));
+    let text = why_text(rig.last.as_ref().expect("a tick"), Some(ADMISSION)).expect("a gate");
+    for command in [
+        "kubectl -n policy get pods -o wide",
+        "kubectl get validatingwebhookconfiguration policy -o yaml > policy.yaml",
+        "failurePolicy: Ignore",
+        "kubectl replace --force -f policy.yaml",
+    ] {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(command), "{command} is not in {text}");
+    }
     answers(&mut rig, "policy/judge", on(&["a-01"]));
     rig.converged();
 }
