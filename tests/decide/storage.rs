@@ -180,7 +180,6 @@ fn a_quiet_day_holds_nothing_against_storage_and_forgets_what_stays_away() {
     for _ in 0..80 {
         rig.step(50);
     }
-    // Looks so far apart are stale in between; what counts is that an hour went by.
     rig.throughout(120, |decision| gate(decision, STORAGE).is_open());
     assert!(!rig.memory.durable.normal.drivers.contains_key(&name("a-01")));
 }

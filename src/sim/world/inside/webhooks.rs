@@ -51,10 +51,10 @@ impl World {
     /// controllers try again.
     pub(super) fn refuses_pods(&mut self) -> bool {
         let kinds = [&VALIDATING_WEBHOOKS, &MUTATING_WEBHOOKS];
-        let all = kinds.into_iter().flat_map(|kind| self.store.list(kind, None));
-        let refuses = all.into_iter().any(|(_, config)| {
-            let webhooks = config["webhooks"].as_array().into_iter().flatten();
-            webhooks.into_iter().any(|it| about_pods(it) && !self.judge_answers(it))
+        let mut all = kinds.into_iter().flat_map(|kind| self.store.list(kind, None));
+        let refuses = all.any(|(_, config)| {
+            let mut webhooks = config["webhooks"].as_array().into_iter().flatten();
+            webhooks.any(|it| about_pods(it) && !self.judge_answers(it))
         });
         if refuses {
             self.controllers_look();
