@@ -50,9 +50,8 @@ impl World {
     /// Whether the API server refuses a new pod, because a webhook that it has to ask is away. The
     /// controllers try again.
     pub(super) fn refuses_pods(&mut self) -> bool {
-        let kinds = [&VALIDATING_WEBHOOKS, &MUTATING_WEBHOOKS];
-        let mut all = kinds.into_iter().flat_map(|kind| self.store.list(kind, None));
-        let refuses = all.any(|(_, config)| {
+        let kinds = [&VALIDATING_WEBHOOKS, &MUTATING_WEBHOOKS].into_iter();
+        let refuses = kinds.flat_map(|kind| self.store.list(kind, None)).any(|(_, config)| {
             let mut webhooks = config["webhooks"].as_array().into_iter().flatten();
             webhooks.any(|it| about_pods(it) && !self.judge_answers(it))
         });
