@@ -6,12 +6,15 @@ mod agent_empty;
 mod agent_off;
 mod agent_stopped;
 mod agent_unit;
+mod answers;
 mod api_ready;
+mod claim_kept;
 mod clock_right;
 mod closed_to_pods;
 mod cordon_clear;
 mod database_answers;
 mod disks_writable;
+mod driver_registered;
 mod empty;
 mod etcd_quorum;
 mod flux;
@@ -48,6 +51,7 @@ mod server_empty;
 mod server_off;
 mod server_stopped;
 mod server_unit;
+mod service_answers;
 mod services_answer;
 mod services_run;
 mod ssh_answers;
@@ -55,6 +59,8 @@ mod started_in_time;
 mod steady;
 mod stopped;
 mod unit;
+mod volume_attached;
+mod webhook_answers;
 mod workloads_converged;
 mod write_canary;
 
@@ -63,6 +69,8 @@ pub use agent_off::CHECK as AGENT_OFF;
 pub use agent_stopped::CHECK as AGENT_STOPPED;
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
+pub use claim_kept::CHECK as CLAIM_KEPT;
+pub(crate) use claim_kept::CLAIM;
 pub use clock_right::CHECK as CLOCK_RIGHT;
 pub(crate) use clock_right::{
     agreed as clocks_agree, behind as clock_behind, is_right as clock_is_right,
@@ -72,6 +80,7 @@ pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use database_answers::CHECK as DATABASE_ANSWERS;
 pub use disks_writable::CHECK as DISKS_WRITABLE;
+pub use driver_registered::CHECK as DRIVER_REGISTERED;
 pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
 pub(crate) use flux::{
@@ -112,12 +121,17 @@ pub use server_empty::CHECK as SERVER_EMPTY;
 pub use server_off::CHECK as SERVER_OFF;
 pub use server_stopped::CHECK as SERVER_STOPPED;
 pub use server_unit::CHECK as SERVER_UNIT;
+pub use service_answers::CHECK as SERVICE_ANSWERS;
+pub(crate) use service_answers::SERVICE;
 pub use services_answer::CHECK as SERVICES_ANSWER;
 pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
 pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
+pub use volume_attached::CHECK as VOLUME_ATTACHED;
+pub(crate) use volume_attached::{ATTACHMENT, LONGHORN};
+pub use webhook_answers::CHECK as WEBHOOK_ANSWERS;
 pub use workloads_converged::CHECK as WORKLOADS_CONVERGED;
 pub use write_canary::CHECK as WRITE_CANARY;
 
@@ -149,6 +163,10 @@ pub static ALL: &[&Check] = &[
     &CORDON_CLEAR,
     &MISSING_MARKED,
     &MARK_CURRENT,
+    &WEBHOOK_ANSWERS,
+    &DRIVER_REGISTERED,
+    &VOLUME_ATTACHED,
+    &CLAIM_KEPT,
     &NETWORK_ANSWERS,
     &SECRETS_ANSWER,
     &DATABASE_ANSWERS,
@@ -158,11 +176,12 @@ pub static ALL: &[&Check] = &[
     &FLUX_SOURCE,
     &KUSTOMIZATION_APPLIED,
     &HELM_RELEASE,
-    &INGRESS_ANSWERS,
-    &SERVICES_ANSWER,
     &REPLICAS_AS_RECORDED,
     &WORKLOADS_CONVERGED,
     &PODS_UNTROUBLED,
+    &SERVICE_ANSWERS,
+    &INGRESS_ANSWERS,
+    &SERVICES_ANSWER,
     &STEADY,
     &NOTHING_LEFT,
     &CLOSED_TO_PODS,

@@ -178,6 +178,10 @@ fn skip(
         }
         skip.insert(GateId::new(name), entry.value.1);
     }
+    if !keys::REQUIRE_STORAGE.get(values) {
+        let why = "startup.require_storage_ready is false";
+        skip.entry(GateId::fixed("storage")).or_insert_with(|| why.to_owned());
+    }
     skip
 }
 

@@ -362,6 +362,14 @@ pub(super) static TIME_SYNC_QUORUM: Key<Count> = key(
     Used,
 );
 
+pub(super) static REQUIRE_STORAGE: Key<Or<Flag, bool>> = key(
+    "startup.require_storage_ready",
+    Or(Flag, true),
+    "Whether the way up waits for storage. Without it the gate `storage` is skipped, and says so.",
+    "true",
+    Used,
+);
+
 pub(super) static LEASE: Key<Time> = key(
     "cordon.lease",
     time(Span::mins(60), Span::mins(1), DAY),
@@ -511,7 +519,7 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &TICK,
     &TIME_SYNC_MODE,
     &TIME_SYNC_QUORUM,
-    &later::REQUIRE_STORAGE,
+    &REQUIRE_STORAGE,
     &probes::REQUIRE_PROBES,
     &probes::POST_START_PROBES,
     &later::VAULT_KEY_FILE,

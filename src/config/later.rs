@@ -6,13 +6,6 @@ use super::key::{Key, key};
 use super::kinds::{Anything, Count, Flag};
 use super::text::Text;
 
-pub(super) static REQUIRE_STORAGE: Key<Flag> = key(
-    "startup.require_storage_ready",
-    Flag,
-    "Whether the way up waits for storage.",
-    "true",
-    Later("storage is not checked, and the way up does not wait for it"),
-);
 const VAULT: &str = "Vault is not unsealed";
 pub(super) static VAULT_KEY_FILE: Key<Text> = key(
     "startup.vault_unseal_key_file",

@@ -116,7 +116,7 @@ pub(super) fn close_when_good(
     if phase == Phase::Converged {
         // Nothing stands: what fails from now on is news, also without a new episode.
         durable.alarms.clear();
-        normal::learn(input, &mut durable.normal);
+        normal::learn(input, &memory.passing, &mut durable.normal);
     }
     let mut boots = InStep::new(&durable.normal.boots);
     let unknown = |(name, proof): &(&_, &FreshProof)| boots.at(*name) != Some(&proof.boot_id);

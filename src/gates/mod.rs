@@ -4,10 +4,12 @@
 //! To add one: a file with a `GATE` on top, and one line in [`ALL`], after the gates that it
 //! comes after.
 
+mod admission;
 mod control_plane;
 mod cordons;
 mod database;
 pub mod down;
+mod endpoints;
 mod flux_source;
 mod fresh_ready;
 mod git;
@@ -23,14 +25,17 @@ mod registry;
 mod secrets;
 mod services;
 mod soak;
+mod storage;
 mod time;
 mod undo;
 mod workers;
 mod workloads;
 
+pub use admission::GATE as ADMISSION;
 pub use control_plane::GATE as CONTROL_PLANE;
 pub use cordons::GATE as CORDONS;
 pub use database::GATE as DATABASE;
+pub use endpoints::GATE as ENDPOINTS;
 pub use flux_source::GATE as FLUX_SOURCE;
 pub use fresh_ready::GATE as FRESH_READY;
 pub use git::GATE as GIT;
@@ -46,6 +51,7 @@ pub use registry::GATE as REGISTRY;
 pub use secrets::GATE as SECRETS;
 pub use services::GATE as SERVICES;
 pub use soak::GATE as SOAK;
+pub use storage::GATE as STORAGE;
 pub use time::GATE as TIME;
 pub use undo::GATE as UNDO;
 pub use workers::GATE as WORKERS;
@@ -68,6 +74,8 @@ pub static ALL: &[&Gate] = &[
     &WORKERS,
     &FRESH_READY,
     &CORDONS,
+    &ADMISSION,
+    &STORAGE,
     &NETWORK,
     &SECRETS,
     &DATABASE,
@@ -77,6 +85,7 @@ pub static ALL: &[&Gate] = &[
     &FLUX_SOURCE,
     &KUSTOMIZATIONS,
     &WORKLOADS,
+    &ENDPOINTS,
     &INGRESS,
     &SERVICES,
     &SOAK,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::cluster::ObjectPath;
+use super::cluster::{Drivers, ObjectPath};
 use super::cordon::CordonRecord;
 use super::descent::Descent;
 use super::episode::Episode;
@@ -216,6 +216,16 @@ pub struct Normal {
     /// How many pods each workload had, by its kind. One that stood at zero is not in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub replicas: BTreeMap<String, BTreeMap<ObjectPath, u32>>,
+    /// The services behind an Ingress for which somebody answered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<ObjectPath>,
+    /// The storage drivers that each node had.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drivers: BTreeMap<MachineName, Drivers>,
+    /// Claims and attachments that were out of order already: that is not the outage's doing.
+    /// `None` while nobody has seen a good day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amiss: Option<BTreeSet<ObjectName>>,
 }
 
 impl Normal {

@@ -134,6 +134,13 @@ pub enum Within {
     },
     /// Somebody deletes the pods of a workload.
     PodsDeleted(String),
+    /// A webhook of a workload has to be asked about every pod, or no longer.
+    Judges {
+        /// Which.
+        workload: String,
+        /// Whether it is so.
+        on: bool,
+    },
     /// What stands in git for a Kustomization can't be built, or can again.
     KustomizationFails {
         /// Which.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use ananke::model::action::Effect;
 use ananke::model::cluster::{
-    ClusterFacts, HelmRelease, Ingress, Kustomization, ObjectPath, Objects, PodCount, Pods,
-    Progress, Source, Suspended, Trouble, TroubledPod, Workload,
+    Answerers, Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges,
+    Kustomization, ObjectPath, Objects, PodCount, Pods, Progress, Source, Suspended, Trouble,
+    TroubledPod, Workload,
 };
 use ananke::model::facts::{Blind, BlindKind, Ready, Seen};
 use ananke::model::ids::MachineName;
@@ -25,11 +26,15 @@ pub(crate) struct Cluster {
     pub(crate) stateful_sets: Kind<Workload>,
     pub(crate) daemon_sets: Kind<Workload>,
     pub(crate) pods: Option<Pods>,
-    pub(crate) endpoints: Kind<u32>,
     /// A pod that is made anew gets into the same trouble.
     pub(crate) troubles_last: bool,
     /// What Flux says of these Kustomizations whenever it is asked.
     pub(crate) unwell: BTreeMap<&'static str, &'static str>,
+    pub(crate) drivers: Kind<Drivers>,
+    pub(crate) attachments: Kind<Attachment>,
+    pub(crate) claims: Kind<Claim>,
+    pub(crate) validating: Kind<Judges>,
+    pub(crate) endpoints: Kind<Answerers>,
     /// Flux's controllers do not run: what they said stays as it was.
     pub(crate) flux_dead: bool,
     /// What the git server would give; `None` while it is down.
@@ -123,14 +128,18 @@ impl Cluster {
         self.last = now.or(self.last);
         ClusterFacts {
             git_repositories: self.kind(Source::GIT, &self.sources, since),
-            oci_repositories: self.kind(Source::OCI, &None, since),
+            oci_repositories: self.kind(Source::OCI, &Kind::<Source>::None, since),
             kustomizations: self.kind(Kustomization::KIND, &self.kustomizations, since),
             helm_releases: self.kind(HelmRelease::KIND, &self.releases, since),
-            ingresses: self.kind("Ingress", &self.ingresses, since),
             deployments: self.kind(Workload::DEPLOYMENT, &self.deployments, since),
             stateful_sets: self.kind(Workload::STATEFUL_SET, &self.stateful_sets, since),
             daemon_sets: self.kind(Workload::DAEMON_SET, &self.daemon_sets, since),
             pods: self.kind(Pods::KIND, &self.pods, since),
+            drivers: self.kind("CSINode", &self.drivers, since),
+            attachments: self.kind("VolumeAttachment", &self.attachments, since),
+            claims: self.kind("PersistentVolumeClaim", &self.claims, since),
+            validating: self.kind("ValidatingWebhookConfiguration", &self.validating, since),
+            ingresses: self.kind("Ingress", &self.ingresses, since),
             endpoints: self.kind("EndpointSlice", &self.endpoints, since),
             ..ClusterFacts::bare(since)
         }

@@ -26,7 +26,7 @@ fn asked(rig: &Rig) -> Vec<String> {
 }
 
 /// What is said of one target of a gate.
-fn said(decision: &Decision, id: &str, target: &str) -> String {
+pub(crate) fn said(decision: &Decision, id: &str, target: &str) -> String {
     let view =
         decision.assessment.gates.iter().find(|view| view.id.as_str() == id).expect("a gate");
     let found = view.findings.iter().find(|finding| finding.target.to_string() == target);

@@ -1,5 +1,6 @@
 //! The decision, attacked through its public door: `tick(&LIBRARY, &TickInput) -> Decision`.
 
+mod admission;
 mod answers;
 mod battery;
 mod bench;
@@ -17,6 +18,7 @@ mod random;
 mod rig;
 mod site;
 mod size;
+mod storage;
 mod trouble;
 mod upsd;
 mod way_down;

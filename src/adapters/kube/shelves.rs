@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::model::cluster::{
-    Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges, Kustomization,
-    ObjectPath, Objects, Pods, Source, Trouble, Workload,
+    Answerers, Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges,
+    Kustomization, ObjectPath, Objects, Pods, Source, Trouble, Workload,
 };
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::time::Mono;
@@ -166,7 +166,7 @@ pub struct Shelves {
     pub(super) validating: Shelved<Judges>,
     pub(super) mutating: Shelved<Judges>,
     pub(super) ingresses: Shelved<Ingress>,
-    pub(super) slices: Shelved<(ObjectPath, u32)>,
+    pub(super) slices: Shelved<(ObjectPath, Answerers)>,
 }
 
 impl Shelves {
@@ -224,7 +224,7 @@ impl Shelves {
     /// The services whose endpoints somebody asks for.
     fn asked(&self) -> BTreeSet<&ObjectPath> {
         let judges = [&self.validating, &self.mutating].into_iter().filter_map(|it| it.known());
-        let judges = judges.flat_map(BTreeMap::values).flatten();
+        let judges = judges.flat_map(BTreeMap::values).flat_map(BTreeMap::keys);
         let ingresses = self.ingresses.known().into_iter().flat_map(BTreeMap::values);
         judges.chain(ingresses.flat_map(|it| &it.services)).collect()
     }
@@ -274,17 +274,17 @@ fn pods(all: &BTreeMap<ObjectPath, read::Pod>) -> Pods {
     pods
 }
 
-/// The ready endpoints of the services that are asked for. One without a slice has none.
+/// Who answers for the services that are asked for. One without a slice has nobody.
 fn endpoints(
-    slices: &BTreeMap<ObjectPath, (ObjectPath, u32)>,
+    slices: &BTreeMap<ObjectPath, (ObjectPath, Answerers)>,
     asked: &BTreeSet<&ObjectPath>,
-) -> BTreeMap<ObjectPath, u32> {
-    let mut ready: BTreeMap<ObjectPath, u32> =
-        asked.iter().map(|service| ((*service).clone(), 0)).collect();
-    for (service, count) in slices.values() {
-        if let Some(sum) = ready.get_mut(service) {
-            *sum = sum.saturating_add(*count);
+) -> BTreeMap<ObjectPath, Answerers> {
+    let nobody = |service: &&ObjectPath| ((*service).clone(), Answerers::default());
+    let mut all: BTreeMap<_, _> = asked.iter().map(nobody).collect();
+    for (service, answerers) in slices.values() {
+        if let Some(sum) = all.get_mut(service) {
+            sum.add(answerers);
         }
     }
-    ready
+    all
 }

@@ -122,6 +122,7 @@ const OTHER: &[(&str, &str)] = &[
     ("startup.backoff", "16s"),
     ("startup.tick", "6s"),
     ("startup.time_sync_mode", "quorum"),
+    ("startup.require_storage_ready", "false"),
     ("hosts.packages", "{servers: [jq]}"),
     ("hosts.programs", "{agents: [jq]}"),
     ("hosts.modules", "{nodes: [nfs]}"),

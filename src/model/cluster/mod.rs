@@ -9,7 +9,7 @@ mod path;
 mod storage;
 mod workload;
 
-pub use access::{Ingress, Judges};
+pub use access::{Answerers, Grip, Ingress, Judges};
 pub use flux::{HelmRelease, Kustomization, Progress, SUSPENDED_ANNOTATION, Source, Suspended};
 pub use path::ObjectPath;
 pub use storage::{Attachment, Claim, Drivers};
@@ -57,8 +57,8 @@ pub struct ClusterFacts {
     pub mutating: Objects<Judges>,
     /// What is reachable from outside.
     pub ingresses: Objects<Ingress>,
-    /// How many endpoints are ready behind each service that one of the above names.
-    pub endpoints: Objects<u32>,
+    /// Who answers for each service that one of the above names.
+    pub endpoints: Objects<Answerers>,
 }
 
 impl ClusterFacts {

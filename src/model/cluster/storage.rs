@@ -30,3 +30,10 @@ pub struct Claim {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub volume: String,
 }
+
+impl Claim {
+    /// It had a volume, and that is gone.
+    pub fn is_lost(&self) -> bool {
+        self.phase == "Lost"
+    }
+}

@@ -50,6 +50,15 @@ pub(super) static INSIDE: &[Form<Event>] = &[
         },
     ),
     form(
+        "<word> judges every pod",
+        "A webhook of it has to be asked about each, and refuses while it is away.",
+        "wiki judges every pod",
+        |it| within(Within::Judges { workload: it.word()?, on: true }),
+    ),
+    form("<word> judges nothing", "Its webhook is gone.", "wiki judges nothing", |it| {
+        within(Within::Judges { workload: it.word()?, on: false })
+    }),
+    form(
         "kustomization <word> fails",
         "What stands in git for it can't be built.",
         "kustomization flux-system fails",

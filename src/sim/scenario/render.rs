@@ -191,6 +191,8 @@ impl Display for Within {
                 write!(f, "somebody scales {workload} to {replicas}")
             }
             Self::PodsDeleted(workload) => write!(f, "somebody deletes the pods of {workload}"),
+            Self::Judges { workload, on: true } => write!(f, "{workload} judges every pod"),
+            Self::Judges { workload, on: false } => write!(f, "{workload} judges nothing"),
             Self::KustomizationFails { name, on: true } => write!(f, "kustomization {name} fails"),
             Self::KustomizationFails { name, on: false } => {
                 write!(f, "kustomization {name} can be applied")

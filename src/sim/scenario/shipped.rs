@@ -54,10 +54,13 @@ shipped![
     "stale-green",
     "stale-ready",
     "still-on-battery",
+    "storage-late",
     "storm",
     "sudo-refused",
     "turned-round",
     "two-servers-short",
+    "webhook-deadlock",
+    "webhook-deadlock-alone",
     "wrong-branch",
 ];
 

@@ -95,6 +95,7 @@ impl World {
                 self.scale(Self::workload(workload)?, *replicas);
             }
             Within::PodsDeleted(workload) => self.delete_pods(Self::workload(workload)?),
+            Within::Judges { workload, on } => self.judges_pods(Self::workload(workload)?, *on),
             Within::KustomizationFails { name, on } => self.break_part(Self::part(name)?, *on),
             Within::FluxBranch(branch) => self.follow_branch(branch),
             Within::FluxSuspended(on) => self.suspend_flux(*on),

@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::list;
 use crate::adapters::kube::nodes::text;
 use crate::adapters::kube::wire::short;
-use crate::model::cluster::{Attachment, Claim, Drivers, Ingress, Judges, ObjectPath};
+use crate::model::cluster::{
+    Answerers, Attachment, Claim, Drivers, Grip, Ingress, Judges, ObjectPath,
+};
 use crate::model::ids::MachineName;
 
 /// The longest name that is kept.
@@ -47,13 +49,75 @@ pub(crate) fn claim(object: &Value) -> Option<Claim> {
 
 /// The services that a webhook configuration needs; `None` if it refuses nothing without them.
 pub(crate) fn judges(object: &Value) -> Option<Judges> {
+    let mut judges = Judges::new();
     let strict = list(object, "/webhooks").filter(|it| it["failurePolicy"] != "Ignore");
-    let services = strict.filter_map(|it| {
-        let service = it.pointer("/clientConfig/service")?;
-        Some(ObjectPath::in_namespace(&name(service, "/namespace"), &name(service, "/name")))
-    });
-    let services: Judges = services.take(MAX_PARTS).collect();
-    (!services.is_empty()).then_some(services)
+    for webhook in strict.take(MAX_PARTS) {
+        let Some(service) = webhook.pointer("/clientConfig/service") else { continue };
+        let namespace = name(service, "/namespace");
+        let path = ObjectPath::in_namespace(&namespace, &name(service, "/name"));
+        let grip = grip(webhook, &namespace);
+        let known = judges.entry(path).or_default();
+        *known = grip.max(*known);
+    }
+    (!judges.is_empty()).then_some(judges)
+}
+
+/// Whether a webhook has to be asked when a pod of its own service is made.
+fn grip(webhook: &Value, namespace: &str) -> Grip {
+    let names = |rule: &Value, at: &str, those: &[&str]| {
+        list(rule, at).filter_map(Value::as_str).any(|it| those.contains(&it))
+    };
+    let about_pods = |rule: &Value| {
+        names(rule, "/apiGroups", &["", "*"])
+            && names(rule, "/resources", &["pods", "*", "*/*"])
+            && names(rule, "/operations", &["CREATE", "*"])
+            && rule["scope"] != "Cluster"
+    };
+    if !list(webhook, "/rules").any(about_pods) {
+        return Grip::Others;
+    }
+    let by_namespace = selects(&webhook["namespaceSelector"], namespace);
+    let asks_more = |at: &str| webhook.pointer(at).is_some_and(|it| !is_empty(it));
+    let more = ["/objectSelector/matchLabels", "/objectSelector/matchExpressions"];
+    let more = more.iter().any(|at| asks_more(at)) || asks_more("/matchConditions");
+    if more { by_namespace.min(Grip::Perhaps) } else { by_namespace }
+}
+
+/// The label that every namespace has by itself. What other labels it has is not looked at.
+const OWN_NAME: &str = "kubernetes.io/metadata.name";
+
+/// Whether a namespaceSelector takes in a namespace.
+fn selects(selector: &Value, namespace: &str) -> Grip {
+    let mut found = Grip::Own;
+    let labels = selector.pointer("/matchLabels").and_then(Value::as_object);
+    for (label, value) in labels.into_iter().flatten() {
+        found = found.min(match label == OWN_NAME {
+            true if value == namespace => Grip::Own,
+            true => Grip::Others,
+            false => Grip::Perhaps,
+        });
+    }
+    for part in list(selector, "/matchExpressions") {
+        let named = list(part, "/values").any(|it| it == namespace);
+        let own = part["key"] == OWN_NAME;
+        found = found.min(match part["operator"].as_str() {
+            Some("In") if own && !named => Grip::Others,
+            Some("NotIn") if own && named => Grip::Others,
+            Some("DoesNotExist") if own => Grip::Others,
+            Some("In" | "NotIn" | "Exists") if own => Grip::Own,
+            Some(_) | None => Grip::Perhaps,
+        });
+    }
+    found
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(all) => all.is_empty(),
+        Value::Object(all) => all.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// An ingress.
@@ -70,20 +134,28 @@ pub(crate) fn ingress(object: &Value) -> Ingress {
     Ingress { hosts, services }
 }
 
-/// The service of an EndpointSlice, and how many of its endpoints are ready.
-pub(crate) fn endpoints(object: &Value) -> Option<(ObjectPath, u32)> {
+/// More endpoints than this are not in one slice: so the API has it.
+const MAX_ENDPOINTS: usize = 1_000;
+
+/// The service of an EndpointSlice, and who answers for it.
+pub(crate) fn endpoints(object: &Value) -> Option<(ObjectPath, Answerers)> {
     let service =
         object.pointer("/metadata/labels")?.get("kubernetes.io/service-name")?.as_str()?;
     let namespace = name(object, "/metadata/namespace");
-    // An endpoint that does not say is ready: so the API defines it.
-    let ready = |it: &&Value| it.pointer("/conditions/ready") != Some(&Value::Bool(false));
-    let ready = list(object, "/endpoints").filter(ready).count();
-    let path = ObjectPath::in_namespace(&namespace, &short(service, MAX_NAME));
-    Some((path, u32::try_from(ready).unwrap_or(u32::MAX)))
+    let mut answerers = Answerers::default();
+    for endpoint in list(object, "/endpoints").take(MAX_ENDPOINTS) {
+        let node = Some(name(endpoint, "/nodeName")).filter(|it| !it.is_empty());
+        // An endpoint that does not say is ready: so the API defines it.
+        let ready = endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false));
+        answerers.count(node.map(MachineName::new), ready, 1);
+    }
+    Some((ObjectPath::in_namespace(&namespace, &short(service, MAX_NAME)), answerers))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -107,7 +179,8 @@ mod tests {
                 "clientConfig": {"service": {"namespace": "sys", "name": policy.to_lowercase()}}})
         };
         let object = json!({"webhooks": [hook("Fail"), hook("Ignore")]});
-        assert_eq!(judges(&object).unwrap(), BTreeSet::from([ObjectPath::new("sys/fail")]));
+        let found = judges(&object).unwrap();
+        assert_eq!(found, Judges::from([(ObjectPath::new("sys/fail"), Grip::Others)]));
         assert_eq!(judges(&json!({"webhooks": [hook("Ignore")]})), None);
         let object = json!({"metadata": {"namespace": "git"}, "spec": {"rules": [
             {"host": "git.example", "http": {"paths": [{"backend": {"service": {"name": "web"}}}]}},
@@ -117,7 +190,54 @@ mod tests {
         assert_eq!(read.services, BTreeSet::from([ObjectPath::new("git/web")]));
         let slice = json!({"metadata": {"namespace": "git",
             "labels": {"kubernetes.io/service-name": "web"}},
-            "endpoints": [{"conditions": {"ready": true}}, {"conditions": {"ready": false}}, {}]});
-        assert_eq!(endpoints(&slice), Some((ObjectPath::new("git/web"), 2)));
+            "endpoints": [{"conditions": {"ready": true}, "nodeName": "w-1"}, {},
+                {"conditions": {"ready": false}, "nodeName": "w-2"}, {"nodeName": "w-1"}]});
+        let (service, answerers) = endpoints(&slice).unwrap();
+        assert_eq!(service, ObjectPath::new("git/web"));
+        assert_eq!(answerers.on, BTreeMap::from([(MachineName::new("w-1"), 2)]));
+        assert_eq!(answerers.waiting, BTreeSet::from([MachineName::new("w-2")]));
+        assert_eq!(answerers.elsewhere, 1);
+    }
+
+    #[test]
+    fn whether_a_webhook_stands_before_its_own_pods_is_said_only_where_it_is_known() {
+        let pods = json!([{"apiGroups": [""], "resources": ["pods"], "operations": ["CREATE"]}]);
+        let by_name = |operator: &str, name: &str| {
+            json!({"matchExpressions": [{"key": "kubernetes.io/metadata.name",
+                "operator": operator, "values": [name]}]})
+        };
+        let table = [
+            (json!({"rules": pods}), Grip::Own),
+            (
+                json!({"rules": [{"apiGroups": ["*"], "resources": ["*/*"],
+                "operations": ["*"]}], "namespaceSelector": {}}),
+                Grip::Own,
+            ),
+            (
+                json!({"rules": [{"apiGroups": [""], "resources": ["nodes"],
+                "operations": ["*"]}]}),
+                Grip::Others,
+            ),
+            (
+                json!({"rules": [{"apiGroups": [""], "resources": ["pods"],
+                "operations": ["DELETE"]}]}),
+                Grip::Others,
+            ),
+            (json!({"rules": pods, "namespaceSelector": by_name("NotIn", "sys")}), Grip::Others),
+            (json!({"rules": pods, "namespaceSelector": by_name("NotIn", "x")}), Grip::Own),
+            (json!({"rules": pods, "namespaceSelector": by_name("In", "x")}), Grip::Others),
+            (
+                json!({"rules": pods, "namespaceSelector": {"matchLabels": {"a": "b"}}}),
+                Grip::Perhaps,
+            ),
+            (json!({"rules": pods, "objectSelector": {"matchLabels": {"a": "b"}}}), Grip::Perhaps),
+            (json!({"rules": pods, "matchConditions": [{"name": "x"}]}), Grip::Perhaps),
+            (json!({"rules": 7}), Grip::Others),
+        ];
+        for (mut webhook, wanted) in table {
+            webhook["clientConfig"] = json!({"service": {"namespace": "sys", "name": "judge"}});
+            let found = judges(&json!({"webhooks": [webhook]})).unwrap();
+            assert_eq!(found.into_values().max(), Some(wanted), "{webhook}");
+        }
     }
 }

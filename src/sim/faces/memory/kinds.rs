@@ -94,3 +94,15 @@ pub(super) fn served(looked: &Looked) -> Option<&'static Kind> {
             && looked.versions.contains(&kind.version)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_site_serves_what_is_looked_at_but_one_kind_that_it_has_not() {
+        let lacking: Vec<&str> =
+            LOOKED.iter().filter(|it| served(it).is_none()).map(|it| it.kind).collect();
+        assert_eq!(lacking, ["OCIRepository"]);
+    }
+}

@@ -76,6 +76,9 @@ impl World {
         let any = self.pods.values().any(|pod| pod.workload == workload);
         let waits = row.keeper == Keeper::StatefulSet && any;
         for _ in living.len()..if waits { 0 } else { wanted } {
+            if self.refuses_pods() {
+                break;
+            }
             if let Some(node) = self.scheduled(row) {
                 self.make_pod(workload, &node);
             }
@@ -103,6 +106,9 @@ impl World {
         let of = self.pods.values().filter(|pod| pod.workload == workload);
         let on: Vec<MachineName> = of.map(|pod| pod.node.clone()).collect();
         for node in nodes.iter().filter(|node| !on.contains(node)) {
+            if self.refuses_pods() {
+                break;
+            }
             self.make_pod(workload, node);
         }
         nodes.len()

@@ -18,6 +18,7 @@ mod source;
 mod status;
 mod volumes;
 mod web;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::World;
 use super::super::store::kinds::{
-    DEPLOYMENTS, ENDPOINT_SLICES, GIT_REPOSITORIES, KUSTOMIZATIONS, PDBS, PODS, VOLUME_ATTACHMENTS,
+    CSI_NODES, DEPLOYMENTS, ENDPOINT_SLICES, GIT_REPOSITORIES, KUSTOMIZATIONS, PDBS, PODS,
+    VOLUME_ATTACHMENTS,
 };
 use super::super::store::{
     Key, Part as Whole, PatchKind, Writer, evict, patch_scale, remove, scale,
@@ -151,6 +152,26 @@ fn a_source_whose_git_is_down_backs_off_up_to_a_quarter_of_an_hour() {
     assert_eq!(not_ready(&world), ["git"], "what is mute is not healthy; the rest is applied on");
     let waits_long = |world: &World| world.source_again_in() > Some(Span::mins(10));
     assert!(within(&mut world, 20, waits_long));
+}
+
+#[test]
+fn what_storage_and_services_say_outlives_the_outage() {
+    let mut world = world(17);
+    blackout(&mut world, &[]);
+    assert_eq!(idle(&world).len(), 21, "nothing works");
+    let nodes: Vec<_> = world.store().list(&CSI_NODES, None).collect();
+    assert_eq!(nodes.len(), 7);
+    for (key, node) in nodes {
+        assert_eq!(node["spec"]["drivers"][0]["name"], "driver.longhorn.io", "{}", key.name);
+    }
+    for (key, slice) in world.store().list(&ENDPOINT_SLICES, None) {
+        let endpoint = &slice["endpoints"][0];
+        assert_eq!(endpoint["conditions"]["ready"], true, "{}", key.name);
+        assert!(endpoint["nodeName"].is_string(), "{}", key.name);
+    }
+    for (key, attachment) in world.store().list(&VOLUME_ATTACHMENTS, None) {
+        assert_eq!(attachment["status"]["attached"], true, "{}", key.name);
+    }
 }
 
 #[test]

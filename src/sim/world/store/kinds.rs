@@ -55,6 +55,15 @@ impl Kind {
         Self { blind_put: false, ..self }
     }
 
+    const fn webhooks(plural: &'static str, kind: &'static str) -> Self {
+        Self::core(plural, kind)
+            .of_group("admissionregistration.k8s.io", "v1")
+            .in_category(&["api-extensions"])
+            .global()
+            .counted()
+            .never_blind()
+    }
+
     /// As a CustomResourceDefinition with a status subresource is served.
     const fn custom(plural: &'static str, kind: &'static str) -> Self {
         Self::core(plural, kind).with_status().counted().never_blind()
@@ -166,11 +175,17 @@ pub static RECOVERY_STATUSES: Kind = Kind::custom("recoverystatuses", "RecoveryS
     .short(&["recovery"])
     .in_category(&["ananke"])
     .global();
+/// Who is asked before an object is taken.
+pub static VALIDATING_WEBHOOKS: Kind =
+    Kind::webhooks("validatingwebhookconfigurations", "ValidatingWebhookConfiguration");
+/// Who may change an object before it is taken.
+pub static MUTATING_WEBHOOKS: Kind =
+    Kind::webhooks("mutatingwebhookconfigurations", "MutatingWebhookConfiguration");
 /// Events of the newer group. A real API server keeps both in one place; here they are two.
 pub static EVENTS_BY_NOTE: Kind = Kind::core("events", "Event").of_group("events.k8s.io", "v1");
 
 /// Every kind that is served; a group's kinds stand together.
-pub static ALL: [&Kind; 25] = [
+pub static ALL: [&Kind; 27] = [
     &NODES,
     &NAMESPACES,
     &PODS,
@@ -195,6 +210,8 @@ pub static ALL: [&Kind; 25] = [
     &GIT_REPOSITORIES,
     &HELM_RELEASES,
     &RECOVERY_STATUSES,
+    &VALIDATING_WEBHOOKS,
+    &MUTATING_WEBHOOKS,
     &EVENTS_BY_NOTE,
 ];
 
