@@ -219,7 +219,7 @@ pub(crate) fn cause(sit: &Situation<'_>, name: &ObjectName, pod: &TroubledPod) -
         let endpoints = &sit.seen.cluster.endpoints;
         let endpoints = endpoints.if_fresh(sit.now, sit.policy.timing.fresh_for);
         let ready = |service: &ObjectPath| {
-            endpoints.and_then(|all| all.get(service)).is_some_and(|ready| *ready > 0)
+            endpoints.and_then(|all| all.get(service)).is_some_and(Answerers::are_ready)
         };
         let mut services = registry(sit, pod).peekable();
         if services.peek().is_none() {

@@ -3,7 +3,7 @@
 
 use super::key::Stage::Later;
 use super::key::{Key, key};
-use super::kinds::{Anything, Count, Flag};
+use super::kinds::{Anything, Count};
 use super::text::Text;
 
 const VAULT: &str = "Vault is not unsealed";
