@@ -194,7 +194,9 @@ impl Cluster {
         if self.troubles_last {
             let again = TroubledPod { uid: format!("{uid}+"), ..pod };
             pods.troubled.insert(ObjectPath::new(format!("{path}n")), again);
-        } else if let Some(it) = pod.of.and_then(|of| self.workload(&of)) {
+        } else if let Some(of) = &pod.of
+            && let Some(it) = self.workload(of)
+        {
             it.lacking = it.lacking.saturating_sub(1);
         }
     }
