@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::scalar::{exact, joined};
-use super::settings::{Encryption, Settings, SshTarget};
+use super::settings::{Encryption, Settings, SshTarget, SwitchOn};
 use crate::model::ids::MachineName;
 use crate::model::policy::{HostNeeds, Needs, Role, TimeSync};
 use crate::model::time::Span;
@@ -198,10 +198,16 @@ fn hosts(out: &mut String, needs: &HostNeeds) {
     group(out, "hosts", &lines);
 }
 
-/// Without a UPS nothing is left of it that means anything.
+/// Without a UPS nothing is left of it that means anything, but how machines are switched on.
 fn power(out: &mut String, settings: &Settings) {
     let power = &settings.policy.power;
-    let Some(common) = power.upses.values().next() else { return };
+    let switch_on = switch_on(settings);
+    let Some(common) = power.upses.values().next() else {
+        if !switch_on.is_empty() {
+            group(out, "power", &switch_on);
+        }
+        return;
+    };
     let percent = power.budget.factor_percent;
     line(out, "runtime_safety_factor", &format!("{}.{:02}", percent / 100, percent % 100));
     line(out, "default_budget_seconds", &power.budget.default.as_secs().to_string());
@@ -250,7 +256,45 @@ fn power(out: &mut String, settings: &Settings) {
         ("answer_timeout", exact(settings.nut.answer)),
     ];
     lines.extend(power.on_low.map(|on_low| ("on_low", on_low.word().to_owned())));
+    lines.extend(switch_on);
     group(out, "power", &lines);
+}
+
+/// How machines are switched on.
+fn switch_on(settings: &Settings) -> Vec<(&'static str, String)> {
+    let switch_on = &settings.switch_on;
+    let ways = switch_on.ways.iter().map(|(name, way)| {
+        let (kind, own) = match way {
+            SwitchOn::Packet(packet) => {
+                let mac = packet.mac.map(|byte| format!("{byte:02x}")).join(":");
+                let to = joined(&packet.to.ip().to_string(), packet.to.port());
+                let from = packet.from.iter().map(ToString::to_string);
+                let own = [
+                    ("mac", Some(text(&mac))),
+                    ("broadcast", Some(text(&to))),
+                    ("from", (!packet.from.is_empty()).then(|| list(from))),
+                ];
+                let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
+                ("wake", flow_map(own))
+            }
+            SwitchOn::Outlet { ups, outlet } => {
+                let own = [("ups", text(&ups.to_string())), ("outlet", outlet.to_string())];
+                ("outlet", flow_map(own.into_iter()))
+            }
+            SwitchOn::Command(words) => ("command", list(words.iter().cloned())),
+        };
+        (name.as_str(), flow_map([(kind, own)].into_iter()))
+    });
+    let ways: Vec<_> = ways.collect();
+    let mut lines = Vec::new();
+    if !ways.is_empty() {
+        lines.push(("switch_on", flow_map(ways.into_iter())));
+    }
+    if let Some(login) = &switch_on.upsd {
+        lines.push(("upsd_user", text(&login.user)));
+        lines.push(("upsd_password_file", text(&login.password.display().to_string())));
+    }
+    lines
 }
 
 fn group(out: &mut String, name: &str, lines: &[(&str, String)]) {

@@ -162,7 +162,7 @@ impl Kind for OneDomain {
 }
 
 /// The fields of a record, each by its name. What is not one of them is a fault.
-fn fields<'n>(
+pub(super) fn fields<'n>(
     node: &'n Node,
     names: &[&str],
     to: &mut Reading<'_>,

@@ -3,6 +3,7 @@
 mod meaning;
 mod refused;
 mod ssh_config;
+mod switch_on;
 mod table;
 
 use std::path::Path;
