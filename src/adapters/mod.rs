@@ -12,4 +12,5 @@ pub mod notify;
 pub mod nut;
 pub mod process;
 pub mod ssh;
+pub mod wake;
 pub mod web;

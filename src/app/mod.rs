@@ -18,6 +18,7 @@ mod rise;
 mod shutdown;
 mod signals;
 mod sink;
+mod switches;
 mod web;
 mod words;
 mod worker;

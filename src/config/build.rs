@@ -38,8 +38,8 @@ pub(super) fn build(
     let (watched, nut) = power::read(values, &inventory, faults);
     let upses: Vec<_> = watched.upses.keys().cloned().collect();
     policy.power = watched;
-    let switch_on = power::switch_on(values, &inventory, context.hostname, &upses, faults);
-    policy.shutdown.wakes = switch_on.ways.keys().cloned().collect();
+    let turn_on = power::turn_on(values, &inventory, context.hostname, &upses, faults);
+    policy.shutdown.wakes = turn_on.ways.keys().cloned().collect();
     let ssh = ssh(values, context, &inventory, faults);
     let kube = kube(values);
     peers(values, faults);
@@ -54,7 +54,7 @@ pub(super) fn build(
         ssh,
         kube,
         nut,
-        switch_on,
+        turn_on,
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
         notify_command,

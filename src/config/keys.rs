@@ -541,7 +541,7 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &power::POWER_CONNECT,
     &power::POWER_ANSWER,
     &power::CERTIFICATE,
-    &power::SWITCH_ON,
+    &power::TURN_ON,
     &power::UPSD_USER,
     &power::UPSD_PASSWORD_FILE,
     &LEASE,

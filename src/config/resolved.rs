@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::scalar::{exact, joined};
-use super::settings::{Encryption, Settings, SshTarget, SwitchOn};
+use super::settings::{Encryption, Settings, SshTarget, TurnOn};
 use crate::model::ids::MachineName;
 use crate::model::policy::{HostNeeds, Needs, Role, TimeSync};
 use crate::model::time::Span;
@@ -201,10 +201,10 @@ fn hosts(out: &mut String, needs: &HostNeeds) {
 /// Without a UPS nothing is left of it that means anything, but how machines are switched on.
 fn power(out: &mut String, settings: &Settings) {
     let power = &settings.policy.power;
-    let switch_on = switch_on(settings);
+    let turn_on = turn_on(settings);
     let Some(common) = power.upses.values().next() else {
-        if !switch_on.is_empty() {
-            group(out, "power", &switch_on);
+        if !turn_on.is_empty() {
+            group(out, "power", &turn_on);
         }
         return;
     };
@@ -256,16 +256,16 @@ fn power(out: &mut String, settings: &Settings) {
         ("answer_timeout", exact(settings.nut.answer)),
     ];
     lines.extend(power.on_low.map(|on_low| ("on_low", on_low.word().to_owned())));
-    lines.extend(switch_on);
+    lines.extend(turn_on);
     group(out, "power", &lines);
 }
 
 /// How machines are switched on.
-fn switch_on(settings: &Settings) -> Vec<(&'static str, String)> {
-    let switch_on = &settings.switch_on;
-    let ways = switch_on.ways.iter().map(|(name, way)| {
+fn turn_on(settings: &Settings) -> Vec<(&'static str, String)> {
+    let turn_on = &settings.turn_on;
+    let ways = turn_on.ways.iter().map(|(name, way)| {
         let (kind, own) = match way {
-            SwitchOn::Packet(packet) => {
+            TurnOn::Packet(packet) => {
                 let mac = packet.mac.map(|byte| format!("{byte:02x}")).join(":");
                 let to = joined(&packet.to.ip().to_string(), packet.to.port());
                 let from = packet.from.iter().map(ToString::to_string);
@@ -277,20 +277,20 @@ fn switch_on(settings: &Settings) -> Vec<(&'static str, String)> {
                 let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
                 ("wake", flow_map(own))
             }
-            SwitchOn::Outlet { ups, outlet } => {
+            TurnOn::Outlet { ups, outlet } => {
                 let own = [("ups", text(&ups.to_string())), ("outlet", outlet.to_string())];
                 ("outlet", flow_map(own.into_iter()))
             }
-            SwitchOn::Command(words) => ("command", list(words.iter().cloned())),
+            TurnOn::Command(words) => ("command", list(words.iter().cloned())),
         };
         (name.as_str(), flow_map([(kind, own)].into_iter()))
     });
     let ways: Vec<_> = ways.collect();
     let mut lines = Vec::new();
     if !ways.is_empty() {
-        lines.push(("switch_on", flow_map(ways.into_iter())));
+        lines.push(("turn_on", flow_map(ways.into_iter())));
     }
-    if let Some(login) = &switch_on.upsd {
+    if let Some(login) = &turn_on.upsd {
         lines.push(("upsd_user", text(&login.user)));
         lines.push(("upsd_password_file", text(&login.password.display().to_string())));
     }

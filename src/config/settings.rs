@@ -21,7 +21,7 @@ pub struct Settings {
     /// How the UPSes are watched.
     pub nut: NutSettings,
     /// How machines are switched on.
-    pub switch_on: SwitchOnSettings,
+    pub turn_on: TurnOnSettings,
     /// Where ananke keeps its state: ledger, recorder, JSON files.
     pub state_dir: PathBuf,
     /// Where the control socket lies.
@@ -96,16 +96,16 @@ pub struct KubeSettings {
 
 /// How machines are switched on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SwitchOnSettings {
+pub struct TurnOnSettings {
     /// The machines that ananke has a way to switch on, each with that way.
-    pub ways: BTreeMap<MachineName, SwitchOn>,
+    pub ways: BTreeMap<MachineName, TurnOn>,
     /// Who commands a UPS. Only outlets need it.
     pub upsd: Option<UpsdLogin>,
 }
 
 /// By which way a machine is switched on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SwitchOn {
+pub enum TurnOn {
     /// By a magic packet, which its network card hears while power is there.
     Packet(MagicPacket),
     /// By an outlet that was off: its firmware must start it when power comes.

@@ -9,6 +9,7 @@ mod hosts;
 mod invariants;
 mod mending;
 mod power;
+mod power_on;
 mod published;
 mod quiet;
 mod random;

@@ -162,13 +162,13 @@ pub(in crate::config) static CERTIFICATE: Key<Text> = key(
     Used,
 );
 
-pub(in crate::config) static SWITCH_ON: Key<Ways> = key(
-    "power.switch_on",
+pub(in crate::config) static TURN_ON: Key<Ways> = key(
+    "power.turn_on",
     Ways,
     "How a machine that a shutdown switched off is switched on again: wake (Wake-on-LAN; \
      broadcast, from: the address of a network card here), outlet (load.on of a UPS whose cable \
      is on this host), or command. Without it its firmware does it, or a person.",
-    "{w-1: {wake: {mac: \"52:54:00:12:34:56\"}}, w-2: {outlet: {ups: rack@localhost, outlet: 2}}}",
+    "{w-1: {wake: {mac: 52-54-00-12-34-56}}, w-2: {outlet: {ups: rack@localhost, outlet: 2}}}",
     Used,
 );
 pub(in crate::config) static UPSD_USER: Key<Text> = key(

@@ -14,7 +14,7 @@ use crate::config::nearest::{nearest, quoted};
 use crate::config::one_or_more::OneOrMore;
 use crate::config::problem::{Code, Fault};
 use crate::config::scalar::{Bad, host_and_port};
-use crate::config::settings::{MagicPacket, SwitchOn, SwitchOnSettings, UpsdLogin};
+use crate::config::settings::{MagicPacket, TurnOn, TurnOnSettings, UpsdLogin};
 use crate::config::text::Text;
 use crate::config::tree::{At, Node, Place};
 use crate::config::walk::Values;
@@ -253,8 +253,8 @@ pub(in crate::config) fn read(
     hostname: &str,
     upses: &[UpsName],
     faults: &mut Vec<Fault>,
-) -> SwitchOnSettings {
-    let given = keys::SWITCH_ON.given(values).map(|given| given.value).unwrap_or_default();
+) -> TurnOnSettings {
+    let given = keys::TURN_ON.given(values).map(|given| given.value).unwrap_or_default();
     let mut macs: BTreeMap<[u8; 6], Place> = BTreeMap::new();
     let mut ways = BTreeMap::new();
     let mut first_outlet = None;
@@ -270,19 +270,19 @@ pub(in crate::config) fn read(
                     let fault = Fault::error(Code::Conflict, "two machines with one `mac`");
                     faults.push(fault.at(at).first(first));
                 }
-                SwitchOn::Packet(MagicPacket { mac, to, from })
+                TurnOn::Packet(MagicPacket { mac, to, from })
             }
-            WaySaid::Command(words) => SwitchOn::Command(words),
+            WaySaid::Command(words) => TurnOn::Command(words),
             WaySaid::Outlet { ups, outlet } => {
                 first_outlet.get_or_insert(at);
                 let known = !keys::UPSES.broken(values);
                 let Some(ups) = watched(&ups, upses, known, faults) else { continue };
-                SwitchOn::Outlet { ups, outlet }
+                TurnOn::Outlet { ups, outlet }
             }
         };
         ways.insert(MachineName::new(name), way);
     }
-    SwitchOnSettings { ways, upsd: login(values, first_outlet, faults) }
+    TurnOnSettings { ways, upsd: login(values, first_outlet, faults) }
 }
 
 /// The UPS of an outlet, as `power.upses` spells it.
@@ -321,7 +321,7 @@ fn login(values: &Values<'_>, outlet: Option<Place>, faults: &mut Vec<Fault>) ->
         faults.push(fault.help("a user of upsd.users with `instcmds`"));
     }
     if let (Some(given), None) = (user.as_ref().or(password.as_ref()), outlet)
-        && !keys::SWITCH_ON.broken(values)
+        && !keys::TURN_ON.broken(values)
     {
         let message = "no outlet is switched on: nobody logs in to upsd";
         faults.push(Fault::warning(Code::NoEffect, message).at(given.at));

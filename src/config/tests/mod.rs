@@ -3,8 +3,8 @@
 mod meaning;
 mod refused;
 mod ssh_config;
-mod switch_on;
 mod table;
+mod turn_on;
 
 use std::path::Path;
 

@@ -156,7 +156,7 @@ const OTHER: &[(&str, &str)] = &[
     ("power.connect_timeout", "4s"),
     ("power.answer_timeout", "3s"),
     ("power.certificate", "/other"),
-    ("power.switch_on", "{w-1: {command: [/usr/local/sbin/on, w-1]}}"),
+    ("power.turn_on", "{w-1: {command: [/usr/local/sbin/on, w-1]}}"),
     ("power.upsd_user", "other"),
     ("power.upsd_password_file", "/other"),
     ("gates.skip", "{soak: another reason}"),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::config::settings::{MagicPacket, SwitchOn};
+use crate::config::settings::{MagicPacket, TurnOn};
 use crate::model::ids::MachineName;
 
 const BASE: &str = "\
@@ -27,16 +27,16 @@ fn told(lines: &str) -> Vec<(Code, Option<usize>, String)> {
 #[test]
 fn each_way_means_what_it_says() {
     let settings = settings(&with(
-        "  upses: rack@localhost\n  upsd_user: ananke\n  upsd_password_file: /p\n  switch_on:\n    \
+        "  upses: rack@localhost\n  upsd_user: ananke\n  upsd_password_file: /p\n  turn_on:\n    \
          cp-1: {wake: {mac: 52-54-00-12-34-AB, broadcast: 192.0.2.255, from: 192.0.2.9}}\n    \
          w-1: {outlet: {ups: RACK@localhost, outlet: 2}}\n",
     ));
-    let ways = &settings.switch_on.ways;
+    let ways = &settings.turn_on.ways;
     let to: SocketAddr = "192.0.2.255:9".parse().unwrap();
     let from = vec!["192.0.2.9".parse().unwrap()];
     let packet = MagicPacket { mac: [0x52, 0x54, 0, 0x12, 0x34, 0xab], to, from };
-    assert_eq!(ways[&MachineName::fixed("cp-1")], SwitchOn::Packet(packet));
-    let SwitchOn::Outlet { ups, outlet } = &ways[&MachineName::fixed("w-1")] else {
+    assert_eq!(ways[&MachineName::fixed("cp-1")], TurnOn::Packet(packet));
+    let TurnOn::Outlet { ups, outlet } = &ways[&MachineName::fixed("w-1")] else {
         panic!("{ways:?}");
     };
     assert_eq!((ups.to_string().as_str(), *outlet), ("rack@localhost", 2));
@@ -46,14 +46,14 @@ fn each_way_means_what_it_says() {
 #[test]
 fn nobody_is_switched_on_by_default() {
     let settings = settings(MINIMAL);
-    assert!(settings.switch_on.ways.is_empty());
+    assert!(settings.turn_on.ways.is_empty());
     assert!(settings.policy.shutdown.wakes.is_empty());
 }
 
 #[test]
 fn without_a_ups_too_what_is_shown_means_the_same() {
     let first = settings(&with(
-        "  switch_on: {w-1: {command: [/usr/local/sbin/on, 'w 1']}, cp-1: {wake: \
+        "  turn_on: {w-1: {command: [/usr/local/sbin/on, 'w 1']}, cp-1: {wake: \
          {mac: '52:54:00:12:34:56', from: ['192.0.2.8', '192.0.2.9']}}}\n",
     ));
     let shown = resolved(&first);
@@ -62,7 +62,7 @@ fn without_a_ups_too_what_is_shown_means_the_same() {
 
 #[test]
 fn what_is_wrong_is_said_at_its_place() {
-    let one = |way: &str| told(&format!("  switch_on:\n    w-1: {way}\n"));
+    let one = |way: &str| told(&format!("  turn_on:\n    w-1: {way}\n"));
     let cases = [
         ("{wake: {mac: 'ff:ff:ff:ff:ff:ff'}}", Code::BadValue, "no hardware address of a machine"),
         ("{wake: {mac: '12:34'}}", Code::BadValue, "no hardware address of a machine"),
@@ -105,13 +105,13 @@ fn what_contradicts_the_rest_of_the_file_is_an_error() {
         assert_eq!(told.len(), 1, "{told:?}");
         told.into_iter().next().unwrap()
     };
-    let stranger = told_of(&format!("  switch_on: {{w-2: {mac}}}\n"));
+    let stranger = told_of(&format!("  turn_on: {{w-2: {mac}}}\n"));
     assert_eq!(stranger.0, Code::UnknownMachine, "{stranger:?}");
-    let own = told_of(&format!("  switch_on: {{titan-db: {mac}}}\n"));
+    let own = told_of(&format!("  turn_on: {{titan-db: {mac}}}\n"));
     assert!(own.2.contains("can't switch itself on"), "{own:?}");
-    let twins = told_of(&format!("  switch_on: {{cp-1: {mac}, w-1: {mac}}}\n"));
+    let twins = told_of(&format!("  turn_on: {{cp-1: {mac}, w-1: {mac}}}\n"));
     assert!(twins.2.contains("two machines with one `mac`"), "{twins:?}");
-    let outlet = "  switch_on: {w-1: {outlet: {ups: rack@localhost, outlet: 2}}}\n";
+    let outlet = "  turn_on: {w-1: {outlet: {ups: rack@localhost, outlet: 2}}}\n";
     let login = "  upsd_user: a\n  upsd_password_file: /p\n";
     let unwatched = told_of(&format!("{login}{outlet}"));
     assert_eq!(unwatched.0, Code::UnknownUps, "{unwatched:?}");
