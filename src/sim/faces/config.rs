@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::config::settings::{Settings, SshDeadlines};
@@ -38,6 +39,8 @@ pub struct Reach {
     pub fresh_for: Span,
     /// Where the UPSes are asked. Without it none is configured.
     pub upsd: Option<Upsd>,
+    /// Where a magic packet is heard by whom it is for. Without it nobody can be switched on.
+    pub wake: Option<SocketAddr>,
 }
 
 /// The upsd that serves every UPS of a site.
@@ -83,6 +86,7 @@ impl Reach {
             poll: POLL,
             fresh_for: fresh_for(1),
             upsd: Some(UPSD),
+            wake: Some(SocketAddr::from((Ipv4Addr::BROADCAST, 9))),
         }
     }
 
@@ -245,6 +249,13 @@ fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
     if let Some(upsd) = reach.upsd.as_ref().filter(|_| !site.upses.is_empty()) {
         groups.push(("power".to_owned(), power(site, upsd)));
     }
+    if let Some(to) = reach.wake {
+        let line = turn_on(site, to);
+        match groups.iter_mut().find(|(name, _)| name == "power") {
+            Some((_, lines)) => lines.push(line),
+            None => groups.push(("power".to_owned(), vec![line])),
+        }
+    }
     // Nobody who is logged in on this host wants to hear of a simulated cluster.
     groups.push(("notify".to_owned(), vec!["wall: false".to_owned()]));
     groups
@@ -270,6 +281,16 @@ fn power(site: &Site, upsd: &Upsd) -> Vec<String> {
         format!("fresh_for: {}ms", upsd.fresh_for.as_millis()),
         format!("lost_after: {}ms", upsd.lost_after.as_millis()),
     ]
+}
+
+/// Each machine is switched on by Wake-on-LAN.
+fn turn_on(site: &Site, to: SocketAddr) -> String {
+    let ways = site.machines.keys().filter_map(|name| {
+        let mac = site.mac(name)?.map(|byte| format!("{byte:02x}")).join(":");
+        let (name, mac, to) = (quoted(name.as_str()), quoted(&mac), quoted(&to.to_string()));
+        Some(format!("{name}: {{wake: {{mac: {mac}, broadcast: {to}}}}}"))
+    });
+    format!("turn_on: {{{}}}", ways.collect::<Vec<_>>().join(", "))
 }
 
 /// The settings that this text gives.

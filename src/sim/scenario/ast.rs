@@ -278,6 +278,8 @@ pub enum State {
         /// Whether.
         is: bool,
     },
+    /// No kernel runs on these.
+    Off(Which),
     /// The API answers and every node is Ready in the boot that runs, whatever ananke says.
     Well,
     /// It is not so.
@@ -312,6 +314,7 @@ impl State {
             | Self::Running { .. }
             | Self::Works { .. }
             | Self::Applied { .. }
+            | Self::Off(_)
             | Self::Well
             | Self::Broken => false,
         }
@@ -353,6 +356,10 @@ pub enum Doing {
     Uncordon,
     /// The node is marked for a person.
     Mark,
+    /// The machine is switched off.
+    PowerOff,
+    /// The machine is switched on.
+    Wake,
     /// Any of these.
     Anything,
 }

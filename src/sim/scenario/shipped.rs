@@ -17,6 +17,7 @@ macro_rules! shipped {
 
 shipped![
     "api-comes-and-goes",
+    "battery-dies-early",
     "boot-loop",
     "clock-in-1970",
     "cold-start",
@@ -36,8 +37,12 @@ shipped![
     "lost-image-alone",
     "low-charge",
     "never-returns",
+    "never-wakes",
     "one-server-short",
+    "outage",
     "paused",
+    "power-returns-early",
+    "power-returns-late",
     "poweroff-and-back",
     "registry-deadlock-alone",
     "root-fails",
@@ -53,6 +58,7 @@ shipped![
     "sudo-refused",
     "turned-round",
     "two-servers-short",
+    "two-upses-one-fails",
     "wrong-branch",
 ];
 

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::ApiServers;
 use super::nut::NutServer;
 use super::ssh::SshDoors;
+use super::wake::WakeDoor;
 use crate::sim::faces::config::{
     self, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER, Upsd,
 };
@@ -25,6 +26,8 @@ pub struct Doors<'a> {
     pub api: &'a ApiServers,
     /// Without it no UPS is configured.
     pub upsd: Option<&'a NutServer>,
+    /// Without it no machine can be switched on.
+    pub wake: Option<&'a WakeDoor>,
 }
 
 /// A folder of its own, readable by its owner only. Removed when dropped.
@@ -57,7 +60,9 @@ impl SiteFiles {
         let dir_path = dir.path().to_owned();
         let upsd = doors.upsd.map(|server| Upsd::at(server.address().port(), speed));
         let endpoints = doors.api.endpoints();
-        let reach = Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for, upsd };
+        let wake = doors.wake.map(WakeDoor::address);
+        let reach =
+            Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for, upsd, wake };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }
