@@ -11,6 +11,7 @@ mod nut;
 mod output;
 mod ssh;
 mod ssh_config;
+mod wake;
 mod world_api;
 mod world_disk;
 mod world_nut;
