@@ -19,14 +19,12 @@ pub static REMEDY: Remedy = Remedy {
     when: When::Episode,
     blast: Blast::OneUnit,
     only_if: &[OnlyIf::WaveHasRoom],
-    budget: TRIES,
+    // After an outage the switch boots as well, and the first packets may be lost in it.
+    budget: 3,
     limit: Span::secs(20),
     verify: Verify::Shows { holds: booted_anew, within: |timing| timing.boot },
     applies,
 };
-
-/// After an outage the switch boots as well, and the first packets may be lost in it.
-const TRIES: u32 = 3;
 
 fn applies(sit: &Situation<'_>, target: &Target) -> Applies {
     let Some(name) = target.machine() else { return Applies::No };
@@ -44,16 +42,16 @@ fn is_silent(sit: &Situation<'_>, name: &MachineName) -> bool {
     sit.host(name).is_err_and(|blind| blind.kind == BlindKind::Unreachable)
 }
 
-/// The jump host, while it is still to be switched on: what starts behind it could not be seen
-/// to. Once it was tried as often as it may be, nobody waits for it.
+/// The jump host, until it was asked once and had its time to boot: what starts behind it could
+/// not be seen to. One that does not come keeps nobody waiting for longer.
 fn jump_to_come<'a>(sit: &Situation<'a>, name: &MachineName) -> Option<&'a MachineName> {
     let shutdown = &sit.policy.shutdown;
     let jump = shutdown.jump.as_ref().filter(|jump| *jump != name)?;
     let was_up = sit.descent()?.up_before.contains_key(jump);
     let tried = sit.durable.attempts.get(&REMEDY.id);
     let tried = tried.and_then(|targets| targets.get(&Target::Machine(jump.clone())));
-    let spent = tried.is_some_and(|it| it.count >= TRIES && it.verify_until.is_none());
-    (was_up && shutdown.wakes.contains(jump) && is_silent(sit, jump) && !spent).then_some(jump)
+    let had = tried.is_some_and(|it| it.count > 1 || it.verify_until.is_none());
+    (was_up && shutdown.wakes.contains(jump) && is_silent(sit, jump) && !had).then_some(jump)
 }
 
 fn booted_anew(sit: &Situation<'_>, target: &Target) -> bool {

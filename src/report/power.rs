@@ -7,7 +7,8 @@ use super::text::{labelled, listed};
 use crate::gates::down::NOT_BUILT;
 use crate::model::policy::Policy;
 use crate::model::power::{
-    Arming, Budget, DomainView, Fit, Measure, OnLow, PowerView, UpsName, UpsRules, UpsState, UpsView,
+    Arming, Budget, DomainView, Fit, Measure, OnLow, PowerView, UpsName, UpsRules, UpsState,
+    UpsView,
 };
 use crate::model::record::TickRecord;
 use crate::model::time::{Mono, Span};
