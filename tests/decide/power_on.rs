@@ -6,6 +6,7 @@ use ananke::model::assessment::Phase;
 use ananke::model::intent::Desired;
 use ananke::model::power::OnLow;
 use ananke::model::tick::{Decision, Order};
+use ananke::report::plan_text;
 
 use crate::power::{LOW, MAINS, run, say, site};
 use crate::rig::{Rig, holds, on, said, story};
@@ -134,4 +135,15 @@ fn a_machine_whose_battery_ended_before_it_was_told_is_switched_on_as_well() {
     say(&mut rig, MAINS, MAINS);
     rig.converged();
     assert_eq!(woken(&rig, "a-01"), 1, "{:?}", rig.repairs());
+}
+
+#[test]
+fn a_plan_to_switch_everything_off_names_who_stays_off() {
+    let mut rig = switched(Rig::good_day(3, 4));
+    rig.policy.shutdown.wakes.remove(&name("a-02"));
+    rig.order(shutdown(Desired::DownPoweroff));
+    rig.step(5);
+    let plan = plan_text(rig.last.as_ref().expect("a tick"));
+    assert!(plan.contains("stays off") && plan.contains("a-02: its firmware"), "{plan}");
+    assert!(!plan.contains("a-01: its firmware") && !plan.contains("a-01, a-02"), "{plan}");
 }
