@@ -178,7 +178,7 @@ pub(super) fn details(record: &TickRecord) -> Vec<String> {
         lines.push(labelled("  not built", NOT_BUILT));
     }
     if matches!(power.arming, Arming::Armed { on_low: OnLow::Poweroff }) {
-        lines.extend(stays_off(&record.input.policy).map(|line| labelled("  stays off", &line)));
+        lines.extend(stays_off(&record.input.policy).map(|line| labelled("  stay off", &line)));
     }
     for (name, ups) in &power.upses {
         let Some(rules) = policy.upses.get(name) else { continue };
