@@ -52,7 +52,7 @@ impl Switches {
             answer: self.nut.answer,
         };
         let command = format!("outlet.{outlet}.load.on");
-        match nut::command(ups, &command, who, limit).await {
+        match Box::pin(nut::command(ups, &command, who, limit)).await {
             Ok(Commanded::Done | Commanded::Handed) => ActionResult::Done,
             Err(error) => outlet_failed(&error),
         }

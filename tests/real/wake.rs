@@ -1,5 +1,4 @@
 //! Switching on against what really hears it: a UDP socket, a program, an upsd.
-#![expect(clippy::unwrap_used, reason = "tests that fail where they stand")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

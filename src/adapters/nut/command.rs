@@ -122,9 +122,10 @@ pub async fn command(
             Ok(true) => return Ok(Commanded::Done),
             Ok(false) => {}
             Err(NutError::Refused(refusal)) => {
-                let word = match refusal {
-                    Refusal::Other(word) => word,
-                    known => known.to_string(),
+                let word = if let Refusal::Other(word) = &refusal {
+                    word.clone()
+                } else {
+                    refusal.to_string()
                 };
                 return Err(CommandError::Failed { command: command.to_owned(), word });
             }
