@@ -276,6 +276,7 @@ pub(in crate::config) fn read(
             WaySaid::Outlet { ups, outlet } => {
                 first_outlet.get_or_insert(at);
                 let known = !keys::UPSES.broken(values);
+                own_cable(&ups, hostname, faults);
                 let Some(ups) = watched(&ups, upses, known, faults) else { continue };
                 TurnOn::Outlet { ups, outlet }
             }
@@ -283,6 +284,21 @@ pub(in crate::config) fn read(
         ways.insert(MachineName::new(name), way);
     }
     TurnOnSettings { ways, upsd: login(values, first_outlet, faults) }
+}
+
+/// A UPS is commanded only by the host that has its cable: two would switch against each other.
+fn own_cable(ups: &At<String>, hostname: &str, faults: &mut Vec<Fault>) {
+    let Ok(name) = UpsName::parse(&ups.value) else { return };
+    let host = name.host();
+    let here = host == "localhost"
+        || host.eq_ignore_ascii_case(hostname)
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if !here {
+        let message = format!("the cable of {} is not on this host", quoted(&ups.value));
+        let fault = Fault::error(Code::Conflict, message).at(ups.at);
+        let help = format!("if it is, write {}@localhost, here and in `power.upses`", name.ups());
+        faults.push(fault.help(help));
+    }
 }
 
 /// The UPS of an outlet, as `power.upses` spells it.

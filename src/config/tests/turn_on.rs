@@ -119,6 +119,10 @@ fn what_contradicts_the_rest_of_the_file_is_an_error() {
     let missing = |it: &&(Code, Option<usize>, String)| it.0 == Code::MissingKey;
     let missing = nobody.iter().find(missing).expect("somebody has to log in");
     assert!(missing.2.contains("power.upsd_user"), "{missing:?}");
+    let far =
+        "  upses: rack@192.0.2.9\n  turn_on: {w-1: {outlet: {ups: rack@192.0.2.9, outlet: 2}}}\n";
+    let far = told(&format!("{login}{far}"));
+    assert!(far.iter().any(|it| it.2.contains("is not on this host")), "{far:?}");
     let idle = told_of(login);
     assert_eq!(idle.0, Code::NoEffect, "{idle:?}");
 }
