@@ -46,7 +46,7 @@ pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec
             }
         }
     }
-    if let Some(path) = power::keys::UPSD_PASSWORD_FILE.given(values) {
+    if let Some(path) = power::keys::UPSD_LOGIN_FILE.given(values) {
         secret(&path.value, path.at, "password", context, faults);
     }
     if let Some(program) =

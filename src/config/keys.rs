@@ -543,7 +543,7 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &power::CERTIFICATE,
     &power::TURN_ON,
     &power::UPSD_USER,
-    &power::UPSD_PASSWORD_FILE,
+    &power::UPSD_LOGIN_FILE,
     &LEASE,
     &CORDONS,
     &SKIP,

@@ -292,7 +292,7 @@ fn turn_on(settings: &Settings) -> Vec<(&'static str, String)> {
     }
     if let Some(login) = &turn_on.upsd {
         lines.push(("upsd_user", text(&login.user)));
-        lines.push(("upsd_password_file", text(&login.password.display().to_string())));
+        lines.push(("upsd_login_file", text(&login.password.display().to_string())));
     }
     lines
 }

@@ -178,11 +178,11 @@ pub(in crate::config) static UPSD_USER: Key<Text> = key(
     "ananke",
     Used,
 );
-pub(in crate::config) static UPSD_PASSWORD_FILE: Key<Text> = key(
-    "power.upsd_password_file",
+pub(in crate::config) static UPSD_LOGIN_FILE: Key<Text> = key(
+    "power.upsd_login_file",
     Text::Path,
     "File with that user's password on its first line, readable by its owner only.",
-    "/etc/ananke/upsd.password",
+    "/etc/ananke/upsd.login",
     Used,
 );
 

@@ -324,12 +324,12 @@ fn watched(
 
 /// Who commands a UPS. An outlet needs it, and nothing else does.
 fn login(values: &Values<'_>, outlet: Option<Place>, faults: &mut Vec<Fault>) -> Option<UpsdLogin> {
-    let (user, password) = (keys::UPSD_USER.given(values), keys::UPSD_PASSWORD_FILE.given(values));
-    let broken = keys::UPSD_USER.broken(values) || keys::UPSD_PASSWORD_FILE.broken(values);
+    let (user, password) = (keys::UPSD_USER.given(values), keys::UPSD_LOGIN_FILE.given(values));
+    let broken = keys::UPSD_USER.broken(values) || keys::UPSD_LOGIN_FILE.broken(values);
     let missing = match (&user, &password) {
         (Some(_), Some(_)) => None,
         (None, _) => Some("power.upsd_user"),
-        (Some(_), None) => Some("power.upsd_password_file"),
+        (Some(_), None) => Some("power.upsd_login_file"),
     };
     if let (Some(missing), Some(at), false) = (missing, outlet, broken) {
         let message = format!("`{missing}` is missing: upsd takes commands from its users only");

@@ -158,7 +158,7 @@ const OTHER: &[(&str, &str)] = &[
     ("power.certificate", "/other"),
     ("power.turn_on", "{w-1: {command: [/usr/local/sbin/on, w-1]}}"),
     ("power.upsd_user", "other"),
-    ("power.upsd_password_file", "/other"),
+    ("power.upsd_login_file", "/other"),
     ("gates.skip", "{soak: another reason}"),
     ("expected_flux_branch", "other"),
     ("expected_flux_source_url", "https://git.example.org/other"),

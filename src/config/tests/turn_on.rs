@@ -27,7 +27,7 @@ fn told(lines: &str) -> Vec<(Code, Option<usize>, String)> {
 #[test]
 fn each_way_means_what_it_says() {
     let settings = settings(&with(
-        "  upses: rack@localhost\n  upsd_user: ananke\n  upsd_password_file: /p\n  turn_on:\n    \
+        "  upses: rack@localhost\n  upsd_user: ananke\n  upsd_login_file: /p\n  turn_on:\n    \
          cp-1: {wake: {mac: 52-54-00-12-34-AB, broadcast: 192.0.2.255, from: 192.0.2.9}}\n    \
          w-1: {outlet: {ups: RACK@localhost, outlet: 2}}\n",
     ));
@@ -112,7 +112,7 @@ fn what_contradicts_the_rest_of_the_file_is_an_error() {
     let twins = told_of(&format!("  turn_on: {{cp-1: {mac}, w-1: {mac}}}\n"));
     assert!(twins.2.contains("two machines with one `mac`"), "{twins:?}");
     let outlet = "  turn_on: {w-1: {outlet: {ups: rack@localhost, outlet: 2}}}\n";
-    let login = "  upsd_user: a\n  upsd_password_file: /p\n";
+    let login = "  upsd_user: a\n  upsd_login_file: /p\n";
     let unwatched = told_of(&format!("{login}{outlet}"));
     assert_eq!(unwatched.0, Code::UnknownUps, "{unwatched:?}");
     let nobody = told(&format!("  upses: rack@localhost\n{outlet}"));
