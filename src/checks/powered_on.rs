@@ -1,5 +1,6 @@
 use super::{AskMissing, Check, no_grace, not_only_a_person};
 use crate::model::descent::Descent;
+use crate::model::facts::BlindKind;
 use crate::model::ids::{CheckId, MachineName};
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
@@ -33,6 +34,9 @@ fn on(sit: &Situation<'_>, descent: &Descent, name: &MachineName) -> Verdict {
             Verdict::fail("it was told to switch itself off, and still runs in the same boot")
         }
         Ok(_) => Verdict::Pass,
+        Err(blind) if matches!(blind.kind, BlindKind::NotYet | BlindKind::Stale) => {
+            Verdict::unknown(blind.detail)
+        }
         Err(_) if !told => Verdict::fail("it was up before the shutdown, and does not answer yet"),
         Err(_) if sit.policy.shutdown.wakes.contains(name) => {
             Verdict::fail("the shutdown switched it off, and it does not answer yet")
