@@ -13,4 +13,5 @@ pub mod nut;
 pub mod probe;
 pub mod process;
 pub mod ssh;
+pub mod wake;
 pub mod web;

@@ -1,7 +1,9 @@
-//! Carries effects to where they belong: to a machine's guard, or to the Kubernetes API.
+//! Carries effects to where they belong: to a machine's guard, to the Kubernetes API, or to what
+//! switches machines on.
 
 use std::sync::Arc;
 
+use super::switches::Switches;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::kube::KubeLink;
 use crate::adapters::ssh::{Fleet, Output};
@@ -17,15 +19,14 @@ pub(super) struct RealHands<C> {
     pub(super) clock: C,
     pub(super) fleet: Fleet,
     pub(super) kube: Arc<KubeLink>,
+    pub(super) switches: Switches,
 }
 
 impl<C: Clock + 'static> Hands for RealHands<C> {
     async fn perform(&self, action: Action) -> Outcome {
         let began = self.clock.now().mono;
         let result = match (&action.effect, action.effect.host()) {
-            (Effect::Wake { .. }, _) => {
-                ActionResult::Failed { why: "this version can't switch machines on".to_owned() }
-            }
+            (Effect::Wake { machine }, _) => self.switches.turn_on(machine, action.limit).await,
             (_, Some(host)) => self.over_ssh(host, &action).await,
             (_, None) => self.kube.perform(&action.effect, &action.expect, action.limit).await,
         };

@@ -19,6 +19,7 @@ mod rise;
 mod shutdown;
 mod signals;
 mod sink;
+mod switches;
 mod ways;
 mod web;
 mod words;

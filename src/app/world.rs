@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::hands::{RealHands, reply};
 use super::observer::RealObserver;
+use super::switches::Switches;
 use crate::adapters::clock::HostClock;
 use crate::adapters::disk::{FileLedger, FileRecorder, OpenError, history};
 use crate::adapters::guard::parse;
@@ -126,7 +127,8 @@ pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
 ) -> RealWorld<L, R, S> {
     let Outside { clock, fleet, kube } = outside;
     let observer = RealObserver::start(&clock, settings, &fleet, Arc::clone(&kube));
-    let hands = Arc::new(RealHands { clock: clock.clone(), fleet, kube });
+    let switches = Switches::of(settings);
+    let hands = Arc::new(RealHands { clock: clock.clone(), fleet, kube, switches });
     World { clock, observer, hands, ledger, recorder, sink }
 }
 

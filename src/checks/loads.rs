@@ -2,7 +2,9 @@
 //! boot, what they wait for, and what a missing machine took along.
 
 use super::kind;
-use crate::model::cluster::{Answerers, ObjectPath, PodCount, Pods, Trouble, TroubledPod, Workload};
+use crate::model::cluster::{
+    Answerers, ObjectPath, PodCount, Pods, Trouble, TroubledPod, Workload,
+};
 use crate::model::ids::{CheckId, MachineName};
 use crate::model::in_step::InStep;
 use crate::model::object::ObjectName;

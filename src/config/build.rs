@@ -37,7 +37,10 @@ pub(super) fn build(
     let inventory = Inventory::read(values, faults);
     let mut policy = policy(values, context, &inventory, faults);
     let (watched, nut) = power::read(values, &inventory, faults);
+    let upses: Vec<_> = watched.upses.keys().cloned().collect();
     policy.power = watched;
+    let turn_on = power::turn_on(values, &inventory, context.hostname, &upses, faults);
+    policy.shutdown.wakes = turn_on.ways.keys().cloned().collect();
     let ssh = ssh(values, context, &inventory, faults);
     let kube = kube(values);
     peers(values, faults);
@@ -54,6 +57,7 @@ pub(super) fn build(
         kube,
         nut,
         probes: probes::settings(values),
+        turn_on,
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
         notify_command,

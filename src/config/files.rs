@@ -56,6 +56,9 @@ pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec
             }
         }
     }
+    if let Some(path) = power::keys::UPSD_LOGIN_FILE.given(values) {
+        secret(&path.value, path.at, "password", context, faults);
+    }
     if let Some(program) =
         keys::NOTIFY_COMMAND.given(values).and_then(|g| g.value.into_iter().next())
     {
@@ -108,11 +111,16 @@ fn identities(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec<Fault
 
 /// Looks at one private key.
 pub(super) fn key(path: &str, at: Place, context: &Context<'_>, faults: &mut Vec<Fault>) {
+    secret(path, at, "private key", context, faults);
+}
+
+/// Looks at a file that only its owner may read.
+fn secret(path: &str, at: Place, what: &str, context: &Context<'_>, faults: &mut Vec<Fault>) {
     match context.files.look(Path::new(path)) {
         FileFact::Unlooked => {}
         FileFact::File { mode } if mode & OTHERS == 0 => {}
         FileFact::File { mode } => {
-            let message = format!("others may read the private key {path} ({mode:o})");
+            let message = format!("others may read the {what} {path} ({mode:o})");
             let fault = Fault::error(Code::KeyReadable, message).at(at);
             faults.push(fault.help(format!("chmod 600 {path}")));
         }

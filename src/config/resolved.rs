@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::scalar::{exact, joined};
-use super::settings::{Encryption, Settings, SshTarget};
+use super::settings::{Encryption, Settings, SshTarget, TurnOn};
 use crate::model::ids::MachineName;
 use crate::model::policy::{HostNeeds, Needs, Role, TimeSync};
 use crate::model::time::Span;
@@ -201,10 +201,16 @@ fn hosts(out: &mut String, needs: &HostNeeds) {
     group(out, "hosts", &lines);
 }
 
-/// Without a UPS nothing is left of it that means anything.
+/// Without a UPS nothing is left of it that means anything, but how machines are switched on.
 fn power(out: &mut String, settings: &Settings) {
     let power = &settings.policy.power;
-    let Some(common) = power.upses.values().next() else { return };
+    let turn_on = turn_on(settings);
+    let Some(common) = power.upses.values().next() else {
+        if !turn_on.is_empty() {
+            group(out, "power", &turn_on);
+        }
+        return;
+    };
     let percent = power.budget.factor_percent;
     line(out, "runtime_safety_factor", &format!("{}.{:02}", percent / 100, percent % 100));
     line(out, "default_budget_seconds", &power.budget.default.as_secs().to_string());
@@ -253,7 +259,45 @@ fn power(out: &mut String, settings: &Settings) {
         ("answer_timeout", exact(settings.nut.answer)),
     ];
     lines.extend(power.on_low.map(|on_low| ("on_low", on_low.word().to_owned())));
+    lines.extend(turn_on);
     group(out, "power", &lines);
+}
+
+/// How machines are switched on.
+fn turn_on(settings: &Settings) -> Vec<(&'static str, String)> {
+    let turn_on = &settings.turn_on;
+    let ways = turn_on.ways.iter().map(|(name, way)| {
+        let (kind, own) = match way {
+            TurnOn::Packet(packet) => {
+                let mac = packet.mac.map(|byte| format!("{byte:02x}")).join(":");
+                let to = joined(&packet.to.ip().to_string(), packet.to.port());
+                let from = packet.from.iter().map(ToString::to_string);
+                let own = [
+                    ("mac", Some(text(&mac))),
+                    ("broadcast", Some(text(&to))),
+                    ("from", (!packet.from.is_empty()).then(|| list(from))),
+                ];
+                let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
+                ("wake", flow_map(own))
+            }
+            TurnOn::Outlet { ups, outlet } => {
+                let own = [("ups", text(&ups.to_string())), ("outlet", outlet.to_string())];
+                ("outlet", flow_map(own.into_iter()))
+            }
+            TurnOn::Command(words) => ("command", list(words.iter().cloned())),
+        };
+        (name.as_str(), flow_map([(kind, own)].into_iter()))
+    });
+    let ways: Vec<_> = ways.collect();
+    let mut lines = Vec::new();
+    if !ways.is_empty() {
+        lines.push(("turn_on", flow_map(ways.into_iter())));
+    }
+    if let Some(login) = &turn_on.upsd {
+        lines.push(("upsd_user", text(&login.user)));
+        lines.push(("upsd_login_file", text(&login.password.display().to_string())));
+    }
+    lines
 }
 
 fn group(out: &mut String, name: &str, lines: &[(&str, String)]) {

@@ -1,7 +1,7 @@
 //! The checked settings, as the program uses them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::model::ids::MachineName;
@@ -22,6 +22,8 @@ pub struct Settings {
     pub nut: NutSettings,
     /// How services are asked.
     pub probes: ProbeSettings,
+    /// How machines are switched on.
+    pub turn_on: TurnOnSettings,
     /// Where ananke keeps its state: ledger, recorder, JSON files.
     pub state_dir: PathBuf,
     /// Where the control socket lies.
@@ -92,6 +94,51 @@ pub struct KubeSettings {
     pub request: Span,
     /// The namespace of our own Lease.
     pub namespace: String,
+}
+
+/// How machines are switched on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TurnOnSettings {
+    /// The machines that ananke has a way to switch on, each with that way.
+    pub ways: BTreeMap<MachineName, TurnOn>,
+    /// Who commands a UPS. Only outlets need it.
+    pub upsd: Option<UpsdLogin>,
+}
+
+/// By which way a machine is switched on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnOn {
+    /// By a magic packet, which its network card hears while power is there.
+    Packet(MagicPacket),
+    /// By an outlet that was off: its firmware must start it when power comes.
+    Outlet {
+        /// The UPS, whose cable is on this host.
+        ups: UpsName,
+        /// The number of the outlet, as NUT counts them.
+        outlet: u8,
+    },
+    /// By a program of the site (IPMI, Redfish, a socket): it and its arguments.
+    Command(Vec<String>),
+}
+
+/// A magic packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MagicPacket {
+    /// The hardware address of the machine's network card.
+    pub mac: [u8; 6],
+    /// Where it is sent, as a rule to everybody in a network.
+    pub to: SocketAddr,
+    /// From which addresses of this host, one after the other. None: from the one of the route.
+    pub from: Vec<IpAddr>,
+}
+
+/// Who commands a UPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpsdLogin {
+    /// The user's name.
+    pub user: String,
+    /// The file whose first line is the password.
+    pub password: PathBuf,
 }
 
 /// How the UPSes are watched.

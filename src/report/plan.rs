@@ -31,6 +31,10 @@ pub fn plan_text(record: &TickRecord) -> String {
     }
     let down = record.decision.memory.durable.intent.desired != Desired::Up;
     lines.extend(down.then(|| labelled("not built", NOT_BUILT)));
+    if record.decision.memory.durable.intent.desired == Desired::DownPoweroff {
+        let stays_off = super::power::stays_off(&record.input.policy);
+        lines.extend(stays_off.map(|line| labelled("stays off", &line)));
+    }
     lines.push(after(record, down));
     lines.join("\n")
 }

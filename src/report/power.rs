@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{labelled, listed};
 use crate::gates::down::NOT_BUILT;
+use crate::model::policy::Policy;
 use crate::model::power::{
-    Arming, Budget, DomainView, Fit, Measure, PowerView, UpsName, UpsRules, UpsState, UpsView,
+    Arming, Budget, DomainView, Fit, Measure, OnLow, PowerView, UpsName, UpsRules, UpsState,
+    UpsView,
 };
 use crate::model::record::TickRecord;
 use crate::model::time::{Mono, Span};
@@ -175,6 +177,9 @@ pub(super) fn details(record: &TickRecord) -> Vec<String> {
     if matches!(power.arming, Arming::Armed { .. }) {
         lines.push(labelled("  not built", NOT_BUILT));
     }
+    if matches!(power.arming, Arming::Armed { on_low: OnLow::Poweroff }) {
+        lines.extend(stays_off(&record.input.policy).map(|line| labelled("  stay off", &line)));
+    }
     for (name, ups) in &power.upses {
         let Some(rules) = policy.upses.get(name) else { continue };
         lines.push(String::new());
@@ -189,6 +194,18 @@ pub(super) fn details(record: &TickRecord) -> Vec<String> {
     lines.extend(listed("  domains", &domains(record, power)));
     lines.extend(power.budget.as_ref().map(|it| labelled("  shutdown", &shutdown(it, record))));
     lines
+}
+
+/// Who is not switched on again by ananke after a power-off, if there is somebody.
+pub(super) fn stays_off(policy: &Policy) -> Option<String> {
+    let off = policy.machines.iter().filter(|(name, machine)| {
+        machine.managed && name.as_str() != policy.owner && !policy.shutdown.wakes.contains(*name)
+    });
+    let names: Vec<_> = off.map(|(name, _)| name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        format!("{names}: its firmware switches it on when power returns, or a person does")
+    })
 }
 
 /// The words of the UPS, and where they come from.

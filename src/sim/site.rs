@@ -92,6 +92,13 @@ impl Site {
         Some(format!("10.0.{}.{}", at / 250, at % 250))
     }
 
+    /// The hardware address of the machine's network card, made up from its place.
+    pub fn mac(&self, name: &MachineName) -> Option<[u8; 6]> {
+        let at = self.machines.keys().position(|it| it == name)? + 1;
+        let [high, low] = u16::try_from(at).ok()?.to_be_bytes();
+        Some([0x02, 0, 0, 0, high, low])
+    }
+
     /// For quick looks: three servers and one board.
     pub fn small() -> Self {
         Self::of("quick", 3, 1)

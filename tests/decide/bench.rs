@@ -75,6 +75,8 @@ pub(crate) struct Host {
     pub(crate) hangs_in_power_off: bool,
     /// It was told.
     pub(crate) leaving: bool,
+    /// Once it is off, nothing that is sent to it starts it.
+    pub(crate) stays_off: bool,
     /// Nothing of pods is left on it.
     pub(crate) emptied: bool,
     /// Since when the kubelet has really worked without a break.
@@ -160,6 +162,7 @@ impl World {
                 clock_set: Some(Skew::default()),
                 hygiene: Some(good_hygiene()),
                 hangs_in_power_off: false,
+                stays_off: false,
                 leaving: false,
                 emptied: false,
                 alive_since: Some(start - 3_500),
@@ -448,7 +451,9 @@ impl World {
                 return refused("another boot");
             }
         } else if let Effect::Wake { machine } = &action.effect {
-            self.power_on(machine, 20);
+            if !self.hosts[machine].stays_off {
+                self.power_on(machine, 20);
+            }
             return ActionResult::Done;
         } else if !self.link_up {
             return ActionResult::Failed { why: "connection refused".to_owned() };

@@ -11,6 +11,7 @@ mod hosts;
 mod invariants;
 mod mending;
 mod power;
+mod power_on;
 mod probes;
 mod published;
 mod quiet;

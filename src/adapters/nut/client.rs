@@ -119,7 +119,7 @@ impl Upsd {
     }
 
     /// Sends a command and reads its one line.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &mut self,
         command: &[&str],
         read: impl FnOnce(&str) -> Result<T, NutError>,
@@ -240,11 +240,11 @@ fn refused(line: &str) -> Result<(), NutError> {
     }
 }
 
-fn parsed(line: &str) -> Result<Vec<String>, NutError> {
+pub(super) fn parsed(line: &str) -> Result<Vec<String>, NutError> {
     words(line).map_err(|error| NutError::Garbled(format!("{error}: \"{}\"", short(line))))
 }
 
-fn unexpected(line: &str) -> NutError {
+pub(super) fn unexpected(line: &str) -> NutError {
     NutError::Garbled(format!("\"{}\"", short(line)))
 }
 

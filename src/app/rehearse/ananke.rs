@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::super::hands::RealHands;
 use super::super::observer::RealObserver;
 use super::super::publish::Publisher;
+use super::super::switches::Switches;
 use super::super::{orders, words, world};
 use crate::adapters::disk::{FileLedger, FileRecorder};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
@@ -208,7 +209,8 @@ impl Birth {
         let observer = RealObserver::start(&clock, &settings, &fleet, Arc::clone(&kube));
         let publisher =
             start.request.execute.then(|| Publisher::start(clock.clone(), Arc::clone(&kube), told));
-        let hands = RealHands { clock: clock.clone(), fleet, kube };
+        let switches = Switches::of(&settings);
+        let hands = RealHands { clock: clock.clone(), fleet, kube, switches };
         let world = World {
             clock,
             observer,

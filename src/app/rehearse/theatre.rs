@@ -15,7 +15,7 @@ use crate::sim::faces::driver::StageDriver;
 use crate::sim::faces::sockets::http::HttpDoors;
 use crate::sim::faces::sockets::nut::NutServer;
 use crate::sim::faces::sockets::ssh::SshDoors;
-use crate::sim::faces::sockets::{ApiServers, Doors, SiteFiles};
+use crate::sim::faces::sockets::{ApiServers, Doors, SiteFiles, WakeDoor};
 use crate::sim::scenario::{Outcome, Run, Scenario};
 use crate::sim::site::Site;
 use crate::sim::world::World;
@@ -32,6 +32,7 @@ pub(super) struct Theatre {
     _servers: ApiServers,
     upsd: NutServer,
     ingress: HttpDoors,
+    _wake: WakeDoor,
     _time: JoinSet<()>,
 }
 
@@ -51,8 +52,14 @@ impl Theatre {
         doors.set_kubeconfig(servers.kubeconfig().to_owned());
         let upsd = NutServer::open(&stage).await.map_err(|error| Failure::of(&error))?;
         let ingress = HttpDoors::open(&stage).map_err(|error| Failure::of(&error))?;
-        let (upses, hosts) = (Some(&upsd), Some(&ingress));
-        let open = Doors { ssh: &doors, api: &servers, upsd: upses, ingress: hosts };
+        let wake = WakeDoor::open(&stage).map_err(|error| Failure::of(&error))?;
+        let open = Doors {
+            ssh: &doors,
+            api: &servers,
+            upsd: Some(&upsd),
+            ingress: Some(&ingress),
+            wake: Some(&wake),
+        };
         let more = &scenario.settings;
         let files = SiteFiles::write(&std::env::temp_dir(), &site, &open, speed.get(), more);
         let files = files.map_err(|error| Failure::of(&error))?;
@@ -64,6 +71,7 @@ impl Theatre {
             _servers: servers,
             upsd,
             ingress,
+            _wake: wake,
             _time: time,
         })
     }

@@ -1,6 +1,7 @@
 //! The keys of the group `power`, and those of the predecessor that belong to it.
 
 use super::kinds::{Domains, Upses};
+use super::on::Ways;
 use crate::config::key::Stage::Used;
 use crate::config::key::{Key, key};
 use crate::config::keys::{Machines, Time, time};
@@ -158,6 +159,30 @@ pub(in crate::config) static CERTIFICATE: Key<Text> = key(
     "PEM file with the certificates that upsd may show. With it only STARTTLS is spoken; without \
      it plain text.",
     "/etc/ananke/upsd.pem",
+    Used,
+);
+
+pub(in crate::config) static TURN_ON: Key<Ways> = key(
+    "power.turn_on",
+    Ways,
+    "How a machine that a shutdown switched off is switched on again: wake (Wake-on-LAN; \
+     broadcast, from: the address of a network card here), outlet (load.on of a UPS whose cable \
+     is on this host), or command. Without it its firmware does it, or a person.",
+    "{w-1: {wake: {mac: 52-54-00-12-34-56}}, w-2: {outlet: {ups: rack@localhost, outlet: 2}}}",
+    Used,
+);
+pub(in crate::config) static UPSD_USER: Key<Text> = key(
+    "power.upsd_user",
+    Text::User,
+    "User of upsd.users who may switch outlets (`instcmds`). Only outlets need it.",
+    "ananke",
+    Used,
+);
+pub(in crate::config) static UPSD_LOGIN_FILE: Key<Text> = key(
+    "power.upsd_login_file",
+    Text::Path,
+    "File with that user's password on its first line, readable by its owner only.",
+    "/etc/ananke/upsd.login",
     Used,
 );
 

@@ -2,11 +2,13 @@
 
 pub(super) mod keys;
 pub(super) mod kinds;
+mod on;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use self::kinds::{DomainSaid, UpsSaid};
+pub(super) use self::on::read as turn_on;
 use super::inventory::Inventory;
 use super::nearest::{nearest, quoted};
 use super::problem::{Code, Fault};

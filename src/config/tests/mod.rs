@@ -4,6 +4,7 @@ mod meaning;
 mod refused;
 mod ssh_config;
 mod table;
+mod turn_on;
 
 use std::path::Path;
 

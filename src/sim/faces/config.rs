@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::config::settings::{Settings, SshDeadlines};
@@ -41,6 +41,8 @@ pub struct Reach {
     pub upsd: Option<Upsd>,
     /// Where the ingress is asked, with TLS. Without it: at the servers, as everywhere.
     pub ingress: Option<SocketAddr>,
+    /// Where a magic packet is heard by whom it is for. Without it nobody can be switched on.
+    pub wake: Option<SocketAddr>,
 }
 
 /// The upsd that serves every UPS of a site.
@@ -87,6 +89,7 @@ impl Reach {
             fresh_for: fresh_for(1),
             upsd: Some(UPSD),
             ingress: None,
+            wake: Some(SocketAddr::from((Ipv4Addr::BROADCAST, 9))),
         }
     }
 
@@ -258,6 +261,13 @@ fn groups(site: &Site, reach: &Reach) -> Vec<(String, Vec<String>)> {
         groups.push(("ingress".to_owned(), lines));
         groups.push(("services".to_owned(), services(site)));
     }
+    if let Some(to) = reach.wake {
+        let line = turn_on(site, to);
+        match groups.iter_mut().find(|(name, _)| name == "power") {
+            Some((_, lines)) => lines.push(line),
+            None => groups.push(("power".to_owned(), vec![line])),
+        }
+    }
     // Nobody who is logged in on this host wants to hear of a simulated cluster.
     groups.push(("notify".to_owned(), vec!["wall: false".to_owned()]));
     groups
@@ -301,6 +311,16 @@ fn power(site: &Site, upsd: &Upsd) -> Vec<String> {
         format!("fresh_for: {}ms", upsd.fresh_for.as_millis()),
         format!("lost_after: {}ms", upsd.lost_after.as_millis()),
     ]
+}
+
+/// Each machine is switched on by Wake-on-LAN.
+fn turn_on(site: &Site, to: SocketAddr) -> String {
+    let ways = site.machines.keys().filter_map(|name| {
+        let mac = site.mac(name)?.map(|byte| format!("{byte:02x}")).join(":");
+        let (name, mac, to) = (quoted(name.as_str()), quoted(&mac), quoted(&to.to_string()));
+        Some(format!("{name}: {{wake: {{mac: {mac}, broadcast: {to}}}}}"))
+    });
+    format!("turn_on: {{{}}}", ways.collect::<Vec<_>>().join(", "))
 }
 
 /// The settings that this text gives.

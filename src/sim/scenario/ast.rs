@@ -285,6 +285,8 @@ pub enum State {
         /// Whether.
         is: bool,
     },
+    /// No kernel runs on these.
+    Off(Which),
     /// The API answers and every node is Ready in the boot that runs, whatever ananke says.
     Well,
     /// It is not so.
@@ -320,6 +322,7 @@ impl State {
             | Self::Running { .. }
             | Self::Works { .. }
             | Self::Applied { .. }
+            | Self::Off(_)
             | Self::Well
             | Self::Broken => false,
         }
@@ -361,6 +364,10 @@ pub enum Doing {
     Uncordon,
     /// The node is marked for a person.
     Mark,
+    /// The machine is switched off.
+    PowerOff,
+    /// The machine is switched on.
+    Wake,
     /// Any of these.
     Anything,
 }

@@ -190,6 +190,18 @@ pub(super) static STATES: &[Form<State>] = &[
     form("action mark <machine>", "As above: for a person.", "action mark titan-04", |it| {
         acted(Doing::Mark, it)
     }),
+    form(
+        "action power off <machine>",
+        "As above: it is told to switch itself off.",
+        "action power off titan-04",
+        |it| acted(Doing::PowerOff, it),
+    ),
+    form(
+        "action wake <machine>",
+        "As above: what switches it on was asked to.",
+        "action wake titan-04",
+        |it| acted(Doing::Wake, it),
+    ),
     form("action on <machine>", "Any of these, but the mark.", "action on titan-04", |it| {
         acted(Doing::Anything, it)
     }),
@@ -262,6 +274,9 @@ pub(super) static STATES: &[Form<State>] = &[
         "node titan-04 not ready",
         |it| Some(State::Ready { nodes: it.machines()?, is: false }),
     ),
+    form("node|nodes <machines> off", "No kernel runs there.", "node titan-04 off", |it| {
+        Some(State::Off(it.machines()?))
+    }),
     form(
         "unit <unit> on <machines> running",
         "systemd says active.",

@@ -126,6 +126,7 @@ fn names_in_state(state: &mut State, naming: &mut Naming<'_>) {
         State::NoAction(on)
         | State::Changes { on, .. }
         | State::Ready { nodes: on, .. }
+        | State::Off(on)
         | State::Running { on, .. } => naming.which(on),
         State::Phase(_)
         | State::Held { on: None, .. }

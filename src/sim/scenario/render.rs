@@ -275,6 +275,7 @@ impl Display for State {
             Self::Works { workload, is: true } => write!(f, "{workload} works"),
             Self::Works { workload, is: false } => write!(f, "{workload} does not work"),
             Self::Applied { name, is } => write!(f, "kustomization {name} {}ready", not(*is)),
+            Self::Off(on) => write!(f, "node {} off", which(on)),
             Self::Well => f.write_str("well"),
             Self::Broken => f.write_str("broken"),
             Self::Exits(code) => write!(f, "ananke exits {code}"),
@@ -294,6 +295,8 @@ impl Display for Act {
             Doing::Cordon => write!(f, "cordon {}", self.on),
             Doing::Uncordon => write!(f, "uncordon {}", self.on),
             Doing::Mark => write!(f, "mark {}", self.on),
+            Doing::PowerOff => write!(f, "power off {}", self.on),
+            Doing::Wake => write!(f, "wake {}", self.on),
             Doing::Anything => write!(f, "on {}", self.on),
         }
     }

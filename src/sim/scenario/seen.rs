@@ -169,6 +169,7 @@ impl Seen {
                 let ready = ready.ok_or_else(|| format!("the API has no Kustomization {name}"))?;
                 agree(*is, *ready, "it is Ready", "it is not Ready")
             }
+            State::Off(on) => self.are_off(&roster.select(on)),
             State::Well => self.is_well(roster),
             State::Broken => match self.is_well(roster) {
                 Ok(()) => Err("the site is well".to_owned()),
@@ -325,6 +326,14 @@ impl Seen {
         agree(true, other.is_empty(), "", &format!("{word} {}", other.join(", ")))
     }
 
+    fn are_off(&self, names: &[MachineName]) -> Result<(), String> {
+        let runs = |name: &&MachineName| {
+            self.truth.machines.get(*name).is_some_and(|body| body.boot_id.is_some())
+        };
+        let on: Vec<&str> = names.iter().filter(runs).map(MachineName::as_str).collect();
+        agree(true, on.is_empty(), "", &format!("still on: {}", on.join(", ")))
+    }
+
     fn is_well(&self, roster: &Roster) -> Result<(), String> {
         let nodes: Vec<MachineName> = roster.nodes().cloned().collect();
         self.are_ready(&nodes, true)
@@ -371,13 +380,13 @@ fn act(effect: &Effect) -> Option<Act> {
         Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
         Effect::MarkManual { node, .. } => (Doing::Mark, node),
         Effect::MendHost { host, .. } => (Doing::Mend, host),
+        Effect::PowerOff { host } => (Doing::PowerOff, host),
+        Effect::Wake { machine } => (Doing::Wake, machine),
         Effect::ClearMark { .. }
         | Effect::WriteCanary
         | Effect::StopUnit { .. }
         | Effect::EndPods { .. }
         | Effect::SaveDatastore { .. }
-        | Effect::PowerOff { .. }
-        | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
         | Effect::RequestReconcile { .. }

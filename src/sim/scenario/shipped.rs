@@ -17,6 +17,7 @@ macro_rules! shipped {
 
 shipped![
     "api-comes-and-goes",
+    "battery-dies-early",
     "boot-loop",
     "clock-in-1970",
     "cold-start",
@@ -38,8 +39,12 @@ shipped![
     "lost-image-alone",
     "low-charge",
     "never-returns",
+    "never-wakes",
     "one-server-short",
+    "outage",
     "paused",
+    "power-returns-early",
+    "power-returns-late",
     "poweroff-and-back",
     "registry-away",
     "registry-deadlock-alone",
@@ -59,6 +64,7 @@ shipped![
     "sudo-refused",
     "turned-round",
     "two-servers-short",
+    "two-upses-one-fails",
     "webhook-deadlock",
     "webhook-deadlock-alone",
     "wrong-branch",

@@ -330,6 +330,8 @@ fn doing() -> impl Strategy<Value = Doing> {
         Just(Doing::Cordon),
         Just(Doing::Uncordon),
         Just(Doing::Mark),
+        Just(Doing::PowerOff),
+        Just(Doing::Wake),
         Just(Doing::Anything),
     ]
 }
@@ -356,6 +358,7 @@ fn state() -> impl Strategy<Value = State> {
         (unit(), which(), is).prop_map(|(unit, on, is)| State::Running { unit, on, is }),
         (word(), is).prop_map(|(workload, is)| State::Works { workload, is }),
         (word(), is).prop_map(|(name, is)| State::Applied { name, is }),
+        which().prop_map(State::Off),
         prop::sample::select(vec![
             State::Well,
             State::Broken,

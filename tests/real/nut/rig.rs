@@ -179,7 +179,7 @@ impl Rig {
         Upsd::connect("127.0.0.1", self.port, encryption, limit, limit).await
     }
 
-    pub(super) fn name(&self, ups: &str) -> UpsName {
+    pub(crate) fn name(&self, ups: &str) -> UpsName {
         UpsName::parse(&format!("{ups}@127.0.0.1:{}", self.port)).unwrap()
     }
 

@@ -51,7 +51,7 @@ impl Simulated {
         let doors = SshDoors::open(&stage).await.expect("ports on the loopback");
         let parent = std::env::temp_dir();
         let apis = ApiServers::open(&stage).expect("ports and certificates");
-        let open = Doors { ssh: &doors, api: &apis, upsd: None, ingress: None };
+        let open = Doors { ssh: &doors, api: &apis, upsd: None, ingress: None, wake: None };
         let files = SiteFiles::write(&parent, &site, &open, HURRY, &[]);
         let files = files.expect("a folder");
         let settings = config::settings(&site, files.reach()).expect("a configuration");

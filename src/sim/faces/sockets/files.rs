@@ -11,6 +11,7 @@ use super::ApiServers;
 use super::http::HttpDoors;
 use super::nut::NutServer;
 use super::ssh::SshDoors;
+use super::wake::WakeDoor;
 use crate::sim::faces::config::{
     self, AUTHORITIES_FILE, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER,
     Upsd,
@@ -29,6 +30,8 @@ pub struct Doors<'a> {
     pub upsd: Option<&'a NutServer>,
     /// Without it no service is configured.
     pub ingress: Option<&'a HttpDoors>,
+    /// Without it no machine can be switched on.
+    pub wake: Option<&'a WakeDoor>,
 }
 
 /// A folder of its own, readable by its owner only. Removed when dropped.
@@ -61,9 +64,19 @@ impl SiteFiles {
         let upsd = doors.upsd.map(|server| Upsd::at(server.address().port(), speed));
         let endpoints = doors.api.endpoints();
         let ingress = doors.ingress.map(HttpDoors::tls_address);
+        let wake = doors.wake.map(WakeDoor::address);
         let dir_path = dir.path().to_owned();
-        let reach =
-            Reach { ports, endpoints, dir: dir_path, deadlines, poll, fresh_for, upsd, ingress };
+        let reach = Reach {
+            ports,
+            endpoints,
+            dir: dir_path,
+            deadlines,
+            poll,
+            fresh_for,
+            upsd,
+            ingress,
+            wake,
+        };
         for folder in ["state", "run"] {
             std::fs::create_dir(reach.file(folder))?;
         }

@@ -8,6 +8,8 @@ pub mod http;
 pub mod nut;
 mod port;
 pub mod ssh;
+mod wake;
 
 pub use cluster::ApiServers;
 pub use files::{Doors, SiteFiles};
+pub use wake::WakeDoor;
