@@ -7,14 +7,18 @@ mod agent_off;
 mod agent_stopped;
 mod agent_unit;
 mod api_ready;
+mod applications_evicted;
 mod clock_right;
 mod closed_to_pods;
 mod cordon_clear;
+mod datastore_saved;
 mod disks_writable;
 mod empty;
 mod etcd_quorum;
+mod evicted;
 mod flux;
 mod flux_source;
+mod flux_suspended;
 mod guard_works;
 mod helm_release;
 mod hygiene;
@@ -37,12 +41,14 @@ mod server_empty;
 mod server_off;
 mod server_stopped;
 mod server_unit;
+mod services_evicted;
 mod services_run;
 mod ssh_answers;
 mod started_in_time;
 mod steady;
 mod stopped;
 mod unit;
+mod volumes_detached;
 mod write_canary;
 
 pub use agent_empty::CHECK as AGENT_EMPTY;
@@ -50,6 +56,7 @@ pub use agent_off::CHECK as AGENT_OFF;
 pub use agent_stopped::CHECK as AGENT_STOPPED;
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
+pub use applications_evicted::CHECK as APPLICATIONS_EVICTED;
 pub use clock_right::CHECK as CLOCK_RIGHT;
 pub(crate) use clock_right::{
     agreed as clocks_agree, behind as clock_behind, is_right as clock_is_right,
@@ -57,14 +64,18 @@ pub(crate) use clock_right::{
 pub use closed_to_pods::CHECK as CLOSED_TO_PODS;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
+pub use datastore_saved::CHECK as DATASTORE_SAVED;
+pub(crate) use datastore_saved::{SAVE_DATASTORE, server as saving_server};
 pub use disks_writable::CHECK as DISKS_WRITABLE;
 pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
+pub(crate) use evicted::{EVICT_APPLICATIONS, EVICT_SERVICES, namespaces_on};
 pub(crate) use flux::{
     REQUEST_RECONCILE, answered as flux_answered, is_good as kustomization_is_good, source_is_good,
 };
 pub use flux_source::CHECK as FLUX_SOURCE;
 pub(crate) use flux_source::drift;
+pub use flux_suspended::CHECK as FLUX_SUSPENDED;
 pub use guard_works::CHECK as GUARD_WORKS;
 pub use helm_release::CHECK as HELM_RELEASE;
 pub use inventory_sane::CHECK as INVENTORY_SANE;
@@ -85,11 +96,13 @@ pub use server_empty::CHECK as SERVER_EMPTY;
 pub use server_off::CHECK as SERVER_OFF;
 pub use server_stopped::CHECK as SERVER_STOPPED;
 pub use server_unit::CHECK as SERVER_UNIT;
+pub use services_evicted::CHECK as SERVICES_EVICTED;
 pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
 pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
+pub use volumes_detached::CHECK as VOLUMES_DETACHED;
 pub use write_canary::CHECK as WRITE_CANARY;
 
 use crate::model::ids::CheckId;
@@ -125,7 +138,12 @@ pub static ALL: &[&Check] = &[
     &HELM_RELEASE,
     &STEADY,
     &NOTHING_LEFT,
+    &FLUX_SUSPENDED,
     &CLOSED_TO_PODS,
+    &DATASTORE_SAVED,
+    &APPLICATIONS_EVICTED,
+    &SERVICES_EVICTED,
+    &VOLUMES_DETACHED,
     &AGENT_STOPPED,
     &AGENT_EMPTY,
     &SERVER_STOPPED,

@@ -129,6 +129,8 @@ pub enum Effect {
         node: MachineName,
         /// Which pods of it.
         tier: PodTier,
+        /// The namespaces in which they are: what is in others is not touched.
+        namespaces: BTreeSet<String>,
     },
 }
 
@@ -210,6 +212,7 @@ impl Effect {
             | Self::EndPods { .. }
             | Self::SaveDatastore { .. }
             | Self::PowerOff { .. }
+            | Self::SuspendFlux { .. }
             | Self::EvictPods { .. } => Leads::Down,
             Self::Cordon { record, .. } => match record.kind {
                 CordonKind::Shutdown => Leads::Down,
@@ -218,7 +221,6 @@ impl Effect {
             Self::ResetFailedUnit { .. }
             | Self::MarkManual { .. }
             | Self::ClearMark { .. }
-            | Self::SuspendFlux { .. }
             | Self::MendHost { .. }
             | Self::RequestReconcile { .. }
             | Self::WriteCanary => Leads::Neither,
@@ -273,7 +275,10 @@ impl fmt::Display for Effect {
             Self::SuspendFlux { object } => write!(f, "suspend {object}"),
             Self::ResumeFlux { object } => write!(f, "resume {object}"),
             Self::RequestReconcile { object, .. } => write!(f, "ask Flux to look at {object}"),
-            Self::EvictPods { node, tier } => write!(f, "evict {tier} from {node}"),
+            Self::EvictPods { node, tier, namespaces } => {
+                let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+                write!(f, "evict {tier} from {node} ({})", names.join(", "))
+            }
         }
     }
 }

@@ -184,6 +184,7 @@ impl<'a> Verifier<'a> {
     /// The way down: what can't be taken back is noted before it is done, the servers stop in the
     /// order that was written down, and past the point of no return nobody turns round half-way.
     fn descent(&mut self, record: &LedgerRecord) {
+        self.given_back(record);
         let Some(descent) = &record.memory.descent else { return };
         for action in &record.begin {
             if let Effect::PowerOff { host } = &action.effect
@@ -197,6 +198,17 @@ impl<'a> Verifier<'a> {
             {
                 let text = format!("{host} is stopped, and no order of the servers has it");
                 self.broken("server-order", text);
+            }
+            if let Effect::SuspendFlux { object } = &action.effect
+                && !descent.suspended.contains(object)
+            {
+                let text = format!("{object} is suspended, and nothing says so for the way up");
+                self.broken("suspended", text);
+            }
+            if let Effect::EvictPods { node, .. } = &action.effect
+                && !descent.drain
+            {
+                self.broken("drain", format!("{node} is drained against a person's word"));
             }
             if let Effect::Wake { machine } = &action.effect
                 && !descent.up_before.contains_key(machine)
@@ -213,6 +225,18 @@ impl<'a> Verifier<'a> {
         let asked = asked || descent.turn.is_some() || !record.orders.is_empty();
         if past && half_way && !asked {
             self.broken("no-return", "it turns round past the point of no return".to_owned());
+        }
+    }
+
+    /// What ananke suspended is not forgotten before it is given back.
+    fn given_back(&mut self, record: &LedgerRecord) {
+        let Some(before) = self.before.and_then(|before| before.memory.descent.as_ref()) else {
+            return;
+        };
+        if record.memory.descent.is_none()
+            && let Some(object) = before.suspended.first()
+        {
+            self.broken("suspended", format!("{object} is forgotten, and was not resumed"));
         }
     }
 

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text::{labelled, listed};
-use crate::gates::down::NOT_BUILT;
 use crate::model::power::{
     Arming, Budget, DomainView, Fit, Measure, PowerView, UpsName, UpsRules, UpsState, UpsView,
 };
@@ -172,9 +171,6 @@ pub(super) fn details(record: &TickRecord) -> Vec<String> {
     let (policy, power) = (&record.input.policy.power, &record.decision.power);
     let mut lines = vec![String::new()];
     lines.extend(armed(record).map(|armed| labelled("  power", &armed)));
-    if matches!(power.arming, Arming::Armed { .. }) {
-        lines.push(labelled("  not built", NOT_BUILT));
-    }
     for (name, ups) in &power.upses {
         let Some(rules) = policy.upses.get(name) else { continue };
         lines.push(String::new());
