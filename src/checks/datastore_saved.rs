@@ -1,4 +1,5 @@
 use super::{AskMissing, Check, no_grace, not_only_a_person};
+use crate::model::action::Action;
 use crate::model::facts::{Datastore, HostFacts, Unit, UnitActive};
 use crate::model::ids::{CheckId, MachineName, RemedyId};
 use crate::model::memory::Attempts;
@@ -69,9 +70,14 @@ fn servers<'a>(
     servers.filter_map(move |(name, _)| Some((name, sit.host(name).ok()?)))
 }
 
-/// The server on which it is saved: one whose etcd is well, and of those the one on which it was
-/// tried the least.
+/// The server on which it is saved: the one that is at it, else one whose etcd is well, and of
+/// those the one on which it was tried the least.
 pub(crate) fn server<'a>(sit: &Situation<'a>) -> Option<&'a MachineName> {
+    let saves = |action: &&Action| action.remedy == SAVE_DATASTORE;
+    let at_it = sit.durable.in_flight.values().map(|flight| &flight.action).find(saves);
+    if let Some(host) = at_it.and_then(|action| action.effect.host()) {
+        return Some(host);
+    }
     let runs = |host: &HostFacts| {
         host.datastore == Some(Datastore::Etcd)
             && host.etcd.is_none_or(|etcd| etcd.healthy && etcd.has_leader)

@@ -14,6 +14,7 @@ use crate::model::policy::FluxPolicy;
 use crate::model::time::Span;
 
 pub(super) mod hosts;
+pub(super) mod shutdown;
 
 pub(super) type Machines = List<Text>;
 type PerMachine<K> = Map<K>;
@@ -58,6 +59,11 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
         "power",
         "UPSes over NUT. With `upses` alone they are watched; to let them shut something down, say \
          what they feed and what they may ask for.",
+    ),
+    (
+        "shutdown",
+        "The way down. The times hold while no battery says otherwise; one that gives out shares \
+         what it has left among the stages.",
     ),
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
@@ -541,6 +547,15 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &power::POWER_CONNECT,
     &power::POWER_ANSWER,
     &power::CERTIFICATE,
+    &shutdown::API,
+    &shutdown::SNAPSHOT,
+    &shutdown::DRAIN,
+    &shutdown::VOLUMES,
+    &shutdown::STOP,
+    &shutdown::PODS,
+    &shutdown::POWER_OFF,
+    &shutdown::SERVICES,
+    &shutdown::STAYS,
     &LEASE,
     &CORDONS,
     &SKIP,
@@ -556,5 +571,4 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &later::GUARD_MAX_AGE,
     &later::INGRESS_GROUP,
     &later::SERVICES_GROUP,
-    &later::SHUTDOWN_GROUP,
 ];

@@ -59,5 +59,3 @@ pub(super) static SERVICES_GROUP: Key<Anything> = key(
     "{}",
     Later("services are not checked"),
 );
-pub(super) static SHUTDOWN_GROUP: Key<Anything> =
-    key("shutdown", Anything, "The way down.", "{}", Later("its stages have fixed times"));

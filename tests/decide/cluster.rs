@@ -1,13 +1,16 @@
 //! What lives in the bench's cluster. A kind that the bench was not given is not served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ananke::model::action::Effect;
 use ananke::model::cluster::{
-    ClusterFacts, HelmRelease, Kustomization, ObjectPath, Objects, Progress, Source, Suspended,
+    ClusterFacts, HelmRelease, Kustomization, ObjectPath, PodCount, Pods, Progress, Source,
+    Suspended, Volumes,
 };
 use ananke::model::facts::{Blind, BlindKind, Ready, Seen};
+use ananke::model::ids::MachineName;
 use ananke::model::object::ObjectName;
+use ananke::model::outcome::ActionResult;
 use ananke::model::time::Mono;
 
 /// The objects of one kind; `None` where the cluster does not serve it.
@@ -18,6 +21,15 @@ pub(crate) struct Cluster {
     pub(crate) sources: Kind<Source>,
     pub(crate) kustomizations: Kind<Kustomization>,
     pub(crate) releases: Kind<HelmRelease>,
+    /// How many pods may be evicted from each node, by namespace.
+    pub(crate) pods: Option<Volumes>,
+    /// Namespaces whose pods are all held by a disruption budget.
+    pub(crate) held: BTreeSet<&'static str>,
+    /// What hangs on each node, by namespace. It comes off with the pods, unless it sticks.
+    pub(crate) volumes: Option<Volumes>,
+    pub(crate) volumes_stick: bool,
+    /// How often the datastore was saved.
+    pub(crate) saved: usize,
     /// Flux's controllers do not run: what they said stays as it was.
     pub(crate) flux_dead: bool,
     /// What the git server would give; `None` while it is down.
@@ -39,6 +51,15 @@ pub(crate) fn progress() -> Progress {
         behind: false,
         handled: String::new(),
     }
+}
+
+fn counted(evictable: &Volumes) -> Pods {
+    let count = |evictable: &BTreeMap<String, u32>| PodCount {
+        evictable: evictable.clone(),
+        ..PodCount::default()
+    };
+    let on = evictable.iter().map(|(node, here)| (node.clone(), count(here))).collect();
+    Pods { on, ..Pods::default() }
 }
 
 impl Cluster {
@@ -109,11 +130,13 @@ impl Cluster {
             oci_repositories: self.kind(Source::OCI, &None, since),
             kustomizations: self.kind(Kustomization::KIND, &self.kustomizations, since),
             helm_releases: self.kind(HelmRelease::KIND, &self.releases, since),
+            pods: self.kind(Pods::KIND, &self.pods.as_ref().map(counted), since),
+            volumes: self.kind("VolumeAttachment", &self.volumes, since),
             ..ClusterFacts::bare(since)
         }
     }
 
-    fn kind<T: Clone>(&self, kind: &'static str, held: &Kind<T>, since: Mono) -> Objects<T> {
+    fn kind<T: Clone>(&self, kind: &'static str, held: &Option<T>, since: Mono) -> Seen<T> {
         let unknown = |kind, why: &str| Seen::Unknown { why: Blind::new(kind, why), since };
         match (self.denied.get(kind), held, self.last) {
             (Some(why), ..) => unknown(BlindKind::Denied, why),
@@ -124,7 +147,7 @@ impl Cluster {
     }
 
     /// Carries out an effect on an object, as the API and its controllers would.
-    pub(crate) fn perform(&mut self, effect: &Effect) {
+    pub(crate) fn perform(&mut self, effect: &Effect) -> ActionResult {
         if let Effect::RequestReconcile { object, token } = effect
             && !self.flux_dead
         {
@@ -134,6 +157,36 @@ impl Cluster {
             && let Some(progress) = self.progress(object)
         {
             progress.suspended = Suspended::No;
+        }
+        if let Effect::SuspendFlux { object } = effect
+            && let Some(progress) = self.progress(object)
+        {
+            progress.suspended = Suspended::ByUs;
+        }
+        self.saved += usize::from(matches!(effect, Effect::SaveDatastore { .. }));
+        if let Effect::EvictPods { node, namespaces, .. } = effect {
+            return self.evict(node, namespaces);
+        }
+        ActionResult::Done
+    }
+
+    /// Lets pods go, as far as their budgets allow.
+    fn evict(&mut self, node: &MachineName, namespaces: &BTreeSet<String>) -> ActionResult {
+        let held = |namespace: &&String| self.held.contains(namespace.as_str());
+        let stay: Vec<String> = namespaces.iter().filter(held).cloned().collect();
+        for namespace in namespaces.iter().filter(|namespace| !stay.contains(*namespace)) {
+            let volumes = self.volumes.as_mut().filter(|_| !self.volumes_stick);
+            for all in self.pods.as_mut().into_iter().chain(volumes) {
+                if let Some(here) = all.get_mut(node) {
+                    here.remove(namespace);
+                }
+            }
+        }
+        match stay.first() {
+            None => ActionResult::Done,
+            Some(namespace) => ActionResult::Failed {
+                why: format!("0 of the pods go; held by a disruption budget: 1: {namespace}/db-0"),
+            },
         }
     }
 

@@ -4,6 +4,7 @@ mod battery;
 mod bench;
 mod clocks;
 mod cluster;
+mod drain;
 mod flux;
 mod hosts;
 mod invariants;

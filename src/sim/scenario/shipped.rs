@@ -22,6 +22,7 @@ shipped![
     "cold-start",
     "dead-git",
     "dead-switch",
+    "drained-and-back",
     "foreign-cordon",
     "frozen",
     "full-disk",
