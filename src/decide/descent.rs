@@ -249,24 +249,18 @@ pub(super) fn cut(way: &Way, input: &TickInput, memory: &mut Memory) {
         };
         way.steps()
             .filter_map(|step| step.stage)
-            .filter(|stage| stage.late == Late::Cut && pressure::is_late(stage, &sit))
+            .filter(|stage| stage.late == Late::Cut)
             .filter(open)
-            .map(|stage| (stage.gate.id.clone(), why_cut(stage, &sit)))
+            .filter_map(|stage| Some((stage.gate.id.clone(), pressure::why_cut(stage, &sit)?)))
             .collect()
     };
     let Some(descent) = &mut memory.durable.descent else { return };
     for (id, why) in late {
-        if let Some(mark) = descent.stages.get_mut(&id) {
-            mark.ended = Some(input.now.mono);
-            mark.end = Some(StageEnd::Cut { why });
-        }
+        let now = input.now.mono;
+        let fresh = || StageMark { began: now, ended: None, end: None };
+        let mark = descent.stages.entry(id).or_insert_with(fresh);
+        (mark.ended, mark.end) = (Some(now), Some(StageEnd::Cut { why }));
     }
-}
-
-fn why_cut(stage: &Stage, sit: &Situation<'_>) -> String {
-    let mark = sit.descent().and_then(|descent| descent.stages.get(&stage.gate.id));
-    let had = mark.map_or_else(|| (stage.limit)(&sit.policy.shutdown), |m| sit.now.since(m.began));
-    format!("not done after {had}: the energy is needed for what comes after")
 }
 
 /// Keeps what the judgement says of the stages: whose turn has come, what is done, and which

@@ -234,3 +234,23 @@ fn tiers_are_told_apart_by_namespace() {
     assert_eq!(rules.tier("vault"), Some(PodTier::Services));
     assert_eq!(rules.tier("longhorn-system"), None);
 }
+
+#[test]
+fn an_api_that_does_not_answer_costs_a_ups_one_wait_only() {
+    let mut rig = going_down(|_| {});
+    rig.world.api_cut = true;
+    rig.step(5);
+    rig.memory.durable.intent.by = Author::Ups { name: "statera".to_owned() };
+    rig.policy.shutdown.api = Span::secs(20);
+    let stopping = rig.until(60, |d| d.plan.steps.iter().any(|step| stops(&step.effect)));
+    for stage in ["flux-suspended", "nodes-cordoned", APPLICATIONS, SERVICES, VOLUMES] {
+        let state = gate(&stopping, stage);
+        assert!(matches!(state, GateState::Cut { .. }), "{stage}: {}", story(&stopping));
+    }
+    assert_eq!(rig.world.cluster.saved, 1, "that goes over SSH");
+    rig.until(300, is_down);
+}
+
+const fn stops(effect: &Effect) -> bool {
+    matches!(effect, Effect::StopUnit { .. })
+}
