@@ -8,7 +8,7 @@ use super::{episode, pressure};
 use crate::gates::down::{self, Lasts, Late, Stage};
 use crate::model::action::{Action, Effect};
 use crate::model::assessment::{GateState, GateView, Phase};
-use crate::model::cluster::{Progress, Suspended};
+use crate::model::cluster::Suspended;
 use crate::model::descent::{Descent, NoReturn, StageEnd, StageMark};
 use crate::model::episode::{Cause, EndKind};
 use crate::model::facts::{BlindKind, HostFacts, Seen, UnitActive};
@@ -203,8 +203,7 @@ fn back(input: &TickInput, durable: &mut Durable) {
         let tried = attempts.and_then(|targets| targets.get(&Target::Object(name.clone())));
         let seen = cluster.seen_at(&name.kind);
         let after = seen.is_some_and(|at| tried.is_none_or(|tried| at > tried.last));
-        let ours = |it: &Progress| it.suspended == Suspended::ByUs;
-        !after || cluster.progress(name).is_some_and(ours)
+        !after || cluster.progress(name).is_some_and(|it| it.suspended == Suspended::ByUs)
     });
 }
 

@@ -7,7 +7,7 @@ use ananke::model::action::{Effect, PodTier};
 use ananke::model::assessment::{GateState, Phase};
 use ananke::model::cluster::{Suspended, Volumes};
 use ananke::model::intent::{Author, Desired};
-use ananke::model::tick::{Decision, Order};
+use ananke::model::tick::{Decision, Order, Verb};
 use ananke::model::time::Span;
 
 use crate::cluster::Cluster;
@@ -22,20 +22,20 @@ const VOLUMES: &str = "volumes-detached";
 /// A good day on a site with Flux and pods. `storage` and what images come from are never evicted.
 fn site(prepare: impl FnOnce(&mut Cluster)) -> Rig {
     let mut rig = Rig::startup(3, 2);
-    let on = |namespaces: &[(&str, u32)]| -> BTreeMap<String, u32> {
+    let of = |namespaces: &[(&str, u32)]| -> BTreeMap<String, u32> {
         namespaces.iter().map(|(namespace, count)| ((*namespace).to_owned(), *count)).collect()
     };
     let pods = Volumes::from([
-        (name("a-01"), on(&[("shop", 2), ("gitea", 1), ("longhorn-system", 1)])),
-        (name("a-02"), on(&[("shop", 1), ("postgres", 1), ("harbor", 1)])),
+        (name("a-01"), of(&[("shop", 2), ("gitea", 1), ("longhorn-system", 1)])),
+        (name("a-02"), of(&[("shop", 1), ("postgres", 1), ("harbor", 1)])),
     ]);
-    rig.world.cluster = Cluster {
-        volumes: Some(Volumes::from([(name("a-02"), on(&[("postgres", 1), ("harbor", 1)]))])),
-        pods: Some(pods),
-        ..Cluster::with_flux()
-    };
+    rig.world.cluster = Cluster::with_flux();
+    rig.world.cluster.pods = Some(pods);
+    let volumes = of(&[("postgres", 1), ("harbor", 1)]);
+    rig.world.cluster.volumes = Some(Volumes::from([(name("a-02"), volumes)]));
     prepare(&mut rig.world.cluster);
     rig.converged();
+    rig.request.verb = Verb::Daemon;
     rig.taken.clear();
     rig
 }
@@ -48,6 +48,11 @@ fn going_down(prepare: impl FnOnce(&mut Cluster)) -> Rig {
 
 fn is_down(decision: &Decision) -> bool {
     decision.phase == Phase::Down
+}
+
+/// A disruption budget that never gives.
+fn holds_postgres(cluster: &mut Cluster) {
+    cluster.held.insert("postgres");
 }
 
 /// The place of the first repair that begins so.
@@ -162,7 +167,7 @@ fn a_person_may_leave_both_out() {
 
 #[test]
 fn a_budget_that_never_gives_is_named_to_a_person_who_may_go_on_without() {
-    let mut rig = going_down(|cluster| drop(cluster.held.insert("postgres")));
+    let mut rig = going_down(holds_postgres);
     let blocked = rig.until(900, |d| d.phase == Phase::Blocked);
     let alarm = blocked.alarms.iter().find(|alarm| alarm.target == on("a-02"));
     assert!(alarm.is_some_and(|it| it.what.contains("postgres/db-0")), "{blocked:#?}");
@@ -182,7 +187,7 @@ fn a_budget_that_never_gives_is_named_to_a_person_who_may_go_on_without() {
 
 #[test]
 fn a_budget_never_holds_a_ups() {
-    let mut rig = going_down(|cluster| drop(cluster.held.insert("postgres")));
+    let mut rig = going_down(holds_postgres);
     rig.step(5);
     rig.memory.durable.intent.by = Author::Ups { name: "statera".to_owned() };
     rig.policy.shutdown.drain = Span::secs(60);

@@ -16,7 +16,7 @@ use crate::model::outcome::ActionResult;
 use super::board::Board;
 use super::nodes::{node as node_facts, text};
 use super::read;
-use super::wire::{NoAnswer, get, is_object_name, request, short};
+use super::wire::{NoAnswer, is_object_name, request, short};
 use super::write::{failed, left, note_401, read as read_object, refused, unknown};
 
 /// More pods than a kubelet ever runs (`maxPods` is 110 where nobody says otherwise).
