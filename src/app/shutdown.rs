@@ -4,7 +4,6 @@ use super::failure::{Ended, Failure};
 use super::load::Loaded;
 use super::rise::{self, Wish};
 use crate::cli::{DownTo, Format, ShutdownArgs};
-use crate::gates::down::NOT_BUILT;
 use crate::model::intent::Desired;
 use crate::model::tick::Order;
 
@@ -15,13 +14,6 @@ pub(super) async fn shutdown(
     caller: &str,
     format: Format,
 ) -> Result<Ended, Failure> {
-    if !args.skip_drain || !args.skip_etcd_snapshot {
-        // Nothing is begun that does less than was asked for.
-        return Err(Failure::Usage(format!(
-            "not built in this version: {NOT_BUILT}; nothing was changed. To go on without: \
-             --skip-drain --skip-etcd-snapshot"
-        )));
-    }
     let order = Order::Shutdown {
         by: caller.to_owned(),
         why: args.reason,

@@ -66,11 +66,12 @@ fn before_control_plane(sit: &Situation<'_>) -> u64 {
 
 /// The verdict on a Kustomization.
 pub(crate) fn kustomization(sit: &Situation<'_>, it: &Kustomization) -> Verdict {
-    if it.asks_us {
-        return Verdict::skipped("its health checks ask ananke's own status: that is a circle");
-    }
+    // What ananke suspended it resumes, also where it asks nothing else.
     if let Some(verdict) = left_alone(&it.progress) {
         return verdict;
+    }
+    if it.asks_us {
+        return Verdict::skipped("its health checks ask ananke's own status: that is a circle");
     }
     let said = said(&it.progress);
     if matches!(said, Verdict::Fail { .. })

@@ -8,17 +8,21 @@ mod agent_stopped;
 mod agent_unit;
 mod answers;
 mod api_ready;
+mod applications_evicted;
 mod claim_kept;
 mod clock_right;
 mod closed_to_pods;
 mod cordon_clear;
 mod database_answers;
+mod datastore_saved;
 mod disks_writable;
 mod driver_registered;
 mod empty;
 mod etcd_quorum;
+mod evicted;
 mod flux;
 mod flux_source;
+mod flux_suspended;
 mod git_answers;
 mod guard_works;
 mod helm_release;
@@ -53,6 +57,7 @@ mod server_stopped;
 mod server_unit;
 mod service_answers;
 mod services_answer;
+mod services_evicted;
 mod services_run;
 mod ssh_answers;
 mod started_in_time;
@@ -60,6 +65,7 @@ mod steady;
 mod stopped;
 mod unit;
 mod volume_attached;
+mod volumes_detached;
 mod webhook_answers;
 mod workloads_converged;
 mod write_canary;
@@ -69,6 +75,7 @@ pub use agent_off::CHECK as AGENT_OFF;
 pub use agent_stopped::CHECK as AGENT_STOPPED;
 pub use agent_unit::CHECK as AGENT_UNIT;
 pub use api_ready::CHECK as API_READY;
+pub use applications_evicted::CHECK as APPLICATIONS_EVICTED;
 pub use claim_kept::CHECK as CLAIM_KEPT;
 pub(crate) use claim_kept::CLAIM;
 pub use clock_right::CHECK as CLOCK_RIGHT;
@@ -79,15 +86,19 @@ pub use closed_to_pods::CHECK as CLOSED_TO_PODS;
 pub use cordon_clear::CHECK as CORDON_CLEAR;
 pub(crate) use cordon_clear::whose;
 pub use database_answers::CHECK as DATABASE_ANSWERS;
+pub use datastore_saved::CHECK as DATASTORE_SAVED;
+pub(crate) use datastore_saved::{SAVE_DATASTORE, server as saving_server};
 pub use disks_writable::CHECK as DISKS_WRITABLE;
 pub use driver_registered::CHECK as DRIVER_REGISTERED;
 pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
+pub(crate) use evicted::{EVICT_APPLICATIONS, EVICT_SERVICES, namespaces_on};
 pub(crate) use flux::{
     REQUEST_RECONCILE, answered as flux_answered, is_good as kustomization_is_good, source_is_good,
 };
 pub use flux_source::CHECK as FLUX_SOURCE;
 pub(crate) use flux_source::drift;
+pub use flux_suspended::CHECK as FLUX_SUSPENDED;
 pub use git_answers::CHECK as GIT_ANSWERS;
 pub use guard_works::CHECK as GUARD_WORKS;
 pub use helm_release::CHECK as HELM_RELEASE;
@@ -124,6 +135,7 @@ pub use server_unit::CHECK as SERVER_UNIT;
 pub use service_answers::CHECK as SERVICE_ANSWERS;
 pub(crate) use service_answers::SERVICE;
 pub use services_answer::CHECK as SERVICES_ANSWER;
+pub use services_evicted::CHECK as SERVICES_EVICTED;
 pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
@@ -131,6 +143,7 @@ pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
 pub use volume_attached::CHECK as VOLUME_ATTACHED;
 pub(crate) use volume_attached::{ATTACHMENT, LONGHORN};
+pub use volumes_detached::CHECK as VOLUMES_DETACHED;
 pub use webhook_answers::CHECK as WEBHOOK_ANSWERS;
 pub use workloads_converged::CHECK as WORKLOADS_CONVERGED;
 pub use write_canary::CHECK as WRITE_CANARY;
@@ -184,7 +197,12 @@ pub static ALL: &[&Check] = &[
     &SERVICES_ANSWER,
     &STEADY,
     &NOTHING_LEFT,
+    &FLUX_SUSPENDED,
     &CLOSED_TO_PODS,
+    &DATASTORE_SAVED,
+    &APPLICATIONS_EVICTED,
+    &SERVICES_EVICTED,
+    &VOLUMES_DETACHED,
     &AGENT_STOPPED,
     &AGENT_EMPTY,
     &SERVER_STOPPED,

@@ -1,5 +1,7 @@
 use super::{AskMissing, Check, no_grace, not_only_a_person};
+use crate::model::cluster::Suspended;
 use crate::model::ids::CheckId;
+use crate::model::object::ObjectName;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
 
@@ -22,7 +24,15 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
         let why = format!("under way: {}", flight.action.effect);
         (flight.action.target.clone(), Verdict::fail(why))
     });
-    let mut verdicts: Vec<_> = cordons.chain(actions).collect();
+    let suspended = sit.descent().into_iter().flat_map(|descent| &descent.suspended);
+    let ours = |name: &&ObjectName| {
+        let progress = sit.seen.cluster.progress(name);
+        progress.is_some_and(|it| it.suspended == Suspended::ByUs)
+    };
+    let suspended = suspended.filter(ours).map(|name| {
+        (Target::Object(name.clone()), Verdict::fail("suspended by ananke, and not resumed yet"))
+    });
+    let mut verdicts: Vec<_> = cordons.chain(actions).chain(suspended).collect();
     if verdicts.is_empty() {
         verdicts.push((Target::Cluster, Verdict::Pass));
     }
@@ -30,5 +40,10 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
 }
 
 fn by_hand(_: &Situation<'_>, target: &Target) -> Vec<String> {
+    if let Some(name) = target.object() {
+        let namespace = name.namespace.as_deref().unwrap_or("flux-system");
+        let kind = name.kind.to_lowercase();
+        return vec![format!("kubectl -n {namespace} describe {kind} {}", name.name)];
+    }
     vec![format!("kubectl describe node {target}")]
 }

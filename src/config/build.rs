@@ -1,6 +1,6 @@
 //! Known values become settings; contradictions between them become errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::inventory::Inventory;
 use super::jump;
 use super::key::Key;
 use super::keys;
-use super::kinds::Kind;
+use super::kinds::{Kind, List};
 use super::logins::Logins;
 use super::nearest::{nearest, quoted};
 use super::power;
@@ -97,7 +97,7 @@ fn policy(
         time: hosts::time(values, inventory, faults),
         hosts: hosts::needs(values),
         power: PowerPolicy::default(),
-        shutdown: ShutdownRules::default(),
+        shutdown: shutdown(values),
         probes: probes::services(values, inventory, faults),
         ingress: probes::ingress(values, inventory, faults),
     }
@@ -109,6 +109,28 @@ fn flux(values: &Values<'_>) -> FluxPolicy {
         root: ObjectPath::new(keys::FLUX_ROOT.get(values)),
         branch: given(&keys::FLUX_BRANCH),
         url: given(&keys::FLUX_URL),
+    }
+}
+
+fn shutdown(values: &Values<'_>) -> ShutdownRules {
+    let rules = ShutdownRules::default();
+    let names = |key: &Key<List<Text>>| {
+        let given = key.given(values)?;
+        Some(given.value.into_iter().map(|name| name.value).collect::<BTreeSet<String>>())
+    };
+    ShutdownRules {
+        api: keys::shutdown::API.get(values),
+        snapshot: keys::shutdown::SNAPSHOT.get(values),
+        drain: keys::shutdown::DRAIN.get(values),
+        volumes: keys::shutdown::VOLUMES.get(values),
+        stop: keys::shutdown::STOP.get(values),
+        pods: keys::shutdown::PODS.get(values),
+        power_off: keys::shutdown::POWER_OFF.get(values),
+        services: names(&keys::shutdown::SERVICES).unwrap_or(rules.services),
+        stays: names(&keys::shutdown::STAYS).unwrap_or(rules.stays),
+        quiet: rules.quiet,
+        jump: rules.jump,
+        wakes: rules.wakes,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::model::policy::FluxPolicy;
 use crate::model::time::Span;
 
 pub(super) mod hosts;
+pub(super) mod shutdown;
 
 pub(super) type Machines = List<Text>;
 type PerMachine<K> = Map<K>;
@@ -59,6 +60,11 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
         "power",
         "UPSes over NUT. With `upses` alone they are watched; to let them shut something down, say \
          what they feed and what they may ask for.",
+    ),
+    (
+        "shutdown",
+        "The way down. The times hold while no battery says otherwise; one that gives out shares \
+         what it has left among the stages.",
     ),
     ("cordon", "Recovery cordons: nodes that ananke takes out while it mends them."),
     ("gates", "The stages of the way up. `ananke explain` lists them."),
@@ -555,6 +561,15 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &power::TURN_ON,
     &power::UPSD_USER,
     &power::UPSD_LOGIN_FILE,
+    &shutdown::API,
+    &shutdown::SNAPSHOT,
+    &shutdown::DRAIN,
+    &shutdown::VOLUMES,
+    &shutdown::STOP,
+    &shutdown::PODS,
+    &shutdown::POWER_OFF,
+    &shutdown::SERVICES,
+    &shutdown::STAYS,
     &LEASE,
     &CORDONS,
     &SKIP,
@@ -577,5 +592,4 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &PEERS,
     &power::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
-    &later::SHUTDOWN_GROUP,
 ];

@@ -28,5 +28,3 @@ pub(super) static GUARD_MAX_AGE: Key<Count> = key(
     "900",
     Later("what a UPS asked for ends when mains are stable, however long ago it was"),
 );
-pub(super) static SHUTDOWN_GROUP: Key<Anything> =
-    key("shutdown", Anything, "The way down.", "{}", Later("its stages have fixed times"));

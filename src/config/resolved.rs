@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::scalar::{exact, joined};
 use super::settings::{Encryption, Settings, SshTarget, TurnOn};
 use crate::model::ids::MachineName;
-use crate::model::policy::{HostNeeds, Needs, Role, TimeSync};
+use crate::model::policy::{HostNeeds, Needs, Role, ShutdownRules, TimeSync};
 use crate::model::time::Span;
 
 /// The settings as they are used, as a configuration that means exactly the same on this host.
@@ -161,6 +161,7 @@ fn groups(out: &mut String, settings: &Settings) {
     group(out, "startup", &lines);
     hosts(out, &policy.hosts);
     power(out, settings);
+    shutdown(out, &policy.shutdown);
     let lease = ("lease", exact(timing.cordon_lease));
     group(out, "cordon", &[lease, ("limit", policy.limits.cordons.to_string())]);
     if !policy.skip.is_empty() {
@@ -181,6 +182,23 @@ fn groups(out: &mut String, settings: &Settings) {
     if let Some(address) = settings.web {
         group(out, "web", &[("listen", text(&address.to_string()))]);
     }
+}
+
+/// The way down.
+fn shutdown(out: &mut String, rules: &ShutdownRules) {
+    let times = [
+        ("api_time", rules.api),
+        ("snapshot_time", rules.snapshot),
+        ("drain_time", rules.drain),
+        ("volumes_time", rules.volumes),
+        ("stop_time", rules.stop),
+        ("pods_time", rules.pods),
+        ("power_off_time", rules.power_off),
+    ];
+    let mut lines: Vec<_> = times.iter().map(|(name, span)| (*name, exact(*span))).collect();
+    lines.push(("services", list(rules.services.iter().cloned())));
+    lines.push(("stays", list(rules.stays.iter().cloned())));
+    group(out, "shutdown", &lines);
 }
 
 /// What the nodes must have, for servers and agents apart.

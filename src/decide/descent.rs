@@ -8,6 +8,7 @@ use super::{episode, pressure};
 use crate::gates::down::{self, Lasts, Late, Stage};
 use crate::model::action::{Action, Effect};
 use crate::model::assessment::{GateState, GateView, Phase};
+use crate::model::cluster::Suspended;
 use crate::model::descent::{Descent, NoReturn, StageEnd, StageMark};
 use crate::model::episode::{Cause, EndKind};
 use crate::model::facts::{BlindKind, HostFacts, Seen, UnitActive};
@@ -19,6 +20,8 @@ use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 use crate::model::time::{Moment, Mono};
+use crate::model::verdict::Target;
+use crate::remedies;
 
 /// A wish for down, with all that it says.
 #[derive(Debug)]
@@ -106,11 +109,27 @@ pub(super) fn attend(now: &Moment, durable: &mut Durable) {
     }
 }
 
-/// What a machine said to the word to switch itself off.
+/// What was said to an action that the way down, or back from it, is remembered by.
 pub(super) fn heard(action: &Action, result: &ActionResult, durable: &mut Durable) {
-    let (Effect::PowerOff { host }, Some(descent)) = (&action.effect, &mut durable.descent) else {
-        return;
-    };
+    let Some(descent) = &mut durable.descent else { return };
+    let done = matches!(result, ActionResult::Done | ActionResult::AlreadyDone);
+    let not_done = matches!(result, ActionResult::Refused { .. } | ActionResult::Failed { .. });
+    if let Effect::PowerOff { host } = &action.effect {
+        power_off_heard(host, result, descent);
+    }
+    if let (Effect::SaveDatastore { host }, true) = (&action.effect, done) {
+        descent.saved = Some(host.clone());
+    }
+    if let (Effect::SuspendFlux { object }, true) = (&action.effect, not_done) {
+        descent.suspended.remove(object);
+    }
+    if let (Effect::ResumeFlux { object }, true) = (&action.effect, done) {
+        descent.suspended.remove(object);
+    }
+}
+
+/// What a machine said to the word to switch itself off.
+fn power_off_heard(host: &MachineName, result: &ActionResult, descent: &mut Descent) {
     match result {
         ActionResult::Done | ActionResult::AlreadyDone => {
             descent.accepted.insert(host.clone());
@@ -119,6 +138,14 @@ pub(super) fn heard(action: &Action, result: &ActionResult, durable: &mut Durabl
             descent.told.remove(host);
         }
         ActionResult::Unknown { .. } => {}
+    }
+}
+
+/// Writes down what will have to be given back, before it is taken.
+pub(super) fn note_suspended(action: &Action, durable: &mut Durable) {
+    if let (Effect::SuspendFlux { object }, Some(descent)) = (&action.effect, &mut durable.descent)
+    {
+        descent.suspended.insert(object.clone());
     }
 }
 
@@ -169,6 +196,15 @@ fn back(input: &TickInput, durable: &mut Durable) {
             descent.accepted.remove(name);
         }
     }
+    // What a person let go on by hand, or took away, need not be given back any more.
+    let cluster = &input.observation.cluster;
+    let attempts = durable.attempts.get(&remedies::SUSPEND_FLUX.id);
+    descent.suspended.retain(|name| {
+        let tried = attempts.and_then(|targets| targets.get(&Target::Object(name.clone())));
+        let seen = cluster.seen_at(&name.kind);
+        let after = seen.is_some_and(|at| tried.is_none_or(|tried| at > tried.last));
+        !after || cluster.progress(name).is_some_and(|it| it.suspended == Suspended::ByUs)
+    });
 }
 
 /// Since when machines give no answer at all. A refused connection is an answer: of a kernel.
@@ -212,24 +248,18 @@ pub(super) fn cut(way: &Way, input: &TickInput, memory: &mut Memory) {
         };
         way.steps()
             .filter_map(|step| step.stage)
-            .filter(|stage| stage.late == Late::Cut && pressure::is_late(stage, &sit))
+            .filter(|stage| stage.late == Late::Cut)
             .filter(open)
-            .map(|stage| (stage.gate.id.clone(), why_cut(stage, &sit)))
+            .filter_map(|stage| Some((stage.gate.id.clone(), pressure::why_cut(stage, &sit)?)))
             .collect()
     };
     let Some(descent) = &mut memory.durable.descent else { return };
     for (id, why) in late {
-        if let Some(mark) = descent.stages.get_mut(&id) {
-            mark.ended = Some(input.now.mono);
-            mark.end = Some(StageEnd::Cut { why });
-        }
+        let now = input.now.mono;
+        let fresh = || StageMark { began: now, ended: None, end: None };
+        let mark = descent.stages.entry(id).or_insert_with(fresh);
+        (mark.ended, mark.end) = (Some(now), Some(StageEnd::Cut { why }));
     }
-}
-
-fn why_cut(stage: &Stage, sit: &Situation<'_>) -> String {
-    let mark = sit.descent().and_then(|descent| descent.stages.get(&stage.gate.id));
-    let had = mark.map_or_else(|| (stage.limit)(&sit.policy.shutdown), |m| sit.now.since(m.began));
-    format!("not done after {had}: the energy is needed for what comes after")
 }
 
 /// Keeps what the judgement says of the stages: whose turn has come, what is done, and which

@@ -175,6 +175,7 @@ fn begin(remedy: &Remedy, mut action: Action, input: &TickInput, memory: &mut Me
     }
     let durable = &mut memory.durable;
     descent::note_point_of_no_return(&action, input, durable);
+    descent::note_suspended(&action, durable);
     durable.last_action += 1;
     let episode = durable.episode.as_ref().map_or(0, |episode| episode.id.0);
     action.id = ActionId::new(format!("{}.{episode}-{}", durable.life, durable.last_action));

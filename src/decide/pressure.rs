@@ -3,6 +3,7 @@
 use super::descent::{is_under_way, past_return};
 use super::ladder;
 use crate::gates::down::{self, Late, Stage};
+use crate::model::descent::StageEnd;
 use crate::model::ids::MachineName;
 use crate::model::intent::{Author, Desired};
 use crate::model::memory::{Durable, HeldSince};
@@ -10,6 +11,7 @@ use crate::model::power::{Arming, PowerView};
 use crate::model::situation::Situation;
 use crate::model::time::{Mono, Span};
 use crate::model::verdict::Target;
+use crate::remedies::Need;
 
 /// By how much the end of the energy may move before it is written down anew: each change costs a
 /// synced write, in an outage of all times.
@@ -80,6 +82,20 @@ pub(super) fn due(stage: &Stage, sit: &Situation<'_>) -> Option<Mono> {
 /// Whether the time of a stage is over.
 pub(super) fn is_late(stage: &Stage, sit: &Situation<'_>) -> bool {
     due(stage, sit).is_some_and(|due| sit.now >= due)
+}
+
+/// Why a stage is cut, if it is: its time is over, or it needs an API that does not answer and
+/// that a stage before it has waited for in vain.
+pub(super) fn why_cut(stage: &Stage, sit: &Situation<'_>) -> Option<String> {
+    let marks = &sit.descent()?.stages;
+    if is_late(stage, sit) {
+        let had = sit.now.since(marks.get(&stage.gate.id)?.began);
+        return Some(format!("not done after {had}: the energy is needed for what comes after"));
+    }
+    let by_api = stage.gate.ladder.iter().all(|remedy| remedy.needs == Need::Api);
+    let cut = marks.values().any(|mark| matches!(mark.end, Some(StageEnd::Cut { .. })));
+    let in_vain = by_api && cut && !sit.api_up() && !rests(sit.durable, sit.power);
+    in_vain.then(|| "the API does not answer, and was waited for before".to_owned())
 }
 
 /// Whether the way goes on without a machine whose time is spent, instead of asking a person:

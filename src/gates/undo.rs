@@ -1,6 +1,6 @@
 use super::{Gate, Opens, Waits, no_soak};
-use crate::checks;
 use crate::model::ids::GateId;
+use crate::{checks, remedies};
 
 pub static GATE: Gate = Gate {
     id: GateId::fixed("undo"),
@@ -10,5 +10,6 @@ pub static GATE: Gate = Gate {
     checks: &[&checks::NOTHING_LEFT],
     opens: Opens::Whole,
     soak: no_soak,
-    ladder: &[],
+    // Where the gates of Flux are skipped, what ananke suspended is given back here.
+    ladder: &[&remedies::RESUME_FLUX],
 };

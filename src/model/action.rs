@@ -130,6 +130,8 @@ pub enum Effect {
         node: MachineName,
         /// Which pods of it.
         tier: PodTier,
+        /// The namespaces in which they are: what is in others is not touched.
+        namespaces: BTreeSet<String>,
     },
     /// Delete a pod that its workload makes anew. A successor of the same name has another uid.
     DeletePod {
@@ -233,6 +235,7 @@ impl Effect {
             | Self::EndPods { .. }
             | Self::SaveDatastore { .. }
             | Self::PowerOff { .. }
+            | Self::SuspendFlux { .. }
             | Self::EvictPods { .. } => Leads::Down,
             Self::Cordon { record, .. } => match record.kind {
                 CordonKind::Shutdown => Leads::Down,
@@ -241,7 +244,6 @@ impl Effect {
             Self::ResetFailedUnit { .. }
             | Self::MarkManual { .. }
             | Self::ClearMark { .. }
-            | Self::SuspendFlux { .. }
             | Self::MendHost { .. }
             | Self::RequestReconcile { .. }
             | Self::WriteCanary => Leads::Neither,
@@ -298,7 +300,10 @@ impl fmt::Display for Effect {
             Self::SuspendFlux { object } => write!(f, "suspend {object}"),
             Self::ResumeFlux { object } => write!(f, "resume {object}"),
             Self::RequestReconcile { object, .. } => write!(f, "ask Flux to look at {object}"),
-            Self::EvictPods { node, tier } => write!(f, "evict {tier} from {node}"),
+            Self::EvictPods { node, tier, namespaces } => {
+                let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+                write!(f, "evict {tier} from {node} ({})", names.join(", "))
+            }
             Self::DeletePod { pod, .. } => write!(f, "delete the pod {pod}, to be made anew"),
             Self::Scale { object, replicas } => write!(f, "scale {object} to {replicas}"),
         }

@@ -41,8 +41,11 @@ pub struct Descent {
     pub left: BTreeMap<MachineName, String>,
     /// Machines without an answer that a person answered for (`ananke ack`).
     pub vouched: BTreeSet<MachineName>,
-    /// Flux objects that ananke suspended.
+    /// Flux objects that ananke suspended. Written down before it is done.
     pub suspended: BTreeSet<ObjectName>,
+    /// The server on which the datastore was saved on this way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<MachineName>,
     /// What was begun that can't be taken back: from here it is finished first.
     pub past_return: Option<NoReturn>,
     /// Who wants the cluster up again as soon as it is down.
@@ -67,6 +70,7 @@ impl Descent {
             left: BTreeMap::new(),
             vouched: BTreeSet::new(),
             suspended: BTreeSet::new(),
+            saved: None,
             past_return: None,
             turn: None,
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::action::PodTier;
 use super::cluster::ObjectPath;
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
@@ -151,6 +152,65 @@ pub struct ShutdownRules {
     pub jump: Option<MachineName>,
     /// Machines that ananke has a way to switch on.
     pub wakes: BTreeSet<MachineName>,
+    /// Namespaces of what applications depend on: their pods go after the applications.
+    #[serde(default = "ShutdownRules::known_services")]
+    pub services: BTreeSet<String>,
+    /// Namespaces whose pods are not evicted at all. They end with their nodes.
+    #[serde(default = "ShutdownRules::known_to_stay")]
+    pub stays: BTreeSet<String>,
+}
+
+impl ShutdownRules {
+    /// Namespaces by the names that the usual charts and manuals give them.
+    pub const SERVICES: &[&str] = &[
+        "cert-manager",
+        "cnpg-system",
+        "database",
+        "databases",
+        "external-secrets",
+        "flux-system",
+        "forgejo",
+        "gitea",
+        "ingress-nginx",
+        "kube-system",
+        "metallb-system",
+        "mysql",
+        "postgres",
+        "redis",
+        "traefik",
+        "vault",
+    ];
+    /// Storage, because what is evicted there can no longer detach the volumes of others. And
+    /// what images are pulled from: on another node it would need an image from itself.
+    pub const STAYS: &[&str] = &[
+        "democratic-csi",
+        "harbor",
+        "linstor",
+        "longhorn-system",
+        "mayastor",
+        "openebs",
+        "piraeus-datastore",
+        "registry",
+        "rook-ceph",
+        "zot",
+    ];
+
+    fn known_services() -> BTreeSet<String> {
+        Self::SERVICES.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn known_to_stay() -> BTreeSet<String> {
+        Self::STAYS.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// With which tier the pods of a namespace go. `None`: they are not evicted.
+    pub fn tier(&self, namespace: &str) -> Option<PodTier> {
+        if self.stays.contains(namespace) {
+            return None;
+        }
+        let depended_on = self.services.contains(namespace);
+        Some(if depended_on { PodTier::Services } else { PodTier::Applications })
+    }
 }
 
 impl Default for ShutdownRules {
@@ -167,6 +227,8 @@ impl Default for ShutdownRules {
             quiet: Span::secs(10),
             jump: None,
             wakes: BTreeSet::new(),
+            services: Self::known_services(),
+            stays: Self::known_to_stay(),
         }
     }
 }

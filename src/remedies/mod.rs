@@ -10,6 +10,9 @@ mod cordon_for_shutdown;
 mod delete_left_over_pod;
 mod delete_stuck_pod;
 mod end_pods;
+mod evict;
+mod evict_applications;
+mod evict_services;
 mod hand_to_person;
 mod install_packages;
 mod load_module;
@@ -23,12 +26,14 @@ mod restart_under_right_clock;
 mod restore_replicas;
 mod resume_flux;
 mod resync_clock;
+mod save_datastore;
 mod set_clock;
 mod start_agent;
 mod start_server;
 mod start_service;
 mod stop_agent;
 mod stop_server;
+mod suspend_flux;
 mod uncordon_own;
 mod unit;
 
@@ -39,6 +44,8 @@ pub use cordon_for_shutdown::REMEDY as CORDON_FOR_SHUTDOWN;
 pub use delete_left_over_pod::REMEDY as DELETE_LEFT_OVER_POD;
 pub use delete_stuck_pod::REMEDY as DELETE_STUCK_POD;
 pub use end_pods::REMEDY as END_PODS;
+pub use evict_applications::REMEDY as EVICT_APPLICATIONS;
+pub use evict_services::REMEDY as EVICT_SERVICES;
 pub use hand_to_person::REMEDY as HAND_TO_PERSON;
 pub use install_packages::REMEDY as INSTALL_PACKAGES;
 pub use load_module::REMEDY as LOAD_MODULE;
@@ -52,12 +59,14 @@ pub use restart_under_right_clock::REMEDY as RESTART_UNDER_RIGHT_CLOCK;
 pub use restore_replicas::REMEDY as RESTORE_REPLICAS;
 pub use resume_flux::REMEDY as RESUME_FLUX;
 pub use resync_clock::REMEDY as RESYNC_CLOCK;
+pub use save_datastore::REMEDY as SAVE_DATASTORE;
 pub use set_clock::REMEDY as SET_CLOCK;
 pub use start_agent::REMEDY as START_AGENT;
 pub use start_server::REMEDY as START_SERVER;
 pub use start_service::REMEDY as START_SERVICE;
 pub use stop_agent::REMEDY as STOP_AGENT;
 pub use stop_server::REMEDY as STOP_SERVER;
+pub use suspend_flux::REMEDY as SUSPEND_FLUX;
 pub use uncordon_own::REMEDY as UNCORDON_OWN;
 
 use std::fmt;
@@ -93,7 +102,11 @@ pub static ALL: &[&Remedy] = &[
     &RESTORE_REPLICAS,
     &DELETE_LEFT_OVER_POD,
     &DELETE_STUCK_POD,
+    &SUSPEND_FLUX,
     &CORDON_FOR_SHUTDOWN,
+    &SAVE_DATASTORE,
+    &EVICT_APPLICATIONS,
+    &EVICT_SERVICES,
     &STOP_AGENT,
     &STOP_SERVER,
     &END_PODS,

@@ -15,7 +15,12 @@ pub static REMEDY: Remedy = Remedy {
     harms: "what somebody else suspended may be suspended to save data: without ananke's own note \
             it is never touched",
     undo: "suspend it again, by the way down",
-    cures: &[&checks::FLUX_SOURCE, &checks::KUSTOMIZATION_APPLIED, &checks::HELM_RELEASE],
+    cures: &[
+        &checks::FLUX_SOURCE,
+        &checks::KUSTOMIZATION_APPLIED,
+        &checks::HELM_RELEASE,
+        &checks::NOTHING_LEFT,
+    ],
     needs: Need::Api,
     when: When::Episode,
     blast: Blast::Nothing,

@@ -4,15 +4,16 @@
 //! for granted. Actions of one record on one machine are done in order, so they may be open
 //! together; an action on a machine where an earlier record's one is still open may not.
 
+mod down;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::model::action::{Action, Effect, Leads};
-use crate::model::facts::Unit;
 use crate::model::ids::{ActionId, CordonId, EpisodeId, MachineName, RemedyId};
-use crate::model::intent::{Desired, Progress};
+use crate::model::intent::Desired;
 use crate::model::memory::Durable;
 use crate::model::record::{FORMAT, LedgerRecord};
 use crate::model::tick::Order;
@@ -178,41 +179,6 @@ impl<'a> Verifier<'a> {
             let (rule, wanted) = against;
             let text = format!("{} is begun while {} wants it {wanted}", action.effect, intent.by);
             self.broken(rule, text);
-        }
-    }
-
-    /// The way down: what can't be taken back is noted before it is done, the servers stop in the
-    /// order that was written down, and past the point of no return nobody turns round half-way.
-    fn descent(&mut self, record: &LedgerRecord) {
-        let Some(descent) = &record.memory.descent else { return };
-        for action in &record.begin {
-            if let Effect::PowerOff { host } = &action.effect
-                && descent.past_return.is_none()
-            {
-                let text = format!("{host} is switched off, and nothing says that this is final");
-                self.broken("no-return", text);
-            }
-            if let Effect::StopUnit { host, unit: Unit::K3s } = &action.effect
-                && !descent.servers.contains(host)
-            {
-                let text = format!("{host} is stopped, and no order of the servers has it");
-                self.broken("server-order", text);
-            }
-            if let Effect::Wake { machine } = &action.effect
-                && !descent.up_before.contains_key(machine)
-            {
-                self.broken("wake", format!("{machine} was not up before the shutdown"));
-            }
-        }
-        let Some(before) = self.before.map(|before| &before.memory) else { return };
-        let past = before.descent.as_ref().is_some_and(|it| it.past_return.is_some());
-        let asked = before.descent.as_ref().is_some_and(|it| it.turn.is_some());
-        let half_way = before.intent.progress == Progress::ShuttingDown
-            && before.intent.desired != Desired::Up
-            && record.memory.intent.desired == Desired::Up;
-        let asked = asked || descent.turn.is_some() || !record.orders.is_empty();
-        if past && half_way && !asked {
-            self.broken("no-return", "it turns round past the point of no return".to_owned());
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::status::{closed, held_line};
 use super::text::{labelled, listed, paragraph};
-use crate::gates::down::NOT_BUILT;
 use crate::model::assessment::Phase;
 use crate::model::intent::Desired;
 use crate::model::plan::Hold;
@@ -30,7 +29,6 @@ pub fn plan_text(record: &TickRecord) -> String {
         lines.extend(held.iter().map(|held| paragraph("  ", "    ", &held_line(held, now))));
     }
     let down = record.decision.memory.durable.intent.desired != Desired::Up;
-    lines.extend(down.then(|| labelled("not built", NOT_BUILT)));
     if record.decision.memory.durable.intent.desired == Desired::DownPoweroff {
         let stays_off = super::power::stays_off(&record.input.policy);
         lines.extend(stays_off.map(|line| labelled("stays off", &line)));

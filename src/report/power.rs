@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text::{labelled, listed};
-use crate::gates::down::NOT_BUILT;
 use crate::model::policy::Policy;
 use crate::model::power::{
     Arming, Budget, DomainView, Fit, Measure, OnLow, PowerView, UpsName, UpsRules, UpsState,
@@ -174,9 +173,6 @@ pub(super) fn details(record: &TickRecord) -> Vec<String> {
     let (policy, power) = (&record.input.policy.power, &record.decision.power);
     let mut lines = vec![String::new()];
     lines.extend(armed(record).map(|armed| labelled("  power", &armed)));
-    if matches!(power.arming, Arming::Armed { .. }) {
-        lines.push(labelled("  not built", NOT_BUILT));
-    }
     if matches!(power.arming, Arming::Armed { on_low: OnLow::Poweroff }) {
         lines.extend(stays_off(&record.input.policy).map(|line| labelled("  stay off", &line)));
     }

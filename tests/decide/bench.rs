@@ -508,11 +508,12 @@ impl World {
                 self.proofs_of_write += 1;
             }
             effect @ (Effect::ResumeFlux { .. }
-            | Effect::RequestReconcile { .. }
+            | Effect::SuspendFlux { .. }
+            | Effect::SaveDatastore { .. }
+            | Effect::EvictPods { .. }
             | Effect::DeletePod { .. }
-            | Effect::Scale { .. }) => {
-                self.cluster.perform(effect);
-            }
+            | Effect::Scale { .. }
+            | Effect::RequestReconcile { .. }) => return self.cluster.perform(effect),
             Effect::MendHost { host, mending } => {
                 mend(self.hosts.get_mut(host).expect("a machine of the bench"), mending);
             }
@@ -526,10 +527,7 @@ impl World {
                 (machine.leaving, machine.deaf_since) = (true, now);
             }
             Effect::EndPods { host } => self.host(host.as_str()).emptied = true,
-            Effect::SaveDatastore { .. }
-            | Effect::Wake { .. }
-            | Effect::SuspendFlux { .. }
-            | Effect::EvictPods { .. } => {
+            Effect::Wake { .. } => {
                 return ActionResult::Failed { why: format!("the bench can't {}", action.effect) };
             }
         }

@@ -1,16 +1,17 @@
 //! What lives in the bench's cluster. A kind that the bench was not given is not served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ananke::model::action::Effect;
 use ananke::model::cluster::{
     Answerers, Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges,
     Kustomization, ObjectPath, Objects, PodCount, Pods, Progress, Source, Suspended, Trouble,
-    TroubledPod, Workload,
+    TroubledPod, Volumes, Workload,
 };
 use ananke::model::facts::{Blind, BlindKind, Ready, Seen};
 use ananke::model::ids::MachineName;
 use ananke::model::object::ObjectName;
+use ananke::model::outcome::ActionResult;
 use ananke::model::time::Mono;
 
 /// The objects of one kind; `None` where the cluster does not serve it.
@@ -35,6 +36,15 @@ pub(crate) struct Cluster {
     pub(crate) claims: Kind<Claim>,
     pub(crate) validating: Kind<Judges>,
     pub(crate) endpoints: Kind<Answerers>,
+    /// How many pods may be evicted from each node, by namespace.
+    pub(crate) evictable: Option<Volumes>,
+    /// Namespaces whose pods are all held by a disruption budget.
+    pub(crate) held: BTreeSet<&'static str>,
+    /// What hangs on each node, by namespace. It comes off with the pods, unless it sticks.
+    pub(crate) volumes: Option<Volumes>,
+    pub(crate) volumes_stick: bool,
+    /// How often the datastore was saved.
+    pub(crate) saved: usize,
     /// Flux's controllers do not run: what they said stays as it was.
     pub(crate) flux_dead: bool,
     /// What the git server would give; `None` while it is down.
@@ -134,15 +144,30 @@ impl Cluster {
             deployments: self.kind(Workload::DEPLOYMENT, &self.deployments, since),
             stateful_sets: self.kind(Workload::STATEFUL_SET, &self.stateful_sets, since),
             daemon_sets: self.kind(Workload::DAEMON_SET, &self.daemon_sets, since),
-            pods: self.kind(Pods::KIND, &self.pods, since),
+            pods: self.kind(Pods::KIND, &self.counted(), since),
             drivers: self.kind("CSINode", &self.drivers, since),
             attachments: self.kind("VolumeAttachment", &self.attachments, since),
             claims: self.kind("PersistentVolumeClaim", &self.claims, since),
             validating: self.kind("ValidatingWebhookConfiguration", &self.validating, since),
             ingresses: self.kind("Ingress", &self.ingresses, since),
             endpoints: self.kind("EndpointSlice", &self.endpoints, since),
+            volumes: self.kind("VolumeAttachment", &self.volumes, since),
             ..ClusterFacts::bare(since)
         }
+    }
+
+    /// The pods, with those that may be evicted counted by namespace.
+    fn counted(&self) -> Option<Pods> {
+        let mut pods = self.pods.clone();
+        for (node, here) in self.evictable.iter().flatten() {
+            let all = pods.get_or_insert_default();
+            all.on.entry(node.clone()).or_default().evictable.clone_from(here);
+        }
+        // Nodes from which everything is gone are still seen.
+        if self.evictable.is_some() {
+            pods.get_or_insert_default();
+        }
+        pods
     }
 
     fn kind<T: Clone>(&self, kind: &'static str, held: &Option<T>, since: Mono) -> Seen<T> {
@@ -156,7 +181,7 @@ impl Cluster {
     }
 
     /// Carries out an effect on an object, as the API and its controllers would.
-    pub(crate) fn perform(&mut self, effect: &Effect) {
+    pub(crate) fn perform(&mut self, effect: &Effect) -> ActionResult {
         if let Effect::RequestReconcile { object, token } = effect
             && !self.flux_dead
         {
@@ -172,6 +197,36 @@ impl Cluster {
         }
         if let Effect::Scale { object, replicas } = effect {
             self.workload(object).expect("a workload of the bench").wanted = *replicas;
+        }
+        if let Effect::SuspendFlux { object } = effect
+            && let Some(progress) = self.progress(object)
+        {
+            progress.suspended = Suspended::ByUs;
+        }
+        self.saved += usize::from(matches!(effect, Effect::SaveDatastore { .. }));
+        if let Effect::EvictPods { node, namespaces, .. } = effect {
+            return self.evict(node, namespaces);
+        }
+        ActionResult::Done
+    }
+
+    /// Lets pods go, as far as their budgets allow.
+    fn evict(&mut self, node: &MachineName, namespaces: &BTreeSet<String>) -> ActionResult {
+        let held = |namespace: &&String| self.held.contains(namespace.as_str());
+        let stay: Vec<String> = namespaces.iter().filter(held).cloned().collect();
+        for namespace in namespaces.iter().filter(|namespace| !stay.contains(*namespace)) {
+            let volumes = self.volumes.as_mut().filter(|_| !self.volumes_stick);
+            for all in self.evictable.as_mut().into_iter().chain(volumes) {
+                if let Some(here) = all.get_mut(node) {
+                    here.remove(namespace);
+                }
+            }
+        }
+        match stay.first() {
+            None => ActionResult::Done,
+            Some(namespace) => ActionResult::Failed {
+                why: format!("0 of the pods go; held by a disruption budget: 1: {namespace}/db-0"),
+            },
         }
     }
 

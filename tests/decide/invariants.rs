@@ -138,6 +138,9 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
                 found.push(("uncordon", format!("{}: own {own}, or unproven", action.effect)));
             }
         }
+        Effect::EvictPods { .. } if !node.unschedulable => {
+            found.push(("evict", format!("{} which takes pods", action.effect)));
+        }
         Effect::StartUnit { .. }
         | Effect::RestartUnit { .. }
         | Effect::ResetFailedUnit { .. }

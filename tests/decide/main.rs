@@ -6,6 +6,7 @@ mod battery;
 mod bench;
 mod clocks;
 mod cluster;
+mod drain;
 mod flux;
 mod hosts;
 mod invariants;

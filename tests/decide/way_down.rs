@@ -71,7 +71,7 @@ fn a_person_brings_the_cluster_down_in_order_and_up_again() {
         span_of(&rig.taken, stops_server),
     );
     assert!(cordon.1 < agent.0 && agent.1 < server.0, "{:?}", rig.repairs());
-    assert_eq!(rig.repairs().len(), 7 + 4 + 3 + 7, "{:?}", rig.repairs());
+    assert_eq!(rig.repairs().len(), 7 + 1 + 4 + 3 + 7, "{:?}", rig.repairs());
     let mut stops = rig.repairs().into_iter().filter(|it| it.starts_with("stop k3s on"));
     assert_eq!(stops.next_back().as_deref(), Some("stop k3s on s-3"), "leader last");
     let ends = span_of(&rig.taken, |effect| matches!(effect, Effect::EndPods { .. }));

@@ -19,14 +19,20 @@ pub enum FluxChange<'a> {
     Ask(&'a str),
     /// Go on.
     Resume,
+    /// Stop changing anything.
+    Suspend {
+        /// The ananke host that wants it, for people.
+        owner: &'a str,
+    },
 }
 
 impl<'a> FluxChange<'a> {
     /// The object that an effect changes, and how. `None` for an effect that changes none.
-    pub const fn of(effect: &'a Effect) -> Option<(&'a ObjectName, Self)> {
+    pub const fn of(effect: &'a Effect, owner: &'a str) -> Option<(&'a ObjectName, Self)> {
         match effect {
             Effect::RequestReconcile { object, token } => Some((object, Self::Ask(token.as_str()))),
             Effect::ResumeFlux { object } => Some((object, Self::Resume)),
+            Effect::SuspendFlux { object } => Some((object, Self::Suspend { owner })),
             Effect::StartUnit { .. }
             | Effect::RestartUnit { .. }
             | Effect::ResetFailedUnit { .. }
@@ -40,7 +46,6 @@ impl<'a> FluxChange<'a> {
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
-            | Effect::SuspendFlux { .. }
             | Effect::MendHost { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }
@@ -70,6 +75,17 @@ impl<'a> FluxChange<'a> {
             })),
             Self::Resume if suspended => Judgement::Refuse("somebody else suspended it".to_owned()),
             Self::Resume => Judgement::Already,
+            Self::Suspend { .. } if suspended && ours => Judgement::Already,
+            Self::Suspend { .. } if suspended => {
+                Judgement::Refuse("somebody else suspended it: kept".to_owned())
+            }
+            Self::Suspend { owner } => Judgement::Patch(json!({
+                "metadata": {
+                    "annotations": {SUSPENDED_ANNOTATION: owner},
+                    "resourceVersion": object.pointer("/metadata/resourceVersion"),
+                },
+                "spec": {"suspend": true},
+            })),
         }
     }
 }
@@ -82,13 +98,17 @@ mod tests {
     fn only_what_ananke_suspended_is_resumed_and_only_what_runs_is_asked() {
         let name = ObjectName::in_namespace("Kustomization", "flux-system", "apps");
         let resume = Effect::ResumeFlux { object: name.clone() };
+        let suspend = Effect::SuspendFlux { object: name.clone() };
         let ask = Effect::RequestReconcile { object: name.clone(), token: "x.1-2".to_owned() };
         let object = |suspend: bool, ours: bool| {
             let marks = if ours { json!({SUSPENDED_ANNOTATION: "atlas"}) } else { json!({}) };
             json!({"metadata": {"annotations": marks, "resourceVersion": "7"},
                 "spec": {"suspend": suspend}})
         };
-        for (effect, suspend, ours, word) in [
+        for (effect, is, ours, word) in [
+            (&suspend, false, false, "patch"),
+            (&suspend, true, true, "already"),
+            (&suspend, true, false, "refuse"),
             (&resume, true, true, "patch"),
             (&resume, true, false, "refuse"),
             (&resume, false, false, "already"),
@@ -97,14 +117,14 @@ mod tests {
             (&ask, true, false, "refuse"),
             (&ask, false, false, "patch"),
         ] {
-            let (about, change) = FluxChange::of(effect).unwrap();
+            let (about, change) = FluxChange::of(effect, "atlas").unwrap();
             assert_eq!(*about, name);
-            let judged = match change.judge(&object(suspend, ours)) {
+            let judged = match change.judge(&object(is, ours)) {
                 Judgement::Patch(_) => "patch",
                 Judgement::Refuse(_) => "refuse",
                 Judgement::Already => "already",
             };
-            assert_eq!(judged, word, "{effect} suspend {suspend} ours {ours}");
+            assert_eq!(judged, word, "{effect} suspended {is} ours {ours}");
         }
     }
 }

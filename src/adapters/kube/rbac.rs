@@ -48,7 +48,7 @@ const fn look(group: &'static str, resource: &'static str, why: &'static str) ->
 
 /// The right to ask an object of Flux to go on: to read it, and to write a note on it.
 const fn ask(group: &'static str, resource: &'static str) -> Need {
-    let why = "ask Flux to look at it now, and let it go on when ananke itself suspended it";
+    let why = "ask Flux to look at it now, suspend it on the way down, and resume what was so";
     Need { group, resource, verbs: &["get", "patch"], scope: Scope::Cluster, names: &[], why }
 }
 
@@ -65,7 +65,7 @@ const HELM: &str = "helm.toolkit.fluxcd.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 
 /// Everything that the Kubernetes adapter asks for, and nothing more.
-pub const RBAC_NEEDS: [Need; 30] = [
+pub const RBAC_NEEDS: [Need; 31] = [
     look(SOURCE, "gitrepositories", "see whether Flux has fetched what it should apply"),
     look(SOURCE, "ocirepositories", "see whether Flux has fetched what it should apply"),
     look(KUSTOMIZE, "kustomizations", "see whether what is in git was applied"),
@@ -110,6 +110,14 @@ pub const RBAC_NEEDS: [Need; 30] = [
         scope: Scope::Cluster,
         names: &[],
         why: "cordon, uncordon and mark nodes, together with the record of it",
+    },
+    Need {
+        group: "",
+        resource: "pods/eviction",
+        verbs: &["create"],
+        scope: Scope::Cluster,
+        names: &[],
+        why: "evict pods from nodes that go down, as far as disruption budgets let them go",
     },
     Need {
         group: "coordination.k8s.io",

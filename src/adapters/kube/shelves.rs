@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::model::cluster::{
     Answerers, Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges,
-    Kustomization, ObjectPath, Objects, Pods, Source, Trouble, Workload,
+    Kustomization, ObjectPath, Objects, Pods, Source, Trouble, Volumes, Workload,
 };
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::time::Mono;
@@ -161,7 +161,7 @@ pub struct Shelves {
     pub(super) daemon_sets: Shelved<Workload>,
     pub(super) pods: Shelved<read::Pod>,
     pub(super) drivers: Shelved<Drivers>,
-    pub(super) attachments: Shelved<Attachment>,
+    pub(super) attachments: Shelved<read::Attached>,
     pub(super) claims: Shelved<Claim>,
     pub(super) validating: Shelved<Judges>,
     pub(super) mutating: Shelved<Judges>,
@@ -182,8 +182,8 @@ impl Shelves {
             daemon_sets: Shelved::new(since, |it| Some(read::daemon_set(it))),
             pods: Shelved::new(since, |it| Some(read::pod(it))),
             drivers: Shelved::new(since, |it| Some(read::drivers(it))),
-            attachments: Shelved::new(since, read::attachment),
-            claims: Shelved::new(since, read::claim),
+            attachments: Shelved::new(since, |it| Some(read::attached(it))),
+            claims: Shelved::new(since, |it| Some(read::claim(it))),
             validating: Shelved::new(since, read::judges),
             mutating: Shelved::new(since, read::judges),
             ingresses: Shelved::new(since, |it| Some(read::ingress(it))),
@@ -212,8 +212,9 @@ impl Shelves {
             daemon_sets: self.daemon_sets.facts(),
             pods: summed(&self.pods.seen, pods),
             drivers: self.drivers.facts(),
-            attachments: self.attachments.facts(),
-            claims: self.claims.facts(),
+            attachments: summed(&self.attachments.seen, troubled),
+            volumes: summed(&self.attachments.seen, |all| volumes(all, self.claims.known())),
+            claims: summed(&self.claims.seen, unbound),
             validating: self.validating.facts(),
             mutating: self.mutating.facts(),
             ingresses: self.ingresses.facts(),
@@ -259,6 +260,10 @@ fn pods(all: &BTreeMap<ObjectPath, read::Pod>) -> Pods {
             };
             count.ready += 1;
         }
+        if let (Some(node), Some(namespace), true) = (&pod.node, path.namespace(), pod.evictable) {
+            let count = pods.on.entry(node.clone()).or_default();
+            *count.evictable.entry(namespace.to_owned()).or_default() += 1;
+        }
     }
     // What waits in a back-off can be helped; what is only left over comes last.
     for kinds in NAMED_FIRST {
@@ -272,6 +277,36 @@ fn pods(all: &BTreeMap<ObjectPath, read::Pod>) -> Pods {
         }
     }
     pods
+}
+
+/// The volumes that do not hang where they should.
+fn troubled(all: &BTreeMap<ObjectPath, read::Attached>) -> BTreeMap<ObjectPath, Attachment> {
+    let troubled = all.iter().filter_map(|(path, it)| Some((path.clone(), it.trouble.clone()?)));
+    troubled.collect()
+}
+
+/// The claims without a volume.
+fn unbound(all: &BTreeMap<ObjectPath, Claim>) -> BTreeMap<ObjectPath, Claim> {
+    let unbound = all.iter().filter(|(_, claim)| claim.phase != "Bound");
+    unbound.map(|(path, claim)| (path.clone(), claim.clone())).collect()
+}
+
+/// What hangs where, by the namespaces of the claims.
+fn volumes(
+    all: &BTreeMap<ObjectPath, read::Attached>,
+    claims: Option<&BTreeMap<ObjectPath, Claim>>,
+) -> Volumes {
+    let claims = claims.into_iter().flatten();
+    let of: BTreeMap<&str, &str> = claims
+        .filter_map(|(path, claim)| Some((claim.volume.as_str(), path.namespace()?)))
+        .collect();
+    let mut volumes = Volumes::new();
+    for it in all.values() {
+        let namespace = of.get(it.volume.as_str()).copied().unwrap_or_default();
+        let on = volumes.entry(it.node.clone()).or_default();
+        *on.entry(namespace.to_owned()).or_default() += 1;
+    }
+    volumes
 }
 
 /// Who answers for the services that are asked for. One without a slice has nobody.

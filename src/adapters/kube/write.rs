@@ -17,6 +17,7 @@ use crate::model::time::Span;
 
 use super::board::Board;
 use super::cordon::{Change, Judgement, judge};
+use super::evict;
 use super::flux::FluxChange;
 use super::loads::{LoadChange, delete_options, scaled};
 use super::looked::Looked;
@@ -41,7 +42,10 @@ pub(super) async fn perform(
         return canary(board, settings, owner, limit).await;
     }
     let deadline = Instant::now() + limit.to_std();
-    if let Some((object, change)) = FluxChange::of(effect) {
+    if let Effect::EvictPods { node, namespaces, .. } = effect {
+        return evict::evict(board, settings, (node, namespaces), expect, deadline).await;
+    }
+    if let Some((object, change)) = FluxChange::of(effect, owner) {
         return on_flux(board, settings, object, change, deadline).await;
     }
     if let Some((object, change)) = LoadChange::of(effect) {
@@ -86,7 +90,7 @@ async fn node(
 }
 
 /// Reads an object uncached.
-async fn read(
+pub(super) async fn read(
     board: &Board,
     wire: &Wire,
     what: &str,
@@ -289,25 +293,25 @@ fn does_not_apply(answer: &Answer) -> bool {
     details.is_some_and(|details| !details.contains_key("name") && !details.contains_key("causes"))
 }
 
-fn note_401(board: &Board, code: StatusCode) {
+pub(super) fn note_401(board: &Board, code: StatusCode) {
     if code == StatusCode::UNAUTHORIZED {
         board.credentials_refused();
     }
 }
 
 /// The time that one request may take now.
-fn left(settings: &KubeSettings, deadline: Instant) -> Duration {
+pub(super) fn left(settings: &KubeSettings, deadline: Instant) -> Duration {
     settings.request.to_std().min(deadline.saturating_duration_since(Instant::now()))
 }
 
-fn refused(why: impl Into<String>) -> ActionResult {
+pub(super) fn refused(why: impl Into<String>) -> ActionResult {
     ActionResult::Refused { why: why.into() }
 }
 
-const fn failed(why: String) -> ActionResult {
+pub(super) const fn failed(why: String) -> ActionResult {
     ActionResult::Failed { why }
 }
 
-const fn unknown(why: String) -> ActionResult {
+pub(super) const fn unknown(why: String) -> ActionResult {
     ActionResult::Unknown { why }
 }

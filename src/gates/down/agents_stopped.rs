@@ -7,7 +7,7 @@ pub static STAGE: Stage = Stage {
     gate: Gate {
         id: GateId::fixed("agents-stopped"),
         title: "The agents that go down are stopped",
-        after: &[&super::NODES_CORDONED.gate],
+        after: &[&super::NODES_CORDONED.gate, &super::VOLUMES_DETACHED.gate],
         waits: Waits::ForItself,
         checks: &[&checks::AGENT_STOPPED],
         opens: Opens::Whole,

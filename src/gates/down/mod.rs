@@ -8,22 +8,32 @@
 mod agents_emptied;
 mod agents_off;
 mod agents_stopped;
+mod applications_evicted;
+mod datastore_saved;
+mod flux_suspended;
 mod jump_off;
 mod nodes_cordoned;
 mod others_off;
 mod servers_emptied;
 mod servers_off;
 mod servers_stopped;
+mod services_evicted;
+mod volumes_detached;
 
 pub use agents_emptied::STAGE as AGENTS_EMPTIED;
 pub use agents_off::STAGE as AGENTS_OFF;
 pub use agents_stopped::STAGE as AGENTS_STOPPED;
+pub use applications_evicted::STAGE as APPLICATIONS_EVICTED;
+pub use datastore_saved::STAGE as DATASTORE_SAVED;
+pub use flux_suspended::STAGE as FLUX_SUSPENDED;
 pub use jump_off::STAGE as JUMP_OFF;
 pub use nodes_cordoned::STAGE as NODES_CORDONED;
 pub use others_off::STAGE as OTHERS_OFF;
 pub use servers_emptied::STAGE as SERVERS_EMPTIED;
 pub use servers_off::STAGE as SERVERS_OFF;
 pub use servers_stopped::STAGE as SERVERS_STOPPED;
+pub use services_evicted::STAGE as SERVICES_EVICTED;
+pub use volumes_detached::STAGE as VOLUMES_DETACHED;
 
 use super::Gate;
 use crate::model::intent::Desired;
@@ -32,7 +42,12 @@ use crate::model::time::Span;
 
 /// The way down, from top to bottom.
 pub static ALL: &[&Stage] = &[
+    &FLUX_SUSPENDED,
     &NODES_CORDONED,
+    &DATASTORE_SAVED,
+    &APPLICATIONS_EVICTED,
+    &SERVICES_EVICTED,
+    &VOLUMES_DETACHED,
     &AGENTS_STOPPED,
     &AGENTS_EMPTIED,
     &SERVERS_STOPPED,
@@ -42,10 +57,6 @@ pub static ALL: &[&Stage] = &[
     &OTHERS_OFF,
     &JUMP_OFF,
 ];
-
-/// What belongs to a way down and is not built. Said wherever one is asked for, planned or armed.
-pub const NOT_BUILT: &str = "pods are not evicted, volumes are not waited for, the datastore is \
-                             not saved, and Flux is not suspended";
 
 /// A declared stage. No field has a default: a missing one does not compile.
 #[derive(Debug)]
@@ -81,6 +92,11 @@ pub enum Lasts {
     Once,
     /// It is looked at to the end.
     ToTheEnd,
+}
+
+/// What each of two stages has of a time that they share.
+const fn half(both: Span) -> Span {
+    Span::millis(both.as_millis() / 2)
 }
 
 /// A stage of every way down.

@@ -7,7 +7,7 @@ pub static STAGE: Stage = Stage {
     gate: Gate {
         id: GateId::fixed("nodes-cordoned"),
         title: "The nodes that go down take no new pods",
-        after: &[],
+        after: &[&super::FLUX_SUSPENDED.gate],
         waits: Waits::ForAll,
         checks: &[&checks::CLOSED_TO_PODS],
         opens: Opens::Whole,

@@ -12,7 +12,7 @@ mod workload;
 pub use access::{Answerers, Grip, Ingress, Judges};
 pub use flux::{HelmRelease, Kustomization, Progress, SUSPENDED_ANNOTATION, Source, Suspended};
 pub use path::ObjectPath;
-pub use storage::{Attachment, Claim, Drivers};
+pub use storage::{Attachment, Claim, Drivers, Volumes};
 pub use workload::{PodCount, Pods, Trouble, TroubledPod, Workload};
 
 use std::collections::BTreeMap;
@@ -49,6 +49,9 @@ pub struct ClusterFacts {
     pub drivers: Objects<Drivers>,
     /// Volumes that do not hang where they should.
     pub attachments: Objects<Attachment>,
+    /// What hangs where.
+    #[serde(default = "volumes_unknown")]
+    pub volumes: Seen<Volumes>,
     /// Claims without a volume.
     pub claims: Objects<Claim>,
     /// Webhooks that refuse objects which they do not like.
@@ -75,6 +78,7 @@ impl ClusterFacts {
             pods: Seen::Unknown { why: why.clone(), since },
             drivers: unknown(why, since),
             attachments: unknown(why, since),
+            volumes: Seen::Unknown { why: why.clone(), since },
             claims: unknown(why, since),
             validating: unknown(why, since),
             mutating: unknown(why, since),
@@ -140,6 +144,12 @@ const fn at<T>(seen: &Seen<T>) -> Option<Mono> {
         Seen::Known { at, .. } => Some(*at),
         Seen::Unknown { .. } => None,
     }
+}
+
+/// What is said of a tick that was recorded before anybody counted volumes.
+fn volumes_unknown() -> Seen<Volumes> {
+    let why = Blind::new(BlindKind::NotYet, "nobody counted them");
+    Seen::Unknown { why, since: Mono(0) }
 }
 
 fn unknown<T>(why: &Blind, since: Mono) -> Objects<T> {

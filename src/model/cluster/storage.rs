@@ -1,6 +1,6 @@
 //! Storage, as the API tells it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,10 @@ pub struct Attachment {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
+
+/// How many volumes hang on each node, by the namespace of the claim that they belong to. A volume
+/// of no claim stands under an empty name.
+pub type Volumes = BTreeMap<MachineName, BTreeMap<String, u32>>;
 
 /// A claim without a volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

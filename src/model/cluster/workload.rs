@@ -71,6 +71,10 @@ pub struct PodCount {
     /// lower one than the boot's own says that a pod's state is from before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<u64>,
+    /// How many may be evicted, by namespace: a controller makes them anew elsewhere, and the
+    /// cluster itself does not stand on them. One that is going still counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evictable: BTreeMap<String, u32>,
 }
 
 /// A pod in trouble.

@@ -5,9 +5,13 @@ use proptest::prelude::*;
 use jiff::Timestamp;
 
 use super::*;
+use crate::model::action::PodTier;
 use crate::model::descent::{Descent, NoReturn};
+use crate::model::facts::Unit;
 use crate::model::ids::{BootId, Epoch};
+use crate::model::intent::Progress;
 use crate::model::memory::Pause;
+use crate::model::object::ObjectName;
 use crate::model::time::Mono;
 use crate::replay::samples::{Move, RESTART, SmallLoop, budget};
 
@@ -94,6 +98,22 @@ const MUTATIONS: &[(&str, Mutation)] = &[
         let host = MachineName::fixed("w-1");
         l[1].begin[0].effect = Effect::StopUnit { host, unit: Unit::K3s };
         l[1].memory.descent = Some(descent());
+    }),
+    ("suspended", |l| {
+        let object = ObjectName::in_namespace("Kustomization", "flux-system", "apps");
+        l[1].begin[0].effect = Effect::SuspendFlux { object };
+        l[1].memory.descent = Some(descent());
+    }),
+    ("suspended", |l| {
+        let object = ObjectName::in_namespace("Kustomization", "flux-system", "apps");
+        let suspended = BTreeSet::from([object]);
+        l[7].memory.descent = Some(Descent { suspended, ..descent() });
+    }),
+    ("drain", |l| {
+        let (node, tier) = (MachineName::fixed("w-1"), PodTier::Services);
+        let namespaces = BTreeSet::from(["vault".to_owned()]);
+        l[1].begin[0].effect = Effect::EvictPods { node, tier, namespaces };
+        l[1].memory.descent = Some(Descent { drain: false, ..descent() });
     }),
     ("wake", |l| {
         l[1].begin[0].effect = Effect::Wake { machine: MachineName::fixed("w-1") };

@@ -24,6 +24,7 @@ shipped![
     "dead-git",
     "dead-switch",
     "dns-dead",
+    "drained-and-back",
     "foreign-cordon",
     "frozen",
     "full-disk",

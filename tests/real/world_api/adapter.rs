@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ananke::adapters::kube::KubeLink;
 use ananke::config::settings::KubeSettings;
-use ananke::model::action::{Effect, Expect};
+use ananke::model::action::{Effect, Expect, PodTier};
 use ananke::model::cordon::{CordonKind, CordonMark, CordonRecord};
 use ananke::model::facts::{ApiFacts, Link, NodeFacts, Ready};
 use ananke::model::ids::{BootId, CordonId, MachineName};
@@ -14,7 +14,7 @@ use ananke::model::time::{Moment, Mono, Span};
 use ananke::sim::faces::sockets::api::Cluster;
 use ananke::sim::world::ApiDoor;
 use ananke::sim::world::store::Key;
-use ananke::sim::world::store::kinds::{LEASES, NAMESPACES, NODES};
+use ananke::sim::world::store::kinds::{LEASES, NAMESPACES, NODES, PDBS, PODS};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
@@ -163,5 +163,65 @@ async fn the_adapter_tells_the_doors_apart_and_comes_back() {
     });
     let both = |facts: &ApiFacts| facts.nodes.any_age().is_some_and(|nodes| nodes.len() == 2);
     until(&link, "the second node, through 410", both).await;
+    link.stop().await;
+}
+
+/// Two pods of one namespace, of which a budget holds one, one of another, and one of nobody.
+fn pods(bare: &Bare) {
+    bare.write(|store, now| {
+        let pod = |app: &str, owner: serde_json::Value| {
+            json!({"metadata": {"labels": {"app": app}, "ownerReferences": owner},
+                "spec": {"nodeName": "one"}, "status": {"phase": "Running",
+                    "conditions": [{"type": "Ready", "status": "True"}]}})
+        };
+        let owner = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r",
+            "uid": "u", "controller": true}]);
+        for (namespace, name, owner) in [
+            ("apps", "web", &owner),
+            ("apps", "db", &owner),
+            ("storage", "engine", &owner),
+            ("apps", "lonely", &json!([])),
+        ] {
+            let key = Key::of(&PODS, namespace, name);
+            store.create(key, pod(name, owner.clone()), now).unwrap();
+        }
+        let budget = json!({"spec": {"selector": {"matchLabels": {"app": "db"}}}, "status":
+            {"disruptionsAllowed": 0, "observedGeneration": 1, "currentHealthy": 1,
+             "desiredHealthy": 1}});
+        store.create(Key::of(&PDBS, "apps", "db"), budget, now).unwrap();
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_are_evicted_as_far_as_their_budgets_let_them_go() {
+    let bare = site();
+    pods(&bare);
+    let (link, _server) = start(&bare);
+    until(&link, "the node", |facts| one(facts).is_some()).await;
+    let evict = Effect::EvictPods {
+        node: MachineName::fixed("one"),
+        tier: PodTier::Applications,
+        namespaces: BTreeSet::from(["apps".to_owned()]),
+    };
+    let perform = async || link.perform(&evict, &Expect::default(), Span::secs(5)).await;
+    let open = perform().await;
+    assert!(matches!(&open, ActionResult::Refused { why } if why.contains("takes new pods")));
+    bare.write(|store, _| {
+        let key = Key::global(&NODES, "one");
+        store.change(&key, |node| node["spec"]["unschedulable"] = true.into()).unwrap();
+    });
+    let held = perform().await;
+    assert!(
+        matches!(&held, ActionResult::Failed { why }
+            if why.starts_with("1 of the pods go; held by a disruption budget: 1: apps/db (")),
+        "{held:?}"
+    );
+    let mut going = Vec::new();
+    bare.write(|store, _| {
+        let marked = |it: &serde_json::Value| !it["metadata"]["deletionTimestamp"].is_null();
+        let all = store.list(&PODS, None).filter(|(_, pod)| marked(pod));
+        going.extend(all.map(|(key, _)| key.name.clone()));
+    });
+    assert_eq!(going, ["web"], "neither storage nor a pod that nobody makes anew");
     link.stop().await;
 }

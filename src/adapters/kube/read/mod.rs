@@ -6,8 +6,8 @@ mod objects;
 mod workload;
 
 pub(super) use flux::{helm_release, kustomization, source};
-pub(super) use objects::{attachment, claim, drivers, endpoints, ingress, judges};
-pub(super) use workload::{Pod, daemon_set, pod, replicated};
+pub(super) use objects::{Attached, attached, claim, drivers, endpoints, ingress, judges};
+pub(super) use workload::{Pod, daemon_set, evictable, pod, replicated};
 
 use serde_json::Value;
 

@@ -30,7 +30,7 @@ pub(crate) fn drivers(object: &Value) -> Drivers {
 }
 
 /// A VolumeAttachment, if it is not as it should be.
-pub(crate) fn attachment(object: &Value) -> Option<Attachment> {
+fn attachment(object: &Value) -> Option<Attachment> {
     let attached = object.pointer("/status/attached") == Some(&Value::Bool(true));
     let errors = ["/status/attachError/message", "/status/detachError/message"];
     let error = errors.iter().map(|at| text(object, at)).find(|it| !it.is_empty());
@@ -41,10 +41,29 @@ pub(crate) fn attachment(object: &Value) -> Option<Attachment> {
     })
 }
 
-/// A claim, if it is not bound.
-pub(crate) fn claim(object: &Value) -> Option<Claim> {
-    let phase = name(object, "/status/phase");
-    (phase != "Bound").then(|| Claim { phase, volume: name(object, "/spec/volumeName") })
+/// What is kept of a VolumeAttachment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attached {
+    /// On which node.
+    pub node: MachineName,
+    /// Which volume.
+    pub volume: String,
+    /// What is wrong with it.
+    pub trouble: Option<Attachment>,
+}
+
+/// A VolumeAttachment. For as long as it is there, its volume is not free.
+pub(crate) fn attached(object: &Value) -> Attached {
+    Attached {
+        node: MachineName::new(name(object, "/spec/nodeName")),
+        volume: name(object, "/spec/source/persistentVolumeName"),
+        trouble: attachment(object),
+    }
+}
+
+/// A claim.
+pub(crate) fn claim(object: &Value) -> Claim {
+    Claim { phase: name(object, "/status/phase"), volume: name(object, "/spec/volumeName") }
 }
 
 /// The services that a webhook configuration needs; `None` if it refuses nothing without them.
@@ -167,9 +186,10 @@ mod tests {
         let failed = json!({"spec": {"nodeName": "w-1", "source": {"persistentVolumeName": "v"}},
             "status": {"attached": false, "attachError": {"message": "not ready"}}});
         assert_eq!(attachment(&failed).unwrap().error, "not ready");
-        assert_eq!(claim(&json!({"status": {"phase": "Bound"}})), None);
-        assert_eq!(claim(&json!({"status": {"phase": "Lost"}})).unwrap().phase, "Lost");
-        assert_eq!(claim(&json!({})).unwrap().phase, "");
+        assert_eq!(super::attached(&attached).trouble, None);
+        assert_eq!(super::attached(&failed).volume, "v");
+        assert_eq!(claim(&json!({"status": {"phase": "Lost"}})).phase, "Lost");
+        assert_eq!(claim(&json!({})).phase, "");
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub(crate) struct Pod {
     pub ready: Option<Option<u64>>,
     /// What is wrong with it.
     pub trouble: Option<TroubledPod>,
+    /// Whether it may be evicted.
+    pub evictable: bool,
 }
 
 /// A pod.
@@ -80,7 +82,23 @@ pub(crate) fn pod(object: &Value) -> Pod {
         why: short(&why, MAX_WHY),
         restarts: restarts(object),
     });
-    Pod { node, ready: ready.then_some(version), trouble }
+    Pod { node, ready: ready.then_some(version), trouble, evictable: evictable(object) }
+}
+
+/// Pods of these priorities are what the cluster itself stands on: its name server, its storage
+/// drivers.
+const SYSTEM: [&str; 2] = ["system-cluster-critical", "system-node-critical"];
+/// Written on what the kubelet runs from a file of its own.
+const MIRROR: &str = "/metadata/annotations/kubernetes.io~1config.mirror";
+
+/// Whether a pod may be evicted: somebody makes it anew, and not on the same node at once. A pod
+/// of nobody would be gone for good.
+pub(crate) fn evictable(object: &Value) -> bool {
+    let over = ["Succeeded", "Failed"].contains(&text(object, "/status/phase").as_str());
+    let system = SYSTEM.contains(&text(object, "/spec/priorityClassName").as_str());
+    let owner = list(object, "/metadata/ownerReferences").find(|it| it["controller"] == true);
+    let made_anew = owner.is_some_and(|it| it["kind"] != Workload::DAEMON_SET);
+    made_anew && !over && !system && object.pointer(MIRROR).is_none()
 }
 
 /// What a pod is in, if it is not as it should be. One that is being deleted is on its way.
@@ -197,6 +215,35 @@ mod tests {
         ] {
             let said = replicated(&object).left_alone;
             assert!(said.contains(word) && said.is_empty() == word.is_empty(), "{object}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_pod_is_evicted_only_when_somebody_makes_it_anew_elsewhere() {
+        let web = of_web(json!({"phase": "Running"}));
+        let with = |change: Value| {
+            let mut pod = web.clone();
+            json_patch::merge(&mut pod, &change);
+            pod
+        };
+        let owner = |kind: &str| {
+            with(json!({"metadata": {"ownerReferences": [{"kind": kind, "controller": true}]}}))
+        };
+        for (what, object, may) in [
+            ("a pod of a ReplicaSet", web.clone(), true),
+            ("a pod of a Job", owner("Job"), true),
+            ("a pod of a DaemonSet", owner("DaemonSet"), false),
+            ("a pod of nobody", with(json!({"metadata": {"ownerReferences": null}})), false),
+            ("one that is over", with(json!({"status": {"phase": "Succeeded"}})), false),
+            ("a name server", with(json!({"spec": {"priorityClassName": SYSTEM[0]}})), false),
+            (
+                "one from a file",
+                with(json!({"metadata": {"annotations": {"kubernetes.io/config.mirror": "x"}}})),
+                false,
+            ),
+            ("nonsense", json!(7), false),
+        ] {
+            assert_eq!(evictable(&object), may, "{what}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Writes to the simulated Kubernetes API, judged and patched as the real writer does it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use serde_json::json;
@@ -7,7 +9,8 @@ use serde_json::json;
 use super::hands::MemoryHands;
 use super::kinds::served;
 use crate::adapters::kube::{
-    Change, FluxChange, Judgement, LEASE_NAME, LoadChange, Looked, delete_options, judge, scaled,
+    Change, Doomed, FluxChange, Judgement, LEASE_NAME, LoadChange, Looked, Round, delete_options,
+    judge, scaled, unfit_to_evict,
 };
 use crate::model::action::{Action, Effect, Expect};
 use crate::model::ids::MachineName;
@@ -16,7 +19,7 @@ use crate::model::outcome::ActionResult;
 use crate::model::time::Span;
 use crate::ports::Clock;
 use crate::sim::world::ApiDoor;
-use crate::sim::world::store::kinds::{LEASES, NODES};
+use crate::sim::world::store::kinds::{LEASES, NODES, PODS};
 use crate::sim::world::store::{self, Fault, Key, Kind, Part, PatchKind, Writer};
 
 /// The owner of our fields, as in adapters::kube.
@@ -34,7 +37,10 @@ pub(super) async fn perform(hands: &MemoryHands, action: &Action) -> ActionResul
     if action.effect == Effect::WriteCanary {
         return canary(hands, &server).await;
     }
-    if let Some((object, change)) = FluxChange::of(&action.effect) {
+    if let Effect::EvictPods { node, namespaces, .. } = &action.effect {
+        return evict(hands, &server, (node, namespaces), &action.expect).await;
+    }
+    if let Some((object, change)) = FluxChange::of(&action.effect, &action.owner) {
         return on_flux(hands, &server, object, change).await;
     }
     if let Some((object, change)) = LoadChange::of(&action.effect) {
@@ -161,6 +167,52 @@ async fn on_load(
         store::patch_scale(world.store_mut(), &writer, PatchKind::Merge, &patch)
     });
     done.map_or_else(|fault| refusal(&fault), |_| ActionResult::Done)
+}
+
+/// Reads a node and its pods, and asks for one pod after the other.
+async fn evict(
+    hands: &MemoryHands,
+    server: &MachineName,
+    (node, namespaces): (&MachineName, &BTreeSet<String>),
+    expect: &Expect,
+) -> ActionResult {
+    if let Err(gone) = answers(hands, server).await {
+        return failed(format!("the node can't be read: {}", gone.words()));
+    }
+    let key = Key::global(&NODES, node.as_str());
+    let Some(object) = hands.stage.with(|world| world.store().get(&key).cloned()) else {
+        return refused("there is no such node");
+    };
+    if let Some(why) = unfit_to_evict(&object, expect) {
+        return refused(why);
+    }
+    let doomed = hands.stage.with(|world| {
+        let pods = world.store().list(&PODS, None).map(|(_, pod)| &**pod);
+        let here = pods.filter(|pod| pod["spec"]["nodeName"] == node.as_str());
+        Doomed::among(here, namespaces)
+    });
+    let mut round = Round::default();
+    for pod in doomed {
+        hands.rest(ROUND_TRIP).await;
+        let next = match answers(hands, server).await {
+            Err(gone @ Gone::NotSent) => round.stop(format!("it was not sent: {}", gone.words())),
+            Err(gone @ (Gone::Silent(_) | Gone::Error)) => round.lose(gone.words()),
+            Ok(()) => {
+                let done = hands.stage.touch(|world| {
+                    let writer = writer(&PODS, &pod.namespace, &pod.name, world.wall());
+                    store::evict(world.store_mut(), &writer, &pod.body())
+                });
+                match done {
+                    Ok(()) => round.note(&pod, 201, &serde_json::Value::Null, ""),
+                    Err(fault) => round.note(&pod, fault.code, &fault.status(), &fault.to_string()),
+                }
+            }
+        };
+        if next.is_break() {
+            break;
+        }
+    }
+    round.result()
 }
 
 /// Renews our own Lease by server-side apply, without force.
