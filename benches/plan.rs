@@ -18,6 +18,8 @@ mod mending;
 mod site;
 #[path = "../tests/decide/upsd.rs"]
 mod upsd;
+#[path = "../tests/decide/wall.rs"]
+mod wall;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -33,7 +35,8 @@ use ananke::model::policy::{Policy, Role};
 use ananke::model::tick::{Order, Request, TickInput, Verb};
 use ananke::model::time::{Moment, Mono};
 
-use bench::{Secs, Starts, World, wall};
+use bench::{Secs, Starts, World};
+use wall::wall;
 
 /// The sizes that are compared, servers among them.
 const SMALL: usize = 100;

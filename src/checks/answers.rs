@@ -155,16 +155,16 @@ pub(super) fn bounded(all: Vec<(Target, Verdict)>) -> Vec<(Target, Verdict)> {
         }
     }
     if more > 0 && !kept.iter().any(|(target, _)| *target == Target::Cluster) {
-        kept.push((Target::Cluster, and_more(more, worst)));
+        kept.push((Target::Cluster, and_more(more, &worst)));
     }
     kept
 }
 
-fn and_more(more: usize, worst: Verdict) -> Verdict {
+fn and_more(more: usize, worst: &Verdict) -> Verdict {
     let why = format!("{more} more, the worst of them: {}", worst.why());
     match worst {
         Verdict::Pass => Verdict::Pass,
-        Verdict::Settling { until, .. } => Verdict::Settling { why, until },
+        Verdict::Settling { until, .. } => Verdict::Settling { why, until: *until },
         Verdict::Fail { .. } => Verdict::Fail { why },
         Verdict::Unknown { .. } => Verdict::Unknown { why },
         Verdict::Skipped { .. } => Verdict::Skipped { why },

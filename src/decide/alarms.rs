@@ -1,5 +1,7 @@
 //! What is said loudly: that ananke is at its end with something.
 
+use std::collections::BTreeSet;
+
 use super::assess::Judged;
 use super::situation;
 use super::way::Way;
@@ -10,6 +12,7 @@ use crate::model::memory::{Attempts, Durable, Memory};
 use crate::model::outcome::ActionResult;
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
+use crate::model::verdict::Target;
 
 /// The alarms that stand. New ones are remembered, so that each is told once in an episode.
 pub(super) fn raise(
@@ -22,7 +25,11 @@ pub(super) fn raise(
     let sit = situation(input, &before.durable, &before.passing, &judged.missing);
     let mut raised = Vec::new();
     for (gate, (view, lost)) in way.gates().zip(judged.lost()) {
-        raised.extend(lost.iter().map(|at| alarm(gate, &view.findings[*at], &sit)));
+        // What later gates find on a machine that an earlier one gave up follows from that.
+        let earlier: BTreeSet<Target> = raised.iter().map(|it: &Alarm| it.target.clone()).collect();
+        let follows = |target: &Target| target.machine().is_some() && earlier.contains(target);
+        let own = lost.iter().map(|at| &view.findings[*at]).filter(|it| !follows(&it.target));
+        raised.extend(own.map(|finding| alarm(gate, finding, &sit)));
     }
     for alarm in &mut raised {
         alarm.new = memory.durable.alarms.insert((alarm.gate.clone(), alarm.target.clone()));

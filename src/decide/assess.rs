@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ladder::{self, Prospect};
 use super::tally::Tally;
 use super::way::{Step, Way};
-use super::{Library, descent, pressure, situation};
+use super::{Library, descent, grace, pressure, situation};
 use crate::checks::{AskMissing, Check};
 use crate::gates::{self, Gate, Opens, Waits};
 use crate::model::assessment::{Assessment, Finding, GateState, GateView};
@@ -73,7 +73,8 @@ pub(super) fn assess(
         };
         let since = since(&sit, &gate.id, state.word());
         let word = state.word().to_owned();
-        gates.insert(gate.id.clone(), GateMemory { word, since, good_since });
+        let expected = grace::expected(&sit, &gate.id, &word);
+        gates.insert(gate.id.clone(), GateMemory { word, since, good_since, expected });
         let now = sit.now;
         if state == GateState::Degraded {
             let lost = lost.iter().map(|at| &asked.findings[*at]);
@@ -121,7 +122,7 @@ fn ask(
             let since = known.copied().unwrap_or(sit.now);
             now.push((target.clone(), since));
             let missing = target.machine().and_then(|name| missing.at(name));
-            let from = since.max(expected_since(gate, sit, &target));
+            let from = since.max(grace::expected_since(gate, sit, &target));
             let verdict = settled(check, sit, &target, missing, raw, from);
             asked.findings.push(Finding { check: check.id.clone(), target, verdict, since });
         }
@@ -162,18 +163,6 @@ fn settled(
         | Verdict::Settling { .. }
         | Verdict::Unknown { .. }
         | Verdict::Skipped { .. } => raw,
-    }
-}
-
-/// Since when a service can be expected to answer: nothing is late while what it needs is not
-/// there. Any other target has its own remedies, and its time runs from when it failed.
-fn expected_since(gate: &Gate, sit: &Situation<'_>, target: &Target) -> Mono {
-    let Target::Service(_) = target else { return Mono(0) };
-    let before = sit.passing.gates.get(&gate.id);
-    match before.map(|memory| (memory.word.as_str(), memory.since)) {
-        Some((GateState::WAITING, _)) => sit.now,
-        Some((GateState::CLOSED, since)) => since,
-        Some(_) | None => Mono(0),
     }
 }
 
@@ -270,7 +259,7 @@ fn given_up(
     let tally = Tally::of(sit);
     let late = step.stage.map(|stage| pressure::is_late(stage, sit));
     let from = |finding: &Finding| {
-        finding.since.max(powered).max(expected_since(gate, sit, &finding.target))
+        finding.since.max(powered).max(grace::expected_since(gate, sit, &finding.target))
     };
     let had = |finding: &Finding, time: Span| sit.now.since(from(finding)) >= time;
     let is_lost = |finding: &Finding| match &finding.verdict {

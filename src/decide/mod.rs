@@ -5,6 +5,7 @@ mod alarms;
 mod assess;
 mod descent;
 mod episode;
+mod grace;
 mod holds;
 mod ladder;
 mod learn;

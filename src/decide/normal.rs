@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checks;
 use crate::model::cluster::{
-    Claim, Drivers, HelmRelease, Kustomization, ObjectPath, Objects, Source, Workload,
+    Answerers, Claim, Drivers, HelmRelease, Kustomization, ObjectPath, Objects, Source, Workload,
 };
 use crate::model::ids::CheckId;
 use crate::model::memory::{Normal, Passing};
@@ -105,7 +105,7 @@ fn services(input: &TickInput, failing: &Failing<'_>, normal: &mut Normal) {
         normal.services.contains(service)
             && !failing.has_lasted(&checks::SERVICE_ANSWERS.id, &target, FORGOTTEN_AFTER)
     };
-    let answered = |service: &ObjectPath| endpoints.get(service).is_some_and(|it| it.are_ready());
+    let answered = |service: &ObjectPath| endpoints.get(service).is_some_and(Answerers::are_ready);
     let kept = behind.into_iter().filter(|service| answered(service) || known(service));
     let kept: BTreeSet<ObjectPath> = kept.take(MAX_OBJECTS).cloned().collect();
     normal.services = kept;

@@ -1,5 +1,6 @@
 //! The loop: observe, decide, write down, act, publish. The only place that acts.
 
+mod act;
 pub mod failpoint;
 mod run;
 

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use super::act::{act, note};
 use super::failpoint;
 use crate::decide::{Library, tick};
 use crate::model::action::Action;
@@ -124,7 +125,24 @@ struct Owed {
 impl Run {
     /// Runs until [`Stop`], or until `halt` resolves. Actions that are under way are waited for,
     /// each within its own limit. Gives the sink back, so that it can finish.
-    pub async fn run<C, O, H, L, R, S>(
+    pub fn run<C, O, H, L, R, S>(
+        self,
+        world: World<C, O, H, L, R, S>,
+        halt: impl Future<Output = ()>,
+    ) -> impl Future<Output = (End, S)>
+    where
+        C: Clock,
+        O: Observer,
+        H: Hands,
+        L: Ledger,
+        R: Recorder,
+        S: Sink,
+    {
+        // It holds whole ticks: on the heap it costs those who wait for it nothing.
+        Box::pin(self.go_on(world, halt))
+    }
+
+    async fn go_on<C, O, H, L, R, S>(
         mut self,
         mut world: World<C, O, H, L, R, S>,
         halt: impl Future<Output = ()>,
@@ -372,29 +390,4 @@ fn rehearsed(before: &Memory, decision: &Decision) -> Memory {
     memory.durable.last_action = before.durable.last_action;
     memory.durable.cordons.clone_from(&before.durable.cordons);
     memory
-}
-
-/// Starts one action; its outcome arrives by itself.
-fn act<H: Hands>(hands: &Arc<H>, action: Action, told: mpsc::Sender<Outcome>) {
-    let hands = Arc::clone(hands);
-    tokio::spawn(async move {
-        let outcome = hands.perform(action).await;
-        failpoint::reached("acted");
-        if told.send(outcome).await.is_err() {
-            warn!("an outcome came after the loop had ended");
-        }
-    });
-}
-
-/// Logs an outcome, and files it with its action.
-fn note(outcome: &Outcome, done: &mut [(Action, Option<Outcome>)]) {
-    let word = outcome.result.word();
-    match outcome.result.why() {
-        None => info!(action = %outcome.action, "{word}"),
-        Some(why) => warn!(action = %outcome.action, "{word}: {why}"),
-    }
-    if let Some((_, slot)) = done.iter_mut().find(|(action, _)| action.id == outcome.action) {
-        *slot = Some(outcome.clone());
-    }
-    failpoint::reached("learned");
 }

@@ -305,6 +305,9 @@ pub struct GateMemory {
     pub since: Mono,
     /// Since when it and all gates before it have been good, for the soak.
     pub good_since: Option<Mono>,
+    /// Since when what it asks for can be expected: since nothing before it was in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Mono>,
 }
 
 /// A heartbeat as ananke saw it move.

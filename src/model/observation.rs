@@ -61,7 +61,8 @@ pub fn not_looked_at<'a, T>(
 }
 
 /// Files what one look at a machine, or one question to a service, gave, and says whether it is
-/// news: a new age alone is none. Who can't be seen has not been seen since the first look that failed.
+/// news: a new age alone is none. Who can't be seen has not been seen since the first look that
+/// failed.
 pub fn file_look<N: Ord + Clone, T: Steady>(
     hosts: &mut BTreeMap<N, Seen<T>>,
     name: &N,

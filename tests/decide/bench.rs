@@ -16,11 +16,11 @@ use ananke::model::outcome::ActionResult;
 use ananke::model::policy::{Policy, Role};
 use ananke::model::power::UpsName;
 use ananke::model::time::{Mono, Skew, Span};
-use jiff::Timestamp;
 
 use crate::cluster::Cluster;
 use crate::mending::mend;
 use crate::upsd::ups;
+use crate::wall::wall;
 
 /// Seconds of the bench's own, never-resetting time.
 pub(crate) type Secs = u64;
@@ -597,9 +597,4 @@ fn node_facts(name: &MachineName, node: &Node) -> NodeFacts {
             renew_time: format!("renewal-{}", node.renewals),
         }),
     }
-}
-
-/// A wall clock for people; nothing in the bench compares it.
-pub(crate) fn wall(now: Secs) -> Timestamp {
-    Timestamp::from_second(1_790_000_000 + i64::try_from(now).unwrap_or(0)).expect("in range")
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ananke::model::action::Effect;
 use ananke::model::cluster::{
     Answerers, Attachment, Claim, ClusterFacts, Drivers, HelmRelease, Ingress, Judges,
-    Kustomization, ObjectPath, Objects, PodCount, Pods, Progress, Source, Suspended, Trouble,
-    TroubledPod, Volumes, Workload,
+    Kustomization, ObjectPath, PodCount, Pods, Progress, Source, Suspended, Trouble, TroubledPod,
+    Volumes, Workload,
 };
 use ananke::model::facts::{Blind, BlindKind, Ready, Seen};
 use ananke::model::ids::MachineName;
@@ -51,7 +51,7 @@ pub(crate) struct Cluster {
     pub(crate) head: Option<String>,
     /// Kinds that may not be seen, with the server's words.
     pub(crate) denied: BTreeMap<&'static str, &'static str>,
-    last: Option<Mono>,
+    pub(crate) last: Option<Mono>,
 }
 
 pub(crate) fn path(text: &str) -> ObjectPath {
@@ -265,7 +265,7 @@ impl Cluster {
     /// were last heard of at a late version.
     pub(crate) fn with_workloads(applications: usize) -> Self {
         let names = (0..applications).map(|n| path(&format!("apps/web-{n:03}")));
-        let late = PodCount { ready: 3, oldest: Some(1_000_000) };
+        let late = PodCount { ready: 3, oldest: Some(1_000_000), ..PodCount::default() };
         let nodes = ["s-1", "a-01"].map(|node| (MachineName::new(node), late.clone()));
         Self {
             deployments: Some(names.map(|name| (name, workload(1))).collect()),

@@ -13,10 +13,10 @@ use ananke::model::time::Span;
 use ananke::model::verdict::Verdict;
 
 use crate::answers::Answered;
-use crate::bench::wall;
 use crate::cluster::{Cluster, path};
 use crate::rig::{Rig, gate, story};
 use crate::site::name;
+use crate::wall::wall;
 
 fn status(status: u16) -> Answer {
     Answer::Http(HttpAnswer { status, wrong: Vec::new(), certificate_until: None })
@@ -61,6 +61,7 @@ fn with_hosts(hosts: &[&str]) -> Rig {
     let mut rig = Rig::startup(1, 1);
     let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
     let ingress = Ingress { hosts, services: BTreeSet::new() };
+    rig.policy.ingress.check = true;
     rig.world.cluster.ingresses = Some(BTreeMap::from([(path("apps/all"), ingress)]));
     rig
 }
@@ -100,8 +101,12 @@ fn a_git_server_that_is_dead_below_green_statuses_holds_flux_back() {
         let decision = rig
             .until(300, |decision| said(decision, "git", "service git") == format!("fail: {why}"));
         assert_eq!(*gate(&decision, "git"), GateState::Closed);
-        let decision = rig.until(900, |decision| decision.phase == Phase::Blocked);
-        let alarm = decision.alarms.iter().find(|alarm| alarm.gate.as_str() == "git").unwrap();
+        let told = |decision: &Decision| {
+            decision.alarms.iter().find(|alarm| alarm.gate.as_str() == "git").cloned()
+        };
+        let decision = rig.until(1_800, |decision| told(decision).is_some());
+        assert_eq!(decision.phase, Phase::Blocked);
+        let alarm = told(&decision).unwrap();
         assert_eq!(alarm.by_hand, ["curl -sSi -m 10 'https://git.example/'"]);
         assert!(rig.repairs().is_empty(), "{:?}", rig.repairs());
         let asked = rig.taken.iter().any(|it| it.effect.to_string().starts_with("ask Flux"));

@@ -17,9 +17,10 @@ use ananke::model::time::{Moment, Mono};
 use ananke::model::verdict::Target;
 use ananke::replay;
 
-use crate::bench::{Secs, World, wall};
+use crate::bench::{Secs, World};
 use crate::invariants::{breaches, budget};
 use crate::site;
+use crate::wall::wall;
 
 /// What becomes of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,6 +47,7 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
         power: PowerPolicy::default(),
         shutdown: ShutdownRules::default(),
         probes: BTreeMap::new(),
-        ingress: IngressPolicy::default(),
+        // Who asks nobody needs no answers: tests of the probes switch it on.
+        ingress: IngressPolicy { check: false, ..IngressPolicy::default() },
     }
 }

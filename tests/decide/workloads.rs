@@ -3,7 +3,7 @@
 
 use ananke::checks;
 use ananke::model::assessment::{GateState, Phase};
-use ananke::model::cluster::{Ingress, Pods, Trouble, Workload};
+use ananke::model::cluster::{Answerers, Ingress, Pods, Trouble, Workload};
 use ananke::model::ids::CheckId;
 use ananke::model::tick::{Decision, Order};
 use ananke::model::verdict::Verdict;
@@ -122,12 +122,14 @@ fn a_pod_that_waits_for_its_image_is_made_anew_once_its_registry_answers_and_not
         let services = [path("hub/core")].into();
         let hub = Ingress { hosts: ["hub.example".to_owned()].into(), services };
         cluster.ingresses = Some([(path("hub/core"), hub)].into());
-        cluster.endpoints = Some([(path("hub/core"), 0)].into());
+        cluster.endpoints = Some([(path("hub/core"), Answerers::default())].into());
         cluster.deployments.as_mut().unwrap().insert(path("hub/core"), workload(1));
     });
     rig.throughout(300, |decision| !gate(decision, LOADS).is_open());
     assert_eq!(deleted(&rig), [""; 0]);
-    rig.world.cluster.endpoints = Some([(path("hub/core"), 1)].into());
+    let on = [(name("a-01"), 1)].into();
+    let answerers = Answerers { on, ..Answerers::default() };
+    rig.world.cluster.endpoints = Some([(path("hub/core"), answerers)].into());
     rig.until(60, |decision| gate(decision, LOADS).is_open());
     assert_eq!(deleted(&rig), ["apps/web-001-x, to be made anew"]);
     rig.converged();

@@ -115,9 +115,9 @@ async fn upsd_takes_commands_from_its_users_only() {
     let coord = rig.name("coord");
     let order = "outlet.2.load.on";
     let limit = Span::secs(20);
-    let word = |error: CommandError| match error {
-        CommandError::Before(NutError::Refused(refusal)) => refusal,
-        other => panic!("{other:?}"),
+    let word = |error: CommandError| {
+        let CommandError::Before(NutError::Refused(refusal)) = error else { panic!("{error:?}") };
+        refusal
     };
     let refused =
         to_ups(&coord, order, who("admin", "secret"), limit).await.expect_err("it can not be done");

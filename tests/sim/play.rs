@@ -60,13 +60,17 @@ impl House {
         let set = |(key, value): (&str, &str)| Setting { key: key.into(), value: value.into() };
         house.settings = IMPATIENT.into_iter().map(set).collect();
         if !flux {
-            let none = "these machines have no Flux".to_owned();
-            let gates = ["flux-source", "kustomizations", "workloads"].map(GateId::fixed);
+            let none = "these machines have nothing of it".to_owned();
+            let gates = BARE.map(GateId::fixed);
             house.skip = gates.into_iter().map(|gate| (gate, none.clone())).collect();
         }
         house
     }
 }
+
+/// What the smallest machines of the testbed do not have: Flux, storage, Ingresses, workloads.
+const BARE: [&str; 6] =
+    ["flux-source", "kustomizations", "workloads", "storage", "endpoints", "ingress"];
 
 /// Runs one to its end; also judges its ledger by the rules of `replay --verify`.
 pub(crate) fn play(scenario: &Scenario, house: &House, seed: u64) -> Outcome {

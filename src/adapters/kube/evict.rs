@@ -307,7 +307,8 @@ mod tests {
 
     #[test]
     fn nothing_is_evicted_from_a_node_that_takes_pods() {
-        let node = |spec: Value| json!({"metadata": {"name": "w-1", "uid": "u", "resourceVersion": "1"}, "spec": spec});
+        let metadata = json!({"name": "w-1", "uid": "u", "resourceVersion": "1"});
+        let node = |spec: Value| json!({"metadata": metadata, "spec": spec});
         let expect = |uid: &str| Expect { uid: Some(uid.to_owned()), ..Expect::default() };
         let closed = node(json!({"unschedulable": true}));
         assert_eq!(unfit(&closed, &expect("u")), None);

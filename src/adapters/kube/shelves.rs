@@ -250,7 +250,7 @@ fn summed<T, S>(seen: &Objects<T>, sum: impl FnOnce(&BTreeMap<ObjectPath, T>) ->
 
 fn pods(all: &BTreeMap<ObjectPath, read::Pod>) -> Pods {
     let mut pods = Pods::default();
-    for pod in all.values() {
+    for (path, pod) in all {
         if let (Some(node), Some(version)) = (&pod.node, pod.ready) {
             let count = pods.on.entry(node.clone()).or_default();
             count.oldest = match (count.ready, count.oldest, version) {

@@ -85,8 +85,8 @@ pub(in crate::config) static HOSTS: Key<Map<OneHost>> = key(
 pub(in crate::config) static CERTIFICATE_DAYS: Key<Or<Count, u64>> = key(
     "ingress.certificate_days",
     Or(Count { min: 0, max: 365 }, IngressPolicy::CERTIFICATE_DAYS),
-    "A certificate that ends within so many days is shown by `status`; one that has ended keeps its gate \
-     closed.",
+    "A certificate that ends within so many days is shown by `status`; one that has ended keeps \
+     its gate closed.",
     "14",
     Used,
 );

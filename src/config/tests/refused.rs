@@ -232,7 +232,8 @@ fn bad_probes() {
                 "ingress",
                 &format!(
                     "{MINIMAL}ingress: {{check: yes, at: [], scheme: tls, via: w-1, statuses: ok, \
-                     hosts: {{a.example: {{skip: ''}}, B: {{statsu: 1}}}}, certificate_days: 900}}\n"
+                     hosts: {{a.example: {{skip: ''}}, B: {{statsu: 1}}}}, \
+                     certificate_days: 900}}\n"
                 ),
             ),
         ],

@@ -8,6 +8,7 @@
 //! [`run::Run`] walks through a scenario and judges it, without touching anything; a
 //! [`drive::Driver`] moves a site as it says.
 
+mod act;
 pub mod ast;
 mod deeds;
 pub mod drive;

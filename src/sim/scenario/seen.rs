@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::action::Effect;
 use crate::model::assessment::{GateState, Phase};
 use crate::model::ids::{ActionId, MachineName};
 use crate::model::record::{LedgerRecord, TickRecord};
@@ -10,6 +9,7 @@ use crate::model::tick::Order;
 use crate::model::time::Span;
 use crate::model::verdict::{Target, Verdict};
 
+use super::act::act;
 use super::ast::{Act, Doing, State, Whose};
 use super::look::{Entry, Look, Process, Truth, Who};
 use super::render;
@@ -368,33 +368,6 @@ impl Tick {
             alarms: decision.alarms.iter().filter_map(alarm).collect(),
         }
     }
-}
-
-/// A repair in the words of a scenario. A proof and the end of a mark are none.
-fn act(effect: &Effect) -> Option<Act> {
-    let (doing, on) = match effect {
-        Effect::StartUnit { host, unit } => (Doing::Start(*unit), host),
-        Effect::RestartUnit { host, unit } => (Doing::Restart(*unit), host),
-        Effect::ResetFailedUnit { host, unit } => (Doing::Clear(*unit), host),
-        Effect::Cordon { node, .. } => (Doing::Cordon, node),
-        Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
-        Effect::MarkManual { node, .. } => (Doing::Mark, node),
-        Effect::MendHost { host, .. } => (Doing::Mend, host),
-        Effect::PowerOff { host } => (Doing::PowerOff, host),
-        Effect::Wake { machine } => (Doing::Wake, machine),
-        Effect::ClearMark { .. }
-        | Effect::WriteCanary
-        | Effect::StopUnit { .. }
-        | Effect::EndPods { .. }
-        | Effect::SaveDatastore { .. }
-        | Effect::SuspendFlux { .. }
-        | Effect::ResumeFlux { .. }
-        | Effect::RequestReconcile { .. }
-        | Effect::DeletePod { .. }
-        | Effect::Scale { .. }
-        | Effect::EvictPods { .. } => return None,
-    };
-    Some(Act { doing, on: on.clone() })
 }
 
 fn agree(wanted: bool, is: bool, yes: &str, no: &str) -> Result<(), String> {

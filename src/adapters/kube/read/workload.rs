@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    fn of_web(status: Value) -> Value {
+    fn of_web(status: &Value) -> Value {
         json!({"metadata": {"name": "web-1a2b-x", "namespace": "apps", "uid": "u",
             "resourceVersion": "77", "labels": {"pod-template-hash": "1a2b"},
             "ownerReferences": [{"kind": "ReplicaSet", "name": "web-1a2b", "controller": true}]},
@@ -189,13 +189,13 @@ mod tests {
             (json!({"phase": "Running"}), Some(Trouble::NotReady)),
             (json!({"conditions": [{"type": "Ready", "status": "True"}]}), None),
         ] {
-            let read = pod(&of_web(status.clone()));
+            let read = pod(&of_web(&status));
             assert_eq!(read.trouble.as_ref().map(|it| it.trouble), trouble, "{status}");
             if let Some(it) = read.trouble {
                 assert_eq!(it.of.map(|of| of.to_string()).as_deref(), Some("Deployment apps/web"));
             }
         }
-        let ready = pod(&of_web(json!({"conditions": [{"type": "Ready", "status": "True"}]})));
+        let ready = pod(&of_web(&json!({"conditions": [{"type": "Ready", "status": "True"}]})));
         assert_eq!(ready.ready, Some(Some(77)));
     }
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_evicted_only_when_somebody_makes_it_anew_elsewhere() {
-        let web = of_web(json!({"phase": "Running"}));
+        let web = of_web(&json!({"phase": "Running"}));
         let with = |change: Value| {
             let mut pod = web.clone();
             json_patch::merge(&mut pod, &change);

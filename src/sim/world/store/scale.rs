@@ -43,13 +43,12 @@ pub fn patch_scale(
 ) -> Result<Value, Fault> {
     let before = scale(store, w)?;
     let after = patched(w.kind, &before, how, patch)?;
-    let wanted = match &after["spec"]["replicas"] {
-        Value::Null => 0,
-        number => number.as_u64().filter(|it| *it <= MOST).ok_or_else(|| {
-            let why = format!("Invalid value: {number}: must be a number of pods");
-            Fault::invalid(w.kind, w.name, "spec.replicas", "FieldValueInvalid", &why)
-        })?,
-    };
+    let number = &after["spec"]["replicas"];
+    let wanted = if number.is_null() { Some(0) } else { number.as_u64() };
+    let wanted = wanted.filter(|it| *it <= MOST).ok_or_else(|| {
+        let why = format!("Invalid value: {number}: must be a number of pods");
+        Fault::invalid(w.kind, w.name, "spec.replicas", "FieldValueInvalid", &why)
+    })?;
     let version = &after["metadata"]["resourceVersion"];
     let edit = json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": wanted}});
     patch_object(store, w, PatchKind::Merge, &edit)?;
