@@ -12,13 +12,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ananke::model::time::Span;
+use ananke::remedies::budget;
 use ananke::replay::verify;
 use ananke::sim::deed::{Deed, Which};
 use ananke::sim::faces::memory::{Fuse, all_well};
 use ananke::sim::site::Site;
 use rustix::time::{ClockId, clock_gettime};
 
-use stage::{Theatre, budget, virtually};
+use stage::{Theatre, virtually};
 
 /// The least that counts as one.
 const NODES: usize = 7;

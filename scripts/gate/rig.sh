@@ -57,7 +57,7 @@ rig() {
 	trap 'exit 143' TERM
 	scripts/testbed wipe || true # what an earlier run left behind when it was killed
 	scripts/testbed up --size "$size"
-	"$CARGO" test --locked --features failpoints --test e2e -- --test-threads=1 "$@"
+	"$CARGO" test "${WITH[@]}" --test e2e -- --test-threads=1 "$@"
 }
 
 need_testbed() {

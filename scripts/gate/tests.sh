@@ -4,8 +4,11 @@
 # Test binaries with a stage of their own.
 OWN_STAGE='real e2e'
 
-stage_build() { "$CARGO" test --locked --no-run --lib --bins --tests; }
-stage_unit() { "$CARGO" test --locked --lib --bins; }
+# With the places at which a test lets the process die, as the end-to-end tests want it: all binaries from one build.
+WITH=(--locked --features failpoints)
+
+stage_build() { "$CARGO" test "${WITH[@]}" --no-run --lib --bins --tests; }
+stage_unit() { "$CARGO" test "${WITH[@]}" --lib --bins; }
 stage_pure() { "$CARGO" test --locked --no-default-features --lib; }
 
 # All others, found in the manifest: a new test binary is run without a line here.
@@ -15,12 +18,12 @@ stage_tests() {
 	for name in $names; do
 		case " $OWN_STAGE " in
 		*" $name "*) ;;
-		*) "$CARGO" test --locked --test "$name" ;;
+		*) "$CARGO" test "${WITH[@]}" --test "$name" ;;
 		esac
 	done
 }
 
-stage_real() { "$CARGO" test --locked --test real; }
+stage_real() { "$CARGO" test "${WITH[@]}" --test real; }
 
 stage_repeat() {
 	local round

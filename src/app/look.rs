@@ -1,6 +1,7 @@
 //! `status`, `plan` and `why`: the daemon's newest tick, or one look of our own. Nothing changes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -160,5 +161,5 @@ async fn dry_look(settings: &Settings, request: Request) -> Result<TickRecord, F
     let sink = RealSink::silent();
     let world = world::world(settings, outside, NoLedger, NoRecorder, sink);
     let (end, _sink) = run.run(world, interrupt()).await;
-    Ok(end.last)
+    Ok(Arc::unwrap_or_clone(end.last))
 }

@@ -10,7 +10,6 @@ use super::words;
 use crate::adapters::disk::{TickReader, history, tick_files};
 use crate::cli::{Format, print_data, print_text};
 use crate::decide::{LIBRARY, tick};
-use crate::model::ids::RemedyId;
 use crate::remedies;
 use crate::replay::{replay as again, verify};
 
@@ -78,10 +77,7 @@ fn ticks(files: &[PathBuf]) -> Result<Found, Failure> {
 
 fn ledger(dir: &Path, cluster: Option<&str>) -> Result<Found, Failure> {
     let history = history(dir, cluster).map_err(|error| Failure::of(&error))?;
-    let budget = |id: &RemedyId| {
-        remedies::ALL.iter().find(|remedy| remedy.id == *id).map(|remedy| remedy.budget)
-    };
-    let violations = verify(&history.records, &budget);
+    let violations = verify(&history.records, &remedies::budget);
     let differences: Vec<String> = violations
         .iter()
         .map(|violation| {

@@ -188,7 +188,8 @@ async fn hand_over(
     };
     let Some((record, deeds)) = end else { return Ok(Ended::PENDING) };
     let summary = deeds.summary(&record);
-    let end = End { last: *record, done: Vec::new(), interrupted: false, unwritten: None };
+    let end =
+        End { last: Arc::from(record), done: Vec::new(), interrupted: false, unwritten: None };
     print_end(&end, &summary, format)
 }
 

@@ -190,7 +190,7 @@ impl RealSink {
 }
 
 impl Sink for RealSink {
-    async fn publish(&mut self, record: &TickRecord) {
+    async fn publish(&mut self, record: &Arc<TickRecord>) {
         self.raise(record);
         self.write_files(record);
         self.keep_runs(record);
@@ -199,17 +199,14 @@ impl Sink for RealSink {
         if let Some(terminal) = &mut self.terminal {
             progress::print(&terminal.lines(record));
         }
-        if self.control.is_some() || self.publisher.is_some() || self.web.is_some() {
-            let shared = Arc::new(record.clone());
-            if let Some(publisher) = &mut self.publisher {
-                publisher.show(&shared);
-            }
-            if let Some(web) = &self.web {
-                web.show(&shared, self.runs.as_ref().and_then(Runs::last));
-            }
-            if let Some(control) = &self.control {
-                control.show(shared);
-            }
+        if let Some(publisher) = &mut self.publisher {
+            publisher.show(record);
+        }
+        if let Some(web) = &self.web {
+            web.show(record, self.runs.as_ref().and_then(Runs::last));
+        }
+        if let Some(control) = &self.control {
+            control.show(Arc::clone(record));
         }
         let line = report::headline(record);
         if self.phase != Some(record.decision.phase) {

@@ -170,5 +170,5 @@ impl Ledger for NoLedger {
 pub(super) struct NoRecorder;
 
 impl Recorder for NoRecorder {
-    fn keep(&mut self, _: &TickRecord) {}
+    fn keep(&mut self, _: &Arc<TickRecord>) {}
 }

@@ -81,7 +81,7 @@ pub enum Stop {
 #[derive(Debug)]
 pub struct End {
     /// The last tick.
-    pub last: TickRecord,
+    pub last: Arc<TickRecord>,
     /// Every action that was begun, with what became of it. A dry run's plan has none.
     pub done: Vec<(Action, Option<Outcome>)>,
     /// Whether the run was ended from outside before it was settled.
@@ -163,7 +163,7 @@ impl Run {
             while let Ok(outcome) = outcomes.try_recv() {
                 state.heard.push(outcome);
             }
-            let record = self.one_tick(&mut world, &mut state);
+            let record = Arc::new(self.one_tick(&mut world, &mut state));
             for action in &record.decision.plan.steps {
                 if self.request.execute {
                     info!(action = %action.id, remedy = %action.remedy, "{}", action.effect);

@@ -86,11 +86,11 @@ impl Ledger for Memory {
 struct Nobody;
 
 impl Recorder for Nobody {
-    fn keep(&mut self, _: &TickRecord) {}
+    fn keep(&mut self, _: &Arc<TickRecord>) {}
 }
 
 impl Sink for Nobody {
-    async fn publish(&mut self, _: &TickRecord) {}
+    async fn publish(&mut self, _: &Arc<TickRecord>) {}
 }
 
 /// Goes on from these records, for a minute. Gives all records, and the end.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::model::action::Action;
 use crate::model::ids::MachineName;
@@ -88,11 +89,11 @@ pub struct Recovered {
 /// Keeps ticks for `replay`. Bounded, not synced, may be lost.
 pub trait Recorder: Send {
     /// Keeps one tick. A failure is logged by the adapter and never stops the loop.
-    fn keep(&mut self, tick: &TickRecord);
+    fn keep(&mut self, tick: &Arc<TickRecord>);
 }
 
 /// Shows what was decided: status file, socket, journal, notification.
 pub trait Sink: Send {
     /// Publishes one tick. Bounded in time; a failure is logged and never stops the loop.
-    fn publish(&mut self, tick: &TickRecord) -> impl Future<Output = ()> + Send;
+    fn publish(&mut self, tick: &Arc<TickRecord>) -> impl Future<Output = ()> + Send;
 }

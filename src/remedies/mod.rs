@@ -114,6 +114,11 @@ pub static ALL: &[&Remedy] = &[
     &POWER_ON,
 ];
 
+/// How often a remedy may be tried on one target in one episode. `None`: no remedy has this name.
+pub fn budget(id: &RemedyId) -> Option<u32> {
+    ALL.iter().find(|remedy| remedy.id == *id).map(|remedy| remedy.budget)
+}
+
 /// A declared repair. No field has a default: a missing one does not compile.
 #[derive(Debug)]
 pub struct Remedy {

@@ -21,8 +21,10 @@ pub static REMEDY: Remedy = Remedy {
     when: When::Episode,
     blast: Blast::Nothing,
     only_if: &[OnlyIf::WaveHasRoom],
-    // With waits that double up to a quarter of an hour these last for two hours.
-    budget: 12,
+    // With waits that double up to a quarter of an hour these last for three quarters of one, and
+    // a person who has to act hears of it then. Flux itself goes on trying, and is believed when it
+    // succeeds.
+    budget: 7,
     limit: Span::secs(10),
     verify: Verify::Shows { holds: answered, within: |_| ANSWER },
     applies,

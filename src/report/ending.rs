@@ -2,6 +2,7 @@
 //! to a person, and how to see it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ pub struct Account {
     actions: Vec<Done>,
     /// Where each action stands that has no outcome yet.
     flying: BTreeMap<ActionId, usize>,
-    last: Option<TickRecord>,
+    last: Option<Arc<TickRecord>>,
 }
 
 /// The end of a rehearsal, for programs too. Additive changes only.
@@ -103,7 +104,7 @@ pub struct Left {
 
 impl Account {
     /// Takes in what ananke did and decided since the last look, each in order.
-    pub fn see(&mut self, now: Mono, ledger: &[LedgerRecord], ticks: &[TickRecord]) {
+    pub fn see(&mut self, now: Mono, ledger: &[LedgerRecord], ticks: &[Arc<TickRecord>]) {
         let began = *self.began.get_or_insert(now);
         for record in ledger {
             self.written(record, began);
@@ -112,7 +113,7 @@ impl Account {
             fold_run(&mut self.runs, tick);
         }
         if let Some(last) = ticks.last() {
-            self.last = Some(last.clone());
+            self.last = Some(Arc::clone(last));
         }
     }
 
@@ -143,7 +144,7 @@ impl Account {
             here_ms: here,
             episode: self.stretch(),
             actions: self.actions.clone(),
-            left: self.last.as_ref().map(left).unwrap_or_default(),
+            left: self.last.as_deref().map(left).unwrap_or_default(),
             again,
         }
     }
@@ -281,7 +282,7 @@ mod tests {
     #[test]
     fn what_was_done_is_told_with_what_became_of_it() {
         let mut account = Account::default();
-        let tick = crate::replay::samples::tick(1);
+        let tick: Arc<TickRecord> = crate::replay::samples::tick(1).into();
         account.see(tick.input.now.mono, &[], std::slice::from_ref(&tick));
         let ending = account.ending(Span::secs(1), "again".to_owned());
         assert_eq!(ending.left.len(), left(&tick).len());

@@ -21,10 +21,6 @@ use ananke::remedies::{self, When};
 
 use crate::bench::{Secs, World};
 
-pub(crate) fn budget(remedy: &RemedyId) -> Option<u32> {
-    remedies::ALL.iter().find(|known| known.id == *remedy).map(|known| known.budget)
-}
-
 /// Every breach of this tick. `step` is how long ago the tick before was.
 pub(crate) fn breaches(
     library: &Library,
@@ -383,7 +379,7 @@ fn counts(input: &TickInput, decision: &Decision, found: &mut Found) {
     };
     for (remedy, targets) in &after.attempts {
         for (target, tried) in targets {
-            if budget(remedy).is_some_and(|budget| tried.count > budget) {
+            if remedies::budget(remedy).is_some_and(|budget| tried.count > budget) {
                 found.push(("budget", format!("{remedy} on {target}: {} times", tried.count)));
             }
         }

@@ -18,7 +18,7 @@ use ananke::model::verdict::Target;
 use ananke::replay;
 
 use crate::bench::{Secs, World};
-use crate::invariants::{breaches, budget};
+use crate::invariants::breaches;
 use crate::site;
 use crate::wall::wall;
 
@@ -300,7 +300,7 @@ impl Drop for Rig {
     /// Whatever a test did: its ledger keeps the rules of `replay --verify`.
     fn drop(&mut self) {
         if !std::thread::panicking() && self.collect.is_none() {
-            let found = replay::verify(&self.ledger, &budget);
+            let found = replay::verify(&self.ledger, &ananke::remedies::budget);
             assert!(found.is_empty(), "{found:#?}");
         }
     }

@@ -43,7 +43,7 @@ fn attachment(rig: &mut Rig, node: &str, error: &str) {
     rig.world.cluster.attachments.as_mut().expect("served").insert(path("csi-1"), it);
 }
 
-/// The driver's pod on a node does not start.
+/// The driver's pod on a node does not start, and is too young for a new one to be better.
 fn troubled(node: &str) -> TroubledPod {
     let of =
         ObjectName::in_namespace(Workload::DAEMON_SET, "longhorn-system", "longhorn-csi-plugin");
@@ -52,8 +52,8 @@ fn troubled(node: &str) -> TroubledPod {
         node: Some(name(node)),
         of: Some(of),
         trouble: Trouble::BacksOff,
-        why: "CrashLoopBackOff: back-off 5m0s".to_owned(),
-        restarts: 4,
+        why: "CrashLoopBackOff: back-off 40s".to_owned(),
+        restarts: 3,
     }
 }
 

@@ -8,9 +8,9 @@ use ananke::model::tick::Order;
 use ananke::remedies;
 
 use crate::bench::{Starts, World};
-use crate::invariants::budget;
 use crate::rig::{Fate, Rig, holds, on, story};
 use crate::site::name;
+use ananke::remedies::budget;
 
 fn startup() -> Order {
     Order::Startup { by: "brad".to_owned() }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ananke::adapters::disk::{TickReader, history, tick_files};
@@ -322,14 +323,14 @@ impl Bed {
         self.ended
     }
 
-    fn ticks(&mut self) -> Vec<TickRecord> {
+    fn ticks(&mut self) -> Vec<Arc<TickRecord>> {
         let mut new = Vec::new();
         for path in tick_files(&self.scene.path("state")) {
             let Ok(reader) = TickReader::open(&path) else { continue };
             // The last one may be half written: it is whole at the next look.
-            new.extend(reader.map_while(Result::ok));
+            new.extend(reader.map_while(Result::ok).map(Arc::new));
         }
-        new.retain(|tick: &TickRecord| Some(tick.input.now.wall) > self.last_tick);
+        new.retain(|tick: &Arc<TickRecord>| Some(tick.input.now.wall) > self.last_tick);
         new.sort_by_key(|tick| tick.input.now.wall);
         self.last_tick = new.last().map(|tick| tick.input.now.wall).or(self.last_tick);
         new

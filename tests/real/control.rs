@@ -371,8 +371,8 @@ async fn status_and_followers_see_the_newest_tick_and_the_end() {
     let (dir, mut server, _orders) = server(Stance::Executes).await;
     let mut looking = client(&dir).await;
     assert!(looking.status().await.unwrap().is_none());
-    server.publish(&tick(1, 10)).await;
-    server.publish(&tick(2, 10)).await;
+    server.publish(&tick(1, 10).into()).await;
+    server.publish(&tick(2, 10).into()).await;
     assert_eq!(*looking.status().await.unwrap().unwrap(), tick(2, 10));
     // A client may look, and then follow.
     let mut follow = looking.follow().await.unwrap();
@@ -381,7 +381,7 @@ async fn status_and_followers_see_the_newest_tick_and_the_end() {
         let event = soon(follow.next()).await.unwrap();
         let Some(ControlEvent::Tick(record)) = event else { panic!("{event:?}") };
         seen.push(number(&record));
-        server.publish(&tick(more, 10)).await;
+        server.publish(&tick(more, 10).into()).await;
     }
     assert_eq!(seen, [2, 3]);
     let last = soon(follow.next()).await.unwrap();

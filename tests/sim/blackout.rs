@@ -1,23 +1,25 @@
 //! All power goes, comes back, and the cluster rises: the same way each time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ananke::engine::End;
 use ananke::model::assessment::Phase;
 use ananke::model::record::TickRecord;
 use ananke::model::time::{Mono, Span};
+use ananke::remedies::budget;
 use ananke::replay::verify;
 use ananke::sim::faces::memory::{Fuse, all_well};
 use ananke::sim::site::Site;
 use tokio::time::Instant;
 
-use crate::stage::{Theatre, budget, virtually};
+use crate::stage::{Theatre, virtually};
 
 /// What is left of a run.
 struct Run {
     end: End,
     ledger: String,
-    ticks: Vec<TickRecord>,
+    ticks: Vec<Arc<TickRecord>>,
     took: Span,
     world: u64,
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::stage::{Theatre, budget, virtually};
+use crate::stage::{Theatre, virtually};
 use ananke::model::action::Action;
 use ananke::model::assessment::Phase;
 use ananke::model::time::Span;
+use ananke::remedies::budget;
 use ananke::replay::verify;
 use ananke::sim::faces::memory::{Fate, Fuse, all_well};
 use ananke::sim::site::Site;

@@ -3,8 +3,6 @@
 mod alone;
 mod blackout;
 mod kills;
-mod play;
 mod rehearse;
-mod scenarios;
 mod stage;
 mod web;

@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 
 use ananke::engine::{End, Stop};
 use ananke::model::facts::Unit;
-use ananke::model::ids::RemedyId;
 use ananke::model::intent::Author;
 use ananke::model::tick::{Order, Request, Verb};
 use ananke::model::time::{Mono, Span};
@@ -74,9 +73,4 @@ impl Theatre {
 pub(crate) fn virtually<T>(what: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().start_paused(true).build().expect("a runtime").block_on(what)
-}
-
-/// How often a remedy may be tried, for the rules of the ledger.
-pub(crate) fn budget(remedy: &RemedyId) -> Option<u32> {
-    ananke::remedies::ALL.iter().find(|it| it.id == *remedy).map(|it| it.budget)
 }

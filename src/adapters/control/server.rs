@@ -150,8 +150,8 @@ impl Drop for ControlServer {
 }
 
 impl Sink for ControlServer {
-    async fn publish(&mut self, tick: &TickRecord) {
-        self.show(Arc::new(tick.clone()));
+    async fn publish(&mut self, tick: &Arc<TickRecord>) {
+        self.show(Arc::clone(tick));
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::model::assessment::Finding;
 use crate::model::plan::Held;
@@ -126,12 +127,12 @@ impl FileRecorder {
 }
 
 impl Recorder for FileRecorder {
-    fn keep(&mut self, tick: &TickRecord) {
+    fn keep(&mut self, tick: &Arc<TickRecord>) {
         let written = gist(tick).and_then(|gist| {
             if self.says_nothing_new(tick, gist) {
                 return Ok(());
             }
-            let mut line = serde_json::to_vec(tick)?;
+            let mut line = serde_json::to_vec(tick.as_ref())?;
             line.push(b'\n');
             if line.len() > LINE_MAX {
                 return Err(io::Error::other(format!("a tick of {} bytes", line.len())));
@@ -212,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_kept_reads_back_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
-        FileRecorder::new(dir.path()).keep(&samples::tick(1));
+        FileRecorder::new(dir.path()).keep(&samples::tick(1).into());
         let ticks = read(&tick_files(dir.path()));
         assert_eq!(ticks.len(), 1);
         assert_eq!(*ticks[0].as_ref().unwrap(), samples::tick(1));
@@ -233,7 +234,7 @@ mod tests {
             tick
         };
         for number in 1..=9 + u64::from(KEEP_EVERY) {
-            recorder.keep(&change(number));
+            recorder.keep(&change(number).into());
         }
         assert_eq!(numbers(dir.path()), [1, 5, 7, 9, 9 + u64::from(KEEP_EVERY)]);
     }
@@ -246,7 +247,7 @@ mod tests {
         for number in 0..200 {
             let mut tick = samples::tick(number);
             tick.decision.memory.durable.last_action = number + 1;
-            recorder.keep(&tick);
+            recorder.keep(&tick.into());
             let files = tick_files(dir.path());
             total = files.iter().map(|file| file.metadata().unwrap().len()).sum();
             assert!(total <= u64::from(FILES) * size, "{number}: {total}");
@@ -259,11 +260,11 @@ mod tests {
     #[test]
     fn a_torn_line_costs_itself_only() {
         let dir = tempfile::tempdir().unwrap();
-        FileRecorder::new(dir.path()).keep(&samples::tick(1));
+        FileRecorder::new(dir.path()).keep(&samples::tick(1).into());
         let path = dir.path().join(file_name(0));
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        FileRecorder::new(dir.path()).keep(&samples::tick(2));
+        FileRecorder::new(dir.path()).keep(&samples::tick(2).into());
         let ticks = read(&tick_files(dir.path()));
         assert!(matches!(ticks[0], Err(TickReadError::Garbled { line: 1, .. })));
         assert_eq!(*ticks[1].as_ref().unwrap(), samples::tick(2));
@@ -286,11 +287,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let gone = dir.path().join("gone");
         let mut recorder = FileRecorder::new(&gone);
-        recorder.keep(&samples::tick(1));
-        recorder.keep(&samples::tick(2));
+        recorder.keep(&samples::tick(1).into());
+        recorder.keep(&samples::tick(2).into());
         assert_eq!(recorder.dropped(), 2);
         std::fs::create_dir(&gone).unwrap();
-        recorder.keep(&samples::tick(3));
+        recorder.keep(&samples::tick(3).into());
         assert_eq!(numbers(&gone), [3]);
     }
 }

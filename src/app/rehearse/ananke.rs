@@ -291,13 +291,13 @@ struct Witness {
 }
 
 impl Sink for Witness {
-    async fn publish(&mut self, record: &TickRecord) {
+    async fn publish(&mut self, record: &Arc<TickRecord>) {
         if !self.fuse.pass(Place::Shown) {
             std::future::pending::<()>().await;
         }
         if let Some(publisher) = &mut self.publisher {
-            publisher.show(&Arc::new(record.clone()));
+            publisher.show(record);
         }
-        self.legacy.note(|heard| heard.ticks.push(record.clone()));
+        self.legacy.note(|heard| heard.ticks.push(Arc::clone(record)));
     }
 }

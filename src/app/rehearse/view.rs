@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -37,7 +38,7 @@ pub(super) struct View {
     /// Entries of the timeline that were shown.
     seen: usize,
     happened: Vec<String>,
-    record: Option<TickRecord>,
+    record: Option<Arc<TickRecord>>,
     /// For the words at the end, whether anything is shown meanwhile or not.
     account: Account,
 }
@@ -66,7 +67,7 @@ impl View {
             return;
         }
         if let Some(record) = look.ticks.last() {
-            self.record = Some(record.clone());
+            self.record = Some(Arc::clone(record));
         }
         let new = lines(&run.timeline()[self.seen..]);
         self.seen = run.timeline().len();
@@ -96,7 +97,7 @@ impl View {
             here: self.here(),
             speed: self.speed.get(),
             actors: &actors,
-            record: self.record.as_ref(),
+            record: self.record.as_deref(),
             happened: &self.happened,
             height: height(),
         });

@@ -1,6 +1,7 @@
 //! What a driver sees of a site, from outside of ananke and in its own records.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ pub struct Look {
     /// The process with ananke's loop.
     pub ananke: Process,
     /// The ticks since the last look, in order.
-    pub ticks: Vec<TickRecord>,
+    pub ticks: Vec<Arc<TickRecord>>,
     /// The ledger's records since the last look, in order.
     pub ledger: Vec<LedgerRecord>,
     /// The machines as they are.

@@ -17,6 +17,7 @@ mod scale;
 mod select;
 mod write;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub use write::{Part, Writer, create, patch_object, replace};
 const KEPT_CHANGES: usize = 5_000;
 
 /// A kind of object, as discovery shows it.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 pub struct Kind {
     /// API group; empty for the core.
     pub group: &'static str,
@@ -58,6 +59,31 @@ pub struct Kind {
     /// Whether a replacement without resourceVersion is taken.
     pub blind_put: bool,
 }
+
+/// Each kind is one static, and keys of one kind are compared most: that needs no look at names.
+impl Ord for Kind {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if std::ptr::eq(self, other) {
+            return Ordering::Equal;
+        }
+        let name = |it: &Self| (it.group, it.plural, it.version);
+        name(self).cmp(&name(other))
+    }
+}
+
+impl PartialOrd for Kind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Kind {}
 
 impl Kind {
     /// `v1` or `apps/v1`.

@@ -31,9 +31,11 @@ cmd_config() {
 # The smallest file that describes this site to ananke; everything else it finds out by itself.
 config_of() { # HOST|"" JUMP|""
 	local name others=() key=$TESTBED_DIR/ssh/ananke known=$TESTBED_DIR/ssh/known_hosts kubeconfig=$TESTBED_DIR/kubeconfig
+	local authorities=$PKI/ca.crt
 	[[ -z $2 ]] || others+=("$2")
 	if [[ -n $1 ]]; then
 		key=/etc/ananke/id_ed25519 known=/etc/ananke/known_hosts kubeconfig=/etc/ananke/kubeconfig
+		authorities=/etc/ananke/authorities.pem
 	fi
 	echo "ssh_user: ananke"
 	echo "ssh_port: $SSH_PORT"
@@ -47,6 +49,8 @@ config_of() { # HOST|"" JUMP|""
 	echo "  servers: [$(site_names server | sed 's/ /, /g')]"
 	echo "  agents: [$(site_names agent | sed 's/ /, /g')]"
 	[[ -z $2 ]] || echo "  others: [$2]"
+	# The hosts of its Ingresses show certificates of the site's own authority.
+	! has_flux "$SIZE" || printf '%s\n' 'ingress:' "  authorities_file: $authorities"
 	if [[ -z $1 ]]; then
 		echo "state_dir: $TESTBED_DIR/ananke"
 		echo "run_dir: $TESTBED_DIR/ananke/run"
@@ -104,6 +108,7 @@ install_on() { # HOST BINARY --jump|""
 	install -m 600 "$TESTBED_DIR/ssh/ananke@$name" "$stage/etc/ananke/id_ed25519"
 	install -m 644 "$TESTBED_DIR/ssh/known_hosts" "$stage/etc/ananke/known_hosts"
 	install -m 600 "$TESTBED_DIR/kubeconfig" "$stage/etc/ananke/kubeconfig"
+	install -m 644 "$PKI/ca.crt" "$stage/etc/ananke/authorities.pem"
 	tar -C "$stage" -c --owner=0 --group=0 . |
 		as admin "$name" "sudo tar -x --no-overwrite-dir -C / && sudo systemctl daemon-reload && sync -f /etc"
 	rm -rf "$stage"

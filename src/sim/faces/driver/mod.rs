@@ -5,6 +5,7 @@ mod memory;
 mod truth;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -70,7 +71,7 @@ pub struct Heard {
     /// The process.
     pub process: Process,
     /// Its ticks, in order.
-    pub ticks: Vec<TickRecord>,
+    pub ticks: Vec<Arc<TickRecord>>,
     /// Its ledger's new records, in order.
     pub ledger: Vec<LedgerRecord>,
 }

@@ -1,7 +1,7 @@
 //! The kinds that are watched besides the nodes, read straight from the simulated store by the
 //! functions of the real adapter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -19,14 +19,14 @@ pub(super) struct Kinds {
     shelves: Shelves,
     /// What the last look found, to see what changed since.
     known: Vec<BTreeMap<ObjectPath, Arc<Value>>>,
-    /// Whether each kind was listed since the link came up.
-    listed: bool,
+    /// Up to which change of the store it is known, since the link came up.
+    revision: Option<u64>,
 }
 
 impl Kinds {
     pub(super) fn new(now: Mono) -> Self {
         let known = LOOKED.iter().map(|_| BTreeMap::new()).collect();
-        Self { shelves: Shelves::new(now), known, listed: false }
+        Self { shelves: Shelves::new(now), known, revision: None }
     }
 
     pub(super) fn facts(&self) -> ClusterFacts {
@@ -35,7 +35,7 @@ impl Kinds {
 
     /// The link came up: everything is listed anew.
     pub(super) const fn rise(&mut self) {
-        self.listed = false;
+        self.revision = None;
     }
 
     /// The link is down.
@@ -53,18 +53,23 @@ impl Kinds {
     /// Takes in what the store holds now, and says whether there is news.
     pub(super) fn look(&mut self, world: &World, now: Mono) -> bool {
         let mut news = false;
+        let listed = self.revision;
+        let changed = listed.and_then(|known| changed(world, known));
         for (looked, known) in LOOKED.iter().zip(&mut self.known) {
             let shelf = (looked.shelf)(&mut self.shelves);
             let Some(kind) = served(looked) else {
                 news |= shelf.not_served(&not_served(looked), now);
                 continue;
             };
+            if changed.as_ref().is_some_and(|all| !all.contains(kind)) {
+                continue;
+            }
             let held: BTreeMap<ObjectPath, Arc<Value>> = world
                 .store()
                 .list(kind, None)
                 .filter_map(|(_, object)| Some((object_path(object)?, Arc::clone(object))))
                 .collect();
-            if self.listed {
+            if listed.is_some() {
                 for (path, object) in &held {
                     let same = known.get(path).is_some_and(|old| Arc::ptr_eq(old, object));
                     news |= !same && shelf.put(object, now);
@@ -82,9 +87,14 @@ impl Kinds {
             }
             *known = held;
         }
-        self.listed = true;
+        self.revision = Some(world.store().revision());
         news
     }
+}
+
+/// The kinds of what changed since; `None` if nobody can say any more.
+fn changed(world: &World, since: u64) -> Option<BTreeSet<&'static Kind>> {
+    Some(world.store().since(since)?.map(|change| change.key.kind).collect())
 }
 
 /// The kind of the simulated API, if it serves a version that is understood.

@@ -18,7 +18,7 @@ pub struct Ticks {
 
 #[derive(Debug)]
 struct State {
-    kept: VecDeque<TickRecord>,
+    kept: VecDeque<Arc<TickRecord>>,
     most: usize,
     count: u64,
 }
@@ -40,12 +40,12 @@ impl Ticks {
     }
 
     /// Those that are kept, oldest first.
-    pub fn kept(&self) -> Vec<TickRecord> {
+    pub fn kept(&self) -> Vec<Arc<TickRecord>> {
         self.lock().kept.iter().cloned().collect()
     }
 
     /// Those after the first `seen` that are still kept, oldest first.
-    pub fn after(&self, seen: u64) -> Vec<TickRecord> {
+    pub fn after(&self, seen: u64) -> Vec<Arc<TickRecord>> {
         let state = self.lock();
         let new = usize::try_from(state.count.saturating_sub(seen)).unwrap_or(usize::MAX);
         let skip = state.kept.len().saturating_sub(new);
@@ -61,7 +61,7 @@ impl Ticks {
     }
 
     /// The newest.
-    pub fn last(&self) -> Option<TickRecord> {
+    pub fn last(&self) -> Option<Arc<TickRecord>> {
         self.lock().kept.back().cloned()
     }
 
@@ -78,7 +78,7 @@ pub(super) struct MemoryRecorder {
 }
 
 impl Recorder for MemoryRecorder {
-    fn keep(&mut self, tick: &TickRecord) {
+    fn keep(&mut self, tick: &Arc<TickRecord>) {
         if self.fuse.is_burnt() {
             return;
         }
@@ -88,7 +88,7 @@ impl Recorder for MemoryRecorder {
             if state.kept.len() == state.most {
                 state.kept.pop_front();
             }
-            state.kept.push_back(tick.clone());
+            state.kept.push_back(Arc::clone(tick));
         }
         self.ticks.count.send_replace(state.count);
     }
@@ -99,7 +99,7 @@ impl Recorder for MemoryRecorder {
 pub(super) struct MemorySink(pub(super) Fuse);
 
 impl Sink for MemorySink {
-    async fn publish(&mut self, _: &TickRecord) {
+    async fn publish(&mut self, _: &Arc<TickRecord>) {
         if !self.0.pass(Place::Shown) {
             std::future::pending::<()>().await;
         }

@@ -1,15 +1,20 @@
 //! Every scenario that comes with the program, and every one that is written for real machines, in
-//! memory under virtual time: one language, one file, each driver.
+//! memory under virtual time: one language, one file, each driver. Each is a test of its own, by
+//! its name: `cargo test --test played dead-git`.
+
+mod play;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::ExitCode;
 
 use ananke::config::problems_to_text;
 use ananke::sim::scenario::ast::{Expectation, What};
 use ananke::sim::scenario::outcome::Word;
 use ananke::sim::scenario::shipped::{SHIPPED, shipped};
 use ananke::sim::scenario::{Outcome, Scenario, parse};
+use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::play::{House, play};
 
@@ -28,35 +33,36 @@ const NOT_HERE: [(&str, &str); 4] = [
 /// What happens, and in which order, is what must be the same.
 const SLOWER: u64 = 8;
 
-/// What is to be said of those that did not end as they say.
-fn failures(outcomes: impl IntoIterator<Item = (String, Outcome)>) -> Vec<String> {
-    let mut bad = Vec::new();
-    for (file, outcome) in outcomes {
-        if outcome.result == Word::Failed {
-            bad.push(format!("{file}: {outcome}\n{}", outcome.timeline_text()));
-        }
+fn main() -> ExitCode {
+    let wanted = Arguments::from_args();
+    let mut trials: Vec<Trial> = SHIPPED
+        .iter()
+        .map(|(name, _)| {
+            let run = move || {
+                let scenario = shipped(name).unwrap_or_else(|error| panic!("{error}"));
+                verdict(&play(&scenario, &House::of(&scenario), SEED))
+            };
+            Trial::test(*name, run)
+        })
+        .collect();
+    let mut real = real();
+    for (file, why) in NOT_HERE {
+        assert!(real.remove(file).is_some(), "{file} is left out ({why}), and is not there");
     }
-    bad
-}
-
-/// Two tests share the list, so that both cores have something to do.
-#[test]
-fn each_scenario_ends_as_it_says() {
-    each(SHIPPED.iter().step_by(2));
-}
-
-#[test]
-fn each_other_scenario_ends_as_it_says() {
-    each(SHIPPED.iter().skip(1).step_by(2));
-}
-
-fn each(shipped_ones: impl Iterator<Item = &'static (&'static str, &'static str)>) {
-    let bad = failures(shipped_ones.map(|(name, _)| {
-        let scenario = shipped(name).unwrap_or_else(|error| panic!("{error}"));
-        let outcome = play(&scenario, &House::of(&scenario), SEED);
-        (format!("{name}.txt"), outcome)
+    assert!(!real.is_empty(), "there are no scenarios for real machines");
+    trials.extend(real.into_iter().map(|(file, scenario)| {
+        let house = House::like_the_testbed(&scenario, has_flux(&file));
+        Trial::test(file, move || verdict(&play(&slower(scenario), &house, SEED)))
     }));
-    assert!(bad.is_empty(), "{}", bad.join("\n"));
+    libtest_mimic::run(&wanted, trials).exit_code()
+}
+
+/// What is to be said of one that did not end as it says.
+fn verdict(outcome: &Outcome) -> Result<(), Failed> {
+    if outcome.result == Word::Failed {
+        return Err(format!("{outcome}\n{}", outcome.timeline_text()).into());
+    }
+    Ok(())
 }
 
 /// The files of `tests/e2e`, by their names from there.
@@ -90,18 +96,4 @@ fn slower(mut scenario: Scenario) -> Scenario {
         }
     }
     scenario
-}
-
-#[test]
-fn what_is_written_for_real_machines_goes_the_same_way_here() {
-    let mut real = real();
-    for (file, why) in NOT_HERE {
-        assert!(real.remove(file).is_some(), "{file} is left out ({why}), and is not there");
-    }
-    assert!(!real.is_empty(), "there are no scenarios for real machines");
-    let bad = failures(real.into_iter().map(|(file, scenario)| {
-        let house = House::like_the_testbed(&scenario, has_flux(&file));
-        (file, play(&slower(scenario), &house, SEED))
-    }));
-    assert!(bad.is_empty(), "{}", bad.join("\n"));
 }

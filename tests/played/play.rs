@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use ananke::decide::LIBRARY;
 use ananke::model::ids::GateId;
 use ananke::model::time::Span;
+use ananke::remedies::budget;
 use ananke::replay::verify;
 use ananke::sim::faces::Stage;
 use ananke::sim::faces::config::{self, Reach};
@@ -15,8 +16,6 @@ use ananke::sim::scenario::ast::Setting;
 use ananke::sim::scenario::{Outcome, Run, Scenario};
 use ananke::sim::site::Site;
 use ananke::sim::world::World;
-
-use crate::stage::{budget, virtually};
 
 /// Where a scenario is played.
 pub(crate) struct House {
@@ -78,7 +77,9 @@ pub(crate) fn play(scenario: &Scenario, house: &House, seed: u64) -> Outcome {
     if let Some(outcome) = Outcome::not_built(scenario, seed, &gates) {
         return outcome;
     }
-    virtually(async {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
+    runtime.block_on(async {
         let House { site, reach, settings, skip } = house;
         let run = Run::new(scenario, scenario.site.roster(), seed).expect("the site fits");
         let mut settings = settings.clone();
