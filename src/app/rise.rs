@@ -17,14 +17,14 @@ use super::worker::{self, Worker};
 use super::{words, world};
 use crate::adapters::clock::HostClock;
 use crate::adapters::control::{ControlClient, ControlEvent, OrderAnswer};
-use crate::adapters::disk::{FileLedger, FileRecorder, JsonFiles, PeopleFile};
+use crate::adapters::disk::{FileLedger, FileRecorder};
 use crate::cli::{Format, print_data, print_text};
 use crate::decide::LIBRARY;
 use crate::engine::{End, Run, Stop};
 use crate::model::assessment::Phase;
 use crate::model::memory::Durable;
 use crate::model::record::TickRecord;
-use crate::model::tick::{Order, Verb};
+use crate::model::tick::Order;
 use crate::model::time::Span;
 use crate::ports::Clock;
 use crate::report::{self, Deeds, ResultWord, Summary, summary};
@@ -95,14 +95,6 @@ async fn run_here(
     let (end, sink) = run.run(world, interrupt()).await;
     sink.finish().await;
     let summary = summary(&end.last, &end.done);
-    let files = JsonFiles::new(&settings.state_dir, &settings.policy.cluster);
-    // Of a way down the sink keeps its own report.
-    if end.last.input.request.verb != Verb::Shutdown
-        && let Err(error) =
-            files.write(PeopleFile::LastStartupReport, &end.last.input.now, &summary)
-    {
-        tracing::warn!("the report is not on disk: {error}");
-    }
     print_end(&end, &summary, format)
 }
 

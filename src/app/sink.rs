@@ -159,8 +159,7 @@ impl RealSink {
         }
     }
 
-    /// Writes the report when an episode ends: where the daemon is the only loop nobody else
-    /// does.
+    /// Writes the report when an episode ends, and when it needs a person.
     fn keep_report(&mut self, record: &TickRecord) {
         let Some(files) = &self.files else { return };
         if let Some(summary) = self.deeds.of_episode(record)

@@ -1,6 +1,7 @@
 //! What was done in a run, gathered from its ticks, for who saw them one by one.
 
 use super::summary::{ActionLine, Summary, action_line, summary};
+use crate::model::assessment::Phase;
 use crate::model::intent::Desired;
 use crate::model::record::TickRecord;
 
@@ -9,6 +10,8 @@ use crate::model::record::TickRecord;
 pub struct Deeds {
     repairs: Vec<ActionLine>,
     proofs: Vec<ActionLine>,
+    /// Whether a person was needed already at the last tick.
+    blocked: bool,
 }
 
 impl Deeds {
@@ -29,9 +32,9 @@ impl Deeds {
         Summary { actions: self.repairs, proofs: self.proofs, ..summary(record, &[]) }
     }
 
-    /// Learns of a tick, and begins anew where an episode opens. Where one ends with this tick,
-    /// its report. What an earlier process did in the episode is in the ledger only. A way down
-    /// has a report of its own, and gives none here.
+    /// Learns of a tick, and begins anew where an episode opens. Where one ends with this tick, or
+    /// needs a person from now on, its report. What an earlier process did in the episode is in
+    /// the ledger only. A way down has a report of its own, and gives none here.
     pub fn of_episode(&mut self, record: &TickRecord) -> Option<Summary> {
         let before = record.input.memory.durable.episode.as_ref();
         let after = record.decision.memory.durable.episode.as_ref();
@@ -43,6 +46,11 @@ impl Deeds {
         let was_open = opened || before.is_some_and(|episode| episode.end.is_none());
         let up = record.input.memory.durable.intent.desired == Desired::Up;
         let ended = up && was_open && after.is_some_and(|episode| episode.end.is_some());
-        ended.then(|| std::mem::take(self).summary(record))
+        if ended {
+            return Some(std::mem::take(self).summary(record));
+        }
+        let was_blocked = self.blocked;
+        self.blocked = up && was_open && record.decision.phase == Phase::Blocked;
+        (self.blocked && !was_blocked).then(|| self.clone().summary(record))
     }
 }

@@ -106,6 +106,29 @@ fn flux_cordons_snapshot_applications_services_and_only_then_agents() {
 }
 
 #[test]
+fn servers_alone_do_not_stop_before_the_api_did_its_part() {
+    let mut rig = Rig::startup(3, 0);
+    rig.world.cluster = Cluster::with_flux();
+    let pods = BTreeMap::from([("shop".to_owned(), 2)]);
+    rig.world.cluster.evictable = Some(Volumes::from([(name("s-2"), pods)]));
+    rig.world.cluster.volumes = Some(Volumes::new());
+    rig.converged();
+    rig.request.verb = Verb::Daemon;
+    rig.taken.clear();
+    rig.order(shutdown(Desired::DownClusterOnly));
+    rig.until(600, is_down);
+    let order = [
+        "suspend Kustomization flux-system/flux-system",
+        "cordon",
+        "save the datastore",
+        "evict applications from s-2",
+        "stop k3s on",
+    ];
+    let places: Vec<_> = order.iter().map(|begins| first(&rig, begins)).collect();
+    assert!(places.is_sorted(), "{:#?}", rig.repairs());
+}
+
+#[test]
 fn what_a_person_suspended_stays_so_on_both_ways() {
     let mut rig = going_down(|cluster| {
         cluster.kustomization("flux-system/apps").progress.suspended = Suspended::ByOthers;

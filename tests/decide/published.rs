@@ -322,6 +322,20 @@ fn a_way_down_does_not_take_the_place_of_the_report_of_a_start() {
 }
 
 #[test]
+fn an_episode_that_needs_a_person_is_reported_once() {
+    let mut rig = Rig::startup(3, 4);
+    ["s-1", "s-2"].iter().for_each(|machine| rig.world.power_off(&name(machine)));
+    let (mut deeds, mut reports) = (Deeds::default(), Vec::new());
+    let end = rig.world.now + 2_400;
+    while rig.world.now < end {
+        rig.step(5);
+        reports.extend(deeds.of_episode(rig.last.as_ref().expect("a tick")));
+    }
+    let results: Vec<_> = reports.iter().map(|report| report.result).collect();
+    assert_eq!(results, [ResultWord::Blocked], "{reports:#?}");
+}
+
+#[test]
 fn a_recovery_leaves_its_history_and_its_times() {
     let mut rig = Rig::startup(3, 4);
     rig.world.stop("a-02", UnitActive::Inactive, "success");

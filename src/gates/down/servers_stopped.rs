@@ -8,7 +8,14 @@ pub static STAGE: Stage = Stage {
         id: GateId::fixed("servers-stopped"),
         title: "The servers that go down are stopped, the etcd leader last",
         // An agent that can't be emptied is skipped there, and has to be stopped all the same.
-        after: &[&super::AGENTS_STOPPED.gate, &super::AGENTS_EMPTIED.gate],
+        // Where no agent goes down nothing else would keep the API until it is no longer needed.
+        after: &[
+            &super::NODES_CORDONED.gate,
+            &super::DATASTORE_SAVED.gate,
+            &super::VOLUMES_DETACHED.gate,
+            &super::AGENTS_STOPPED.gate,
+            &super::AGENTS_EMPTIED.gate,
+        ],
         waits: Waits::ForAll,
         checks: &[&checks::SERVER_STOPPED],
         opens: Opens::Whole,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::assessment::{GateState, Phase};
 use crate::model::ids::{ActionId, MachineName};
+use crate::model::plan::{Held, Hold};
 use crate::model::record::{LedgerRecord, TickRecord};
 use crate::model::tick::Order;
 use crate::model::time::Span;
@@ -84,7 +85,9 @@ impl Seen {
             self.phase = Some(tick.phase);
             new.push(format!("says {}", render::phase(tick.phase)));
         }
-        let held = record.decision.plan.held.iter();
+        // Every act is verified: only what is refused is worth a line.
+        let refused = |it: &&Held| !matches!(it.hold, Hold::Verifying { .. });
+        let held = record.decision.plan.held.iter().filter(refused);
         let held: BTreeSet<String> =
             held.map(|it| format!("holds {} on {}: {}", it.remedy, it.target, it.hold)).collect();
         new.extend(held.difference(&self.held).cloned());

@@ -65,6 +65,20 @@ fn without_disks(rig: &Rig, how: &str, args: &[&str]) -> ananke::adapters::guard
     run(&line, None)
 }
 
+/// The answer comes first: a session does not outlive the beginning of a power-off.
+const LATER: &str = "systemd-run --quiet --collect --on-active=1s \
+    --timer-property=AccuracySec=100ms systemctl --no-ask-password --no-block poweroff";
+
+#[test]
+fn a_power_off_that_process_1_does_not_take_is_begun_at_once() {
+    let rig = Rig::new();
+    rig.write("code", "1");
+    let reply = rig.guard(&as_strs(&envelope("poweroff", &[])));
+    assert!(stdout(&reply).contains("failed code=1"), "{}", stdout(&reply));
+    let at_once = ["--no-ask-password --no-block poweroff", "--no-ask-password --force poweroff"];
+    assert_eq!(rig.calls(), [&[LATER], &at_once[..]].concat());
+}
+
 #[test]
 fn a_power_off_is_never_refused_for_a_disk_or_for_a_verb_that_hangs() {
     for how in ["ro", "full"] {
@@ -72,7 +86,7 @@ fn a_power_off_is_never_refused_for_a_disk_or_for_a_verb_that_hangs() {
         let reply = without_disks(&rig, how, &as_strs(&envelope("poweroff", &[])));
         let line = "ananke-guard 1 done action=3-1 verb=poweroff unit=- disk=broken\n";
         assert_eq!((reply.status, stdout(&reply).as_str()), (Some(0), line), "{how}");
-        assert_eq!(rig.calls(), ["--no-ask-password --no-block poweroff"]);
+        assert_eq!(rig.calls(), [LATER], "{how}");
     }
     let rig = Rig::new();
     rig.close_gate();

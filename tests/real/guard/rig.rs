@@ -67,7 +67,7 @@ impl Rig {
         need("flock");
         let rig = Self { dir: TempDir::new().unwrap(), shell };
         fs::create_dir(rig.path("bin")).unwrap();
-        let mends = ["modprobe", "chronyc", "apt-get"].map(|name| (name, MENDS));
+        let mends = ["modprobe", "chronyc", "apt-get", "systemd-run"].map(|name| (name, MENDS));
         let others = [("systemctl", SYSTEMCTL), ("sudo", SUDO), ("logger", LOGGER), ("date", DATE)];
         for (name, text) in others.into_iter().chain(mends) {
             let text = text.replace("$DIR", rig.dir.path().to_str().unwrap());
@@ -98,6 +98,7 @@ impl Rig {
         let text = set(&text, "ALLOW", &self.at("allow"));
         let text = set(&text, "PACKAGES", &self.at("packages"));
         let text = set(&text, "K3S", &self.at("k3s"));
+        let text = set(&text, "SYSTEMD_RUN", &self.at("bin/systemd-run"));
         set(&text, "LOCK_WAIT", "1")
     }
 
