@@ -369,7 +369,10 @@ impl Bed {
     }
 
     fn truth(&mut self) -> Truth {
-        let (nodes, powered) = (self.scene.site.nodes(), self.scene.site.powered());
+        let powered = self.scene.site.powered();
+        // Without a server kubectl would try for a quarter of a minute.
+        let may_answer = self.roster.servers.iter().any(|name| powered.contains(name.as_str()));
+        let nodes = may_answer.then(|| self.scene.site.nodes()).flatten();
         for (name, unit) in self.scene.site.members() {
             let machine = MachineName::new(&name);
             let body = self.bodies.entry(machine.clone()).or_default();
