@@ -29,8 +29,8 @@ STAGES='
    rig            480  default  end to end on real machines: what must never fail
    pure           300  full     the unit tests of the pure half, built without the shell
    rig-three      420  full     end to end on three servers: cold start, one of them short, two of them short
-   rig-all       1500  full     every end-to-end scenario of two machines
-   rig-small      600  full     those of a site with Flux, services and a jump host
+   rig-all       2400  full     every end-to-end scenario of two machines
+   rig-small     1200  full     those of a site with Flux, services and a jump host
    rig-big        900  full     those that need three servers with Flux above them
    bed-small     1500  full     the testbed with Flux does what it says and leaves nothing behind
    bed-big       1800  full     the same of the one that hosts itself, with its dead-lock

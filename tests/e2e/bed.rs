@@ -35,6 +35,10 @@ impl std::fmt::Display for Unable {
 /// The pause between two looks. Each is a login on every machine, which costs them something.
 const BETWEEN: Span = Span::millis(500);
 
+/// How long a full battery lasts in a scenario that says how full one is: as long as the one that
+/// feeds the servers of the simulated site, so that such a file means the same on both.
+const BATTERY: Span = Span::mins(18);
+
 /// One scene, moved by a scenario.
 pub(crate) struct Bed {
     pub(crate) scene: Scene,
@@ -48,8 +52,10 @@ pub(crate) struct Bed {
     orders: Vec<Process>,
     /// Machines that power does not bring back.
     dead: BTreeSet<MachineName>,
-    /// Machines that can't be asked: off, frozen or cut off.
+    /// Machines that can't be asked though they are on: frozen or cut off.
     away: BTreeSet<MachineName>,
+    /// UPSes on battery.
+    drains: BTreeSet<String>,
     bodies: BTreeMap<MachineName, Body>,
     full: Option<Full>,
     last_tick: Option<Timestamp>,
@@ -81,6 +87,7 @@ impl Bed {
             orders: Vec::new(),
             dead: BTreeSet::new(),
             away: BTreeSet::new(),
+            drains: BTreeSet::new(),
             bodies: BTreeMap::new(),
             full: None,
             last_tick: None,
@@ -116,10 +123,7 @@ impl Bed {
 
     fn deed(&mut self, deed: &Deed) -> Result<(), Unable> {
         match deed {
-            Deed::PowerOff(on) => {
-                self.testbed("node-cut", &self.names(on));
-                self.away.extend(self.names(on));
-            }
+            Deed::PowerOff(on) => self.testbed("node-cut", &self.names(on)),
             Deed::PowerOn(on) => {
                 let mut names = self.names(on);
                 names.retain(|name| !self.dead.contains(name));
@@ -199,12 +203,16 @@ impl Bed {
             Deed::ApiUp => self.on_each(&Which::Servers, "sudo pkill -CONT -x kube-apiserver"),
             Deed::Cordon(node) => drop(site.make(&["k", "cordon", node.as_str()])),
             Deed::Uncordon(node) => drop(site.make(&["k", "uncordon", node.as_str()])),
-            Deed::UpsMains { ups, on } => {
-                site.make(&["ups-set", ups, "ups.status", if *on { "OL" } else { "OB" }]);
+            Deed::UpsMains { ups, on: true } => {
+                self.drains.remove(ups);
+                site.make(&["ups-set", ups, "ups.status", "OL", "input.voltage", "230.0"]);
             }
-            Deed::UpsCharge { ups, percent } => {
-                site.make(&["ups-set", ups, "battery.charge", &percent.to_string()]);
+            // From now on it drains, as fast as it says that it would.
+            Deed::UpsMains { ups, on: false } => {
+                self.drains.insert(ups.clone());
+                site.make(&["ups-drain", ups]);
             }
+            Deed::UpsCharge { ups, percent } => self.charge(ups, *percent),
             Deed::UpsDriver { ups, on } => {
                 site.make(&[if *on { "ups-start" } else { "ups-stop" }, ups]);
             }
@@ -215,6 +223,22 @@ impl Bed {
             _ => return Err(Unable(format!("`{deed}` can't be had on these machines"))),
         }
         Ok(())
+    }
+
+    /// A battery is so full from now on, and says for how long that is enough.
+    fn charge(&self, ups: &str, percent: u8) {
+        let left = BATTERY.times(percent.into()).as_secs() / 100;
+        let (charge, left) = (percent.to_string(), left.to_string());
+        let mut order = vec!["ups-set", ups, "battery.charge", &charge, "battery.runtime", &left];
+        let drains = self.drains.contains(ups);
+        if drains {
+            // It would go on from where it was: saying what it is ends that.
+            order.extend(["ups.status", "OB"]);
+        }
+        self.scene.site.make(&order);
+        if drains && percent > 0 {
+            self.scene.site.make(&["ups-drain", ups]);
+        }
     }
 
     /// What a person does to Flux, to git, or to what Flux applies.
@@ -345,12 +369,15 @@ impl Bed {
     }
 
     fn truth(&mut self) -> Truth {
-        let nodes = self.scene.site.nodes();
+        let powered = self.scene.site.powered();
+        // Without a server kubectl would try for a quarter of a minute.
+        let may_answer = self.roster.servers.iter().any(|name| powered.contains(name.as_str()));
+        let nodes = may_answer.then(|| self.scene.site.nodes()).flatten();
         for (name, unit) in self.scene.site.members() {
             let machine = MachineName::new(&name);
             let body = self.bodies.entry(machine.clone()).or_default();
             body.node = nodes.as_ref().and_then(|nodes| nodes.get(&name)).map(seen);
-            if self.away.contains(&machine) {
+            if !powered.contains(&name) || self.away.contains(&machine) {
                 (body.boot_id, body.active) = (None, None);
                 continue;
             }
@@ -360,7 +387,9 @@ impl Bed {
             );
             let answer = self.scene.site.testbed(&["ssh", &name, &ask]).out;
             let mut lines = answer.lines();
-            body.boot_id = lines.next().map(|boot| BootId::new(boot.trim()));
+            // One that is on and has nothing to say goes down, or boots: that is not off yet.
+            let boot = lines.next().map(|boot| BootId::new(boot.trim()));
+            body.boot_id = boot.or_else(|| body.boot_id.take());
             body.active = lines.next().map(|word| word.trim() == "active");
             let changes = lines.next().and_then(|count| count.trim().parse().ok());
             body.changes = changes.unwrap_or(body.changes);

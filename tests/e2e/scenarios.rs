@@ -45,6 +45,8 @@ scenarios! {
         killed_at_written "killed-at-written.txt"
         lease_runs_out "lease-runs-out.txt"
         never_returns "never-returns.txt"
+        outage "outage.txt"
+        outage_killed "outage-killed.txt"
         own_cordon "own-cordon.txt"
         paused "paused.txt"
         persons_cordon "persons-cordon.txt"
@@ -62,6 +64,7 @@ scenarios! {
         git_down "git-down.txt"
         jump_host_down "jump-host-down.txt"
         jump_host_gone_round "jump-host-gone-round.txt"
+        outage "outage.txt"
         wrong_branch "wrong-branch.txt"
     }
     big {
@@ -83,6 +86,9 @@ fn run(size: &str, file: &str, text: &str) {
     let roster = roster(&scene);
     let run = Run::new(&scenario, roster.clone(), SEED).unwrap_or_else(|error| panic!("{error}"));
     let mut scene = scene;
+    if run.scenario().arms_power() {
+        scene.know_power();
+    }
     for setting in &run.scenario().settings {
         scene.settle(&setting.key, &setting.value);
     }

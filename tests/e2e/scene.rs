@@ -135,6 +135,16 @@ impl Scene {
         self.write_config();
     }
 
+    /// ananke knows what feeds the machines of its configuration, and how each is switched on.
+    pub(crate) fn know_power(&mut self) {
+        let nodes = &self.config["nodes"];
+        let roles = ["servers", "agents", "others"].into_iter();
+        let known = roles.filter_map(|role| nodes[role].as_array()).flatten();
+        let known: Vec<String> = known.filter_map(Value::as_str).map(str::to_owned).collect();
+        self.config["power"] = self.site.power(&known);
+        self.write_config();
+    }
+
     /// Leaves out a setting of the top.
     pub(crate) fn unset(&mut self, key: &str) {
         let was = self.config.as_object_mut().and_then(|config| config.remove(key));

@@ -1,10 +1,10 @@
 //! The running site, seen and broken from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::process::{Answer, Journal, Process, note, program, until, variable};
 
@@ -19,6 +19,9 @@ const COMMAND: Duration = Duration::from_secs(120);
 
 /// What the whole site may take to be well again; 10 s are usual.
 const WELL: Duration = Duration::from_secs(90);
+
+/// Where every network card of the site hears a magic packet.
+const BROADCAST: &str = "10.77.0.255";
 
 /// What a UPS measures on a quiet day.
 const MAINS: &str = "ups.status OL battery.charge 100 battery.runtime 1800 input.voltage 230.0";
@@ -78,6 +81,34 @@ impl Site {
             upses.entry(text(&machine["ups"])).or_default().push(name.clone());
         }
         upses
+    }
+
+    /// The power of these machines as a person would write it into the configuration: what feeds
+    /// them, and how each is switched on.
+    pub(crate) fn power(&self, machines: &[String]) -> Value {
+        let (upses, feeds, servers) = (self.list("ups"), self.upses(), self.list("servers"));
+        let domain = |name: &String| {
+            let ups = name.split('@').next().unwrap_or_default();
+            let fed = feeds.get(ups).into_iter().flatten();
+            let fed: Vec<&String> = fed.filter(|machine| machines.contains(machine)).collect();
+            let orders = fed.iter().any(|machine| servers.contains(machine));
+            let said = json!({"upses": [name], "machines": fed, "carries_orders": orders});
+            (ups.to_owned(), said)
+        };
+        let domains: Map<String, Value> = upses.iter().map(domain).collect();
+        let wake = |name: &String| {
+            let mac = &self.facts["machines"][name]["mac"];
+            (name.clone(), json!({"wake": {"mac": mac, "broadcast": BROADCAST}}))
+        };
+        let turn_on: Map<String, Value> = machines.iter().map(wake).collect();
+        json!({"upses": upses, "domains": domains, "turn_on": turn_on})
+    }
+
+    /// The machines that are on, as the mains know it, whether they answer or not.
+    pub(crate) fn powered(&self) -> BTreeSet<String> {
+        let answer = self.testbed(&["powered"]);
+        assert_eq!(answer.code, Some(0), "{answer}");
+        answer.out.lines().map(str::to_owned).collect()
     }
 
     pub(crate) fn fact(&self, name: &str) -> String {

@@ -51,11 +51,14 @@ impl House {
     }
 
     /// A site like those that the testbed has for the scenarios of real machines: it boots fast,
-    /// and ananke knows of no UPS. The smallest is without Flux; here nobody waits for it then.
+    /// and ananke knows of its UPSes where a scenario says what a low battery does. The smallest is
+    /// without Flux; here nobody waits for it then.
     pub(crate) fn like_the_testbed(scenario: &Scenario, flux: bool) -> Self {
         let mut house = Self::of(scenario);
         house.site.machines.values_mut().for_each(|spec| spec.boot = REAL_BOOT);
-        house.reach.upsd = None;
+        if !scenario.arms_power() {
+            house.reach.upsd = None;
+        }
         let set = |(key, value): (&str, &str)| Setting { key: key.into(), value: value.into() };
         house.settings = IMPATIENT.into_iter().map(set).collect();
         if !flux {

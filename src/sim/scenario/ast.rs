@@ -31,6 +31,14 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
+impl Scenario {
+    /// Whether it says what a low battery does. Then whoever plays it tells ananke what feeds the
+    /// machines of his site, and how they are switched on: that differs from site to site.
+    pub fn arms_power(&self) -> bool {
+        self.settings.iter().any(|setting| setting.key == "power.on_low")
+    }
+}
+
 /// The site that a scenario needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {

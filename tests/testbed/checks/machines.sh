@@ -25,6 +25,8 @@ power_cycle() {
 }
 wake() {
 	bed node-cut w-1
+	not grep -qx w-1 <<<"$(bed powered)"
+	grep -qx cp-1 <<<"$(bed powered)"
 	bed wol w-1
 	within 20 bed ssh w-1 true
 	within 30 fresh w-1

@@ -67,6 +67,13 @@ ups_ramps() {
 	within 20 ups_is ups-b battery.charge 100
 	within 6 ups_is ups-b ups.status OL
 	mains_back ups-b
+	# Without a time the battery lasts for as long as it says.
+	bed ups-set ups-b battery.charge 50 battery.runtime 900
+	bed ups-drain ups-b
+	within 10 ups_says ups-b OB
+	within 10 drained 50
+	[[ $(ups ups-b battery.runtime | tail -n 1) -gt 800 ]]
+	mains_back ups-b
 	# Mains come back before the end: nobody is cut.
 	bed ups-drain ups-b 5
 	bed ups-set ups-b ups.status OL

@@ -114,6 +114,12 @@ cmd_node_cut() {
 	for name in "$@"; do need_machine "$name"; done
 	machines_cut "$@"
 }
+# One a line. A machine that goes down is on until its last process has ended.
+cmd_powered() {
+	local name
+	need_site
+	for name in "${MACHINES[@]}"; do machine_is_off "$name" || echo "$name"; done
+}
 cmd_node_freeze() { need_machine "$1" && cgroup_freeze "$1" FROZEN; }
 cmd_node_thaw() { need_machine "$1" && cgroup_freeze "$1" THAWED; }
 # node-net up|down NODE, in either order.

@@ -120,20 +120,22 @@ cmd_ups_set() { # UPS VAR VALUE...
 	ups_empty "$1"
 }
 
-# Mains fail, and the battery lasts SECONDS.
+# Mains fail, and the battery lasts SECONDS, or as long as it says itself.
 cmd_ups_drain() { ups_ramp drain "$@"; }
 # Mains are back, and the battery is full again after SECONDS.
 cmd_ups_charge() { ups_ramp charge "$@"; }
-ups_ramp() { # drain|charge UPS SECONDS
-	need_ups "${2:-}"
-	[[ ${3:-} =~ ^[1-9][0-9]*$ ]] || refuse "usage: testbed ups-$1 UPS SECONDS"
-	background_end "ramp-$2"
-	if [[ $1 == drain ]]; then
-		ups_write "$2" ups.status OB battery.runtime "$3" input.voltage 0.0
+ups_ramp() { # drain|charge UPS [SECONDS]
+	local way=$1 ups=${2:-} total=${3:-}
+	need_ups "$ups"
+	[[ -n $total || $way == charge ]] || total=$(ups_get "$ups" battery.runtime)
+	[[ $total =~ ^[1-9][0-9]*$ ]] || refuse "usage: testbed ups-$way UPS SECONDS"
+	background_end "ramp-$ups"
+	if [[ $way == drain ]]; then
+		ups_write "$ups" ups.status OB battery.runtime "$total" input.voltage 0.0
 	else
-		ups_write "$2" ups.status "OL CHRG" input.voltage 230.0
+		ups_write "$ups" ups.status "OL CHRG" input.voltage 230.0
 	fi
-	background "ramp-$2" "$SELF" _ramp "$@"
+	background "ramp-$ups" "$SELF" _ramp "$way" "$ups" "$total"
 }
 # In the background until the battery is empty or full, or somebody says otherwise (ups-set).
 ups_ramp_loop() { # drain|charge UPS SECONDS
