@@ -10,7 +10,7 @@ stage_testbed() {
 
 # The scenarios of the gate: the main job, day one, death at every boundary of the ledger, a full disk, a blackout.
 # The others are in --full: each passes, but together they have not yet run often enough to stop a change.
-RIG_CORE=(day_one startup scenarios::tiny::killed disk scenarios::tiny::blackout scenarios::every)
+RIG_CORE=(day_one startup scenarios::tiny::killed disk:: scenarios::tiny::blackout scenarios::every)
 
 stage_rig() { rig tiny "${RIG_CORE[@]}"; }
 # A quorum to lose, without Flux above it.

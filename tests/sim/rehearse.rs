@@ -74,13 +74,6 @@ fn the_default_scenario_on_25_machines_passes_in_little_memory() {
 }
 
 #[test]
-fn what_is_not_built_says_so_and_fails() {
-    let output = ananke(&["rehearse", "dead-git"]).output().expect("it runs");
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(text(&output).contains("not built yet: gate git"), "{}", text(&output));
-}
-
-#[test]
 fn a_name_that_is_nearly_right_is_answered_with_the_right_one() {
     let output = ananke(&["rehearse", "cold-sart"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
