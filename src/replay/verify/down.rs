@@ -4,6 +4,8 @@ use super::Verifier;
 use crate::model::action::Effect;
 use crate::model::facts::Unit;
 use crate::model::intent::{Desired, Progress};
+use crate::model::object::ObjectName;
+use crate::model::outcome::ActionResult;
 use crate::model::record::LedgerRecord;
 
 impl Verifier<'_> {
@@ -56,12 +58,20 @@ impl Verifier<'_> {
 
     /// What ananke suspended is not forgotten before it is given back.
     fn given_back(&mut self, record: &LedgerRecord) {
-        let Some(before) = self.before.and_then(|before| before.memory.descent.as_ref()) else {
+        let Some(before) = self.before.map(|before| &before.memory) else { return };
+        let Some(descent) = before.descent.as_ref() else { return };
+        if record.memory.descent.is_some() {
             return;
+        }
+        // The last one may be given back by the very record that ends it all.
+        let resumed = |object: &&ObjectName| {
+            record.outcomes.iter().any(|outcome| {
+                let done = matches!(outcome.result, ActionResult::Done | ActionResult::AlreadyDone);
+                let effect = before.in_flight.get(&outcome.action).map(|it| &it.action.effect);
+                done && matches!(effect, Some(Effect::ResumeFlux { object: it }) if it == *object)
+            })
         };
-        if record.memory.descent.is_none()
-            && let Some(object) = before.suspended.first()
-        {
+        if let Some(object) = descent.suspended.iter().find(|object| !resumed(object)) {
             self.broken("suspended", format!("{object} is forgotten, and was not resumed"));
         }
     }
