@@ -8,6 +8,7 @@ use crate::model::action::PodTier;
 use crate::model::cluster::Pods;
 use crate::model::facts::{NodeFacts, Ready};
 use crate::model::ids::{MachineName, RemedyId};
+use crate::model::intent::Scope;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
 
@@ -116,11 +117,32 @@ pub(crate) fn namespaces_on(
     }
 }
 
+/// Which of these namespaces have had their time: their disruption budgets have held pods of the
+/// node for as long as the configuration lets them. Only where the whole cluster goes down: what a
+/// budget protects in one that goes on is not ananke's to judge.
+pub(crate) fn overruled(
+    sit: &Situation<'_>,
+    name: &MachineName,
+    tier: PodTier,
+    namespaces: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let held = sit.descent().and_then(|descent| descent.held.get(name));
+    let held = held.filter(|held| held.tier == tier && sit.durable.intent.scope == Scope::Whole);
+    let Some(held) = held else { return BTreeSet::new() };
+    let asked_for = sit.now.since(held.since);
+    let over = |namespace: &&String| {
+        let patience = sit.policy.shutdown.against_budgets.get(*namespace);
+        patience.is_some_and(|patience| asked_for >= *patience)
+    };
+    namespaces.iter().filter(over).cloned().collect()
+}
+
 /// What a person can do about it.
 pub(super) fn by_hand(_: &Situation<'_>, target: &Target) -> Vec<String> {
     vec![
         format!("kubectl get pods -A --field-selector spec.nodeName={target}"),
         "kubectl get poddisruptionbudgets -A".to_owned(),
         "sudo ananke shutdown --execute --reason WHY --skip-drain   to go on without".to_owned(),
+        "shutdown.against_budgets   names in the configuration whose budgets give way".to_owned(),
     ]
 }

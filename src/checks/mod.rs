@@ -92,7 +92,7 @@ pub use disks_writable::CHECK as DISKS_WRITABLE;
 pub use driver_registered::CHECK as DRIVER_REGISTERED;
 pub(crate) use empty::{END_PODS, TRIES as END_PODS_TRIES};
 pub use etcd_quorum::CHECK as ETCD_QUORUM;
-pub(crate) use evicted::{EVICT_APPLICATIONS, EVICT_SERVICES, namespaces_on};
+pub(crate) use evicted::{EVICT_APPLICATIONS, EVICT_SERVICES, namespaces_on, overruled};
 pub(crate) use flux::{
     REQUEST_RECONCILE, answered as flux_answered, is_good as kustomization_is_good, source_is_good,
 };

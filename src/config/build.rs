@@ -20,7 +20,7 @@ use super::problem::{Code, Fault};
 use super::scalar::exact;
 use super::settings::{KubeSettings, Settings, SshDeadlines, SshSettings};
 use super::text::Text;
-use super::tree::Place;
+use super::tree::{At, Place};
 use super::walk::Values;
 use crate::model::cluster::ObjectPath;
 use crate::model::ids::{GateId, MachineName};
@@ -97,7 +97,7 @@ fn policy(
         time: hosts::time(values, inventory, faults),
         hosts: hosts::needs(values),
         power: PowerPolicy::default(),
-        shutdown: shutdown(values),
+        shutdown: shutdown(values, faults),
         probes: probes::services(values, inventory, faults),
         ingress: probes::ingress(values, inventory, faults),
     }
@@ -112,13 +112,13 @@ fn flux(values: &Values<'_>) -> FluxPolicy {
     }
 }
 
-fn shutdown(values: &Values<'_>) -> ShutdownRules {
+fn shutdown(values: &Values<'_>, faults: &mut Vec<Fault>) -> ShutdownRules {
     let rules = ShutdownRules::default();
     let names = |key: &Key<List<Text>>| {
         let given = key.given(values)?;
         Some(given.value.into_iter().map(|name| name.value).collect::<BTreeSet<String>>())
     };
-    ShutdownRules {
+    let mut rules = ShutdownRules {
         api: keys::shutdown::API.get(values),
         snapshot: keys::shutdown::SNAPSHOT.get(values),
         drain: keys::shutdown::DRAIN.get(values),
@@ -131,7 +131,38 @@ fn shutdown(values: &Values<'_>) -> ShutdownRules {
         quiet: rules.quiet,
         jump: rules.jump,
         wakes: rules.wakes,
-    }
+        against_budgets: rules.against_budgets,
+    };
+    rules.against_budgets = against_budgets(values, &rules, faults);
+    rules
+}
+
+/// Whose disruption budgets give way, and after how long.
+fn against_budgets(
+    values: &Values<'_>,
+    rules: &ShutdownRules,
+    faults: &mut Vec<Fault>,
+) -> BTreeMap<String, Span> {
+    let given = keys::shutdown::AGAINST_BUDGETS.given(values).map(|given| given.value);
+    let read = |(name, At { at, value: (place, time) }): (String, At<(Place, Span)>)| {
+        // Each tier has half of the time.
+        if time.times(2) >= rules.drain {
+            let message = format!(
+                "{} is no less than half of `shutdown.drain_time` ({})",
+                exact(time),
+                exact(rules.drain)
+            );
+            let help = "each tier has half of that time, and then a person is asked";
+            faults.push(Fault::error(Code::Conflict, message).at(place).help(help));
+        }
+        if rules.tier(&name).is_none() {
+            let message = format!("pods of {} are never evicted", quoted(&name));
+            let help = "`shutdown.stays` has this namespace";
+            faults.push(Fault::warning(Code::NoEffect, message).at(at).help(help));
+        }
+        (name, time)
+    };
+    given.unwrap_or_default().into_iter().map(read).collect()
 }
 
 fn timing(values: &Values<'_>, faults: &mut Vec<Fault>) -> Timing {

@@ -570,6 +570,7 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &shutdown::POWER_OFF,
     &shutdown::SERVICES,
     &shutdown::STAYS,
+    &shutdown::AGAINST_BUDGETS,
     &LEASE,
     &CORDONS,
     &SKIP,

@@ -198,6 +198,10 @@ fn shutdown(out: &mut String, rules: &ShutdownRules) {
     let mut lines: Vec<_> = times.iter().map(|(name, span)| (*name, exact(*span))).collect();
     lines.push(("services", list(rules.services.iter().cloned())));
     lines.push(("stays", list(rules.stays.iter().cloned())));
+    if !rules.against_budgets.is_empty() {
+        let times = rules.against_budgets.iter().map(|(name, time)| (name.as_str(), exact(*time)));
+        lines.push(("against_budgets", flow_map(times)));
+    }
     group(out, "shutdown", &lines);
 }
 

@@ -15,12 +15,12 @@ use crate::model::facts::{BlindKind, HostFacts, Seen, UnitActive};
 use crate::model::ids::MachineName;
 use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
 use crate::model::memory::{Durable, Memory};
-use crate::model::outcome::ActionResult;
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 use crate::model::time::{Moment, Mono};
 use crate::model::verdict::Target;
+use crate::power;
 use crate::remedies;
 
 /// A wish for down, with all that it says.
@@ -41,6 +41,7 @@ pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
     let going = is_under_way(durable);
     let down = durable.intent.desired != Desired::Up;
     let covered = durable.intent.scope.covers(&scope);
+    let good_day = durable.descent.is_none() && !episode::is_open(durable);
     let mut descent = match durable.descent.take() {
         Some(descent) if down => descent,
         // What was switched off before and did not come back yet stays known.
@@ -62,6 +63,9 @@ pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
     if !covered {
         descent.servers.clear();
     }
+    // Nothing is learned of a cluster that was half up, nor of a way down in two pieces.
+    descent.teaches = if down { descent.teaches && covered } else { good_day };
+    descent.held.clear();
     descent.turn = None;
     (descent.drain, descent.snapshot) = (drain, snapshot);
     durable.descent = Some(descent);
@@ -106,38 +110,6 @@ pub(super) fn past_return(durable: &Durable) -> bool {
 pub(super) fn attend(now: &Moment, durable: &mut Durable) {
     if is_under_way(durable) && durable.descent.is_none() {
         durable.descent = Some(Descent::ordered(now.mono, now.wall, true, true));
-    }
-}
-
-/// What was said to an action that the way down, or back from it, is remembered by.
-pub(super) fn heard(action: &Action, result: &ActionResult, durable: &mut Durable) {
-    let Some(descent) = &mut durable.descent else { return };
-    let done = matches!(result, ActionResult::Done | ActionResult::AlreadyDone);
-    let not_done = matches!(result, ActionResult::Refused { .. } | ActionResult::Failed { .. });
-    if let Effect::PowerOff { host } = &action.effect {
-        power_off_heard(host, result, descent);
-    }
-    if let (Effect::SaveDatastore { host }, true) = (&action.effect, done) {
-        descent.saved = Some(host.clone());
-    }
-    if let (Effect::SuspendFlux { object }, true) = (&action.effect, not_done) {
-        descent.suspended.remove(object);
-    }
-    if let (Effect::ResumeFlux { object }, true) = (&action.effect, done) {
-        descent.suspended.remove(object);
-    }
-}
-
-/// What a machine said to the word to switch itself off.
-fn power_off_heard(host: &MachineName, result: &ActionResult, descent: &mut Descent) {
-    match result {
-        ActionResult::Done | ActionResult::AlreadyDone => {
-            descent.accepted.insert(host.clone());
-        }
-        ActionResult::Refused { .. } | ActionResult::Failed { .. } => {
-            descent.told.remove(host);
-        }
-        ActionResult::Unknown { .. } => {}
     }
 }
 
@@ -378,6 +350,9 @@ pub(super) fn close_when_down(input: &TickInput, phase: Phase, durable: &mut Dur
     if phase != Phase::Down {
         return;
     }
+    if let Some(descent) = durable.descent.as_ref().filter(|it| teaches(it, durable)) {
+        power::learn(descent, &mut durable.stage_times);
+    }
     durable.intent.progress = Progress::ShutdownComplete;
     episode::end(&input.now, durable, EndKind::Down);
     let turn = durable.descent.as_mut().and_then(|descent| descent.turn.take());
@@ -386,4 +361,15 @@ pub(super) fn close_when_down(input: &TickInput, phase: Phase, durable: &mut Dur
         super::orders::end_wish(&input.now, durable, by);
         episode::open(&input.now, durable, cause);
     }
+}
+
+/// Whether a way down that is just over says how long another one takes: the whole cluster ran,
+/// and nothing was left out on a person's word.
+fn teaches(descent: &Descent, durable: &Durable) -> bool {
+    is_under_way(durable)
+        && durable.intent.scope == Scope::Whole
+        && durable.attempts.contains_key(&remedies::STOP_SERVER.id)
+        && descent.teaches
+        && descent.drain
+        && descent.snapshot
 }

@@ -23,7 +23,7 @@ use crate::model::verdict::{Target, Verdict};
 use crate::remedies::{self, Applies, Remedy, Verify};
 
 use super::assess::Judged;
-use super::{descent, episode, lease, way};
+use super::{episode, heard, lease, way};
 
 /// The first tick of a process: what only an earlier one saw is not known to this one. An API that
 /// accepted its write then has to accept one of ours, and is not waited for.
@@ -50,7 +50,9 @@ pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
             attempts.result = Some(outcome.result.clone());
             let in_vain = matches!(
                 outcome.result,
-                ActionResult::Refused { .. } | ActionResult::Failed { .. }
+                ActionResult::Refused { .. }
+                    | ActionResult::Held { .. }
+                    | ActionResult::Failed { .. }
             );
             // A write that only proves something has no later effect to wait for: one that was
             // lost with a process is made again, not waited for.
@@ -60,7 +62,7 @@ pub(super) fn outcomes(input: &TickInput, durable: &mut Durable) {
             }
         }
         cordon_outcome(&flight.action, outcome, durable);
-        descent::heard(&flight.action, &outcome.result, durable);
+        heard::keep(input.now.mono, &flight.action, &outcome.result, durable);
     }
 }
 

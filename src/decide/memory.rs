@@ -31,6 +31,10 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
         descent.began = now.mono;
         // What the battery of another boot would last is not known in this one.
         descent.deadline = None;
+        descent.teaches = false;
+        for held in descent.held.values_mut() {
+            held.since = now.mono;
+        }
         for mark in descent.stages.values_mut() {
             mark.began = now.mono;
             mark.ended = mark.ended.map(|_| now.mono);

@@ -6,6 +6,7 @@ mod assess;
 mod descent;
 mod episode;
 mod grace;
+mod heard;
 mod holds;
 mod ladder;
 mod learn;

@@ -132,6 +132,9 @@ pub enum Effect {
         tier: PodTier,
         /// The namespaces in which they are: what is in others is not touched.
         namespaces: BTreeSet<String>,
+        /// Those of them in which a pod that a disruption budget holds is deleted instead.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        overruled: BTreeSet<String>,
     },
     /// Delete a pod that its workload makes anew. A successor of the same name has another uid.
     DeletePod {
@@ -300,9 +303,15 @@ impl fmt::Display for Effect {
             Self::SuspendFlux { object } => write!(f, "suspend {object}"),
             Self::ResumeFlux { object } => write!(f, "resume {object}"),
             Self::RequestReconcile { object, .. } => write!(f, "ask Flux to look at {object}"),
-            Self::EvictPods { node, tier, namespaces } => {
-                let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
-                write!(f, "evict {tier} from {node} ({})", names.join(", "))
+            Self::EvictPods { node, tier, namespaces, overruled } => {
+                let named = |names: &BTreeSet<String>| {
+                    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+                };
+                write!(f, "evict {tier} from {node} ({}", named(namespaces))?;
+                if !overruled.is_empty() {
+                    write!(f, "; against the budgets in {}", named(overruled))?;
+                }
+                f.write_str(")")
             }
             Self::DeletePod { pod, .. } => write!(f, "delete the pod {pod}, to be made anew"),
             Self::Scale { object, replicas } => write!(f, "scale {object} to {replicas}"),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::action::PodTier;
 use super::ids::{BootId, GateId, MachineName};
 use super::intent::Author;
 use super::object::ObjectName;
@@ -43,6 +44,13 @@ pub struct Descent {
     pub vouched: BTreeSet<MachineName>,
     /// Flux objects that ananke suspended. Written down before it is done.
     pub suspended: BTreeSet<ObjectName>,
+    /// Nodes of which disruption budgets hold pods that were asked to go.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<MachineName, HeldPods>,
+    /// Whether it may say how long another one takes: it began on a good day, and went on in one
+    /// piece and within one boot of ananke's host.
+    #[serde(default)]
+    pub teaches: bool,
     /// The server on which the datastore was saved on this way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<MachineName>,
@@ -70,6 +78,8 @@ impl Descent {
             left: BTreeMap::new(),
             vouched: BTreeSet::new(),
             suspended: BTreeSet::new(),
+            held: BTreeMap::new(),
+            teaches: false,
             saved: None,
             past_return: None,
             turn: None,
@@ -80,6 +90,15 @@ impl Descent {
     pub fn end(&self, stage: &GateId) -> Option<&StageEnd> {
         self.stages.get(stage)?.end.as_ref()
     }
+}
+
+/// Pods that a disruption budget holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldPods {
+    /// Of which tier.
+    pub tier: PodTier,
+    /// Since the first answer that said so. Ended by one that lets all of them go.
+    pub since: Mono,
 }
 
 /// How far a stage is.

@@ -14,7 +14,7 @@ use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineNam
 use super::intent::{Author, Desired, Intent, Progress, Scope};
 use super::object::ObjectName;
 use super::outcome::ActionResult;
-use super::power::{PowerView, UpsKept, UpsMemory, UpsName};
+use super::power::{PowerView, StageTimes, UpsKept, UpsMemory, UpsName};
 use super::time::{Moment, Mono, Span};
 use super::verdict::Target;
 
@@ -72,6 +72,9 @@ pub struct Durable {
     /// The way down that is under way, or that is not taken back whole yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descent: Option<Descent>,
+    /// What the stages of the last ways down added to them.
+    #[serde(default, skip_serializing_if = "StageTimes::is_empty")]
+    pub stage_times: StageTimes,
 }
 
 impl Durable {
@@ -105,6 +108,7 @@ impl Durable {
             beneath: None,
             normal: Normal::default(),
             descent: None,
+            stage_times: StageTimes::default(),
         }
     }
 }

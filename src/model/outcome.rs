@@ -32,6 +32,11 @@ pub enum ActionResult {
         /// The receiver's reason.
         why: String,
     },
+    /// Disruption budgets do not let it happen now, and nothing else is in the way.
+    Held {
+        /// Whose budget, in the receiver's words.
+        why: String,
+    },
     /// It was tried and did not work.
     Failed {
         /// What went wrong.
@@ -51,6 +56,7 @@ impl ActionResult {
             Self::Done => "done",
             Self::AlreadyDone => "already done",
             Self::Refused { .. } => "refused",
+            Self::Held { .. } => "held",
             Self::Failed { .. } => "failed",
             Self::Unknown { .. } => "unknown",
         }
@@ -60,7 +66,10 @@ impl ActionResult {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Done | Self::AlreadyDone => None,
-            Self::Refused { why } | Self::Failed { why } | Self::Unknown { why } => Some(why),
+            Self::Refused { why }
+            | Self::Held { why }
+            | Self::Failed { why }
+            | Self::Unknown { why } => Some(why),
         }
     }
 }

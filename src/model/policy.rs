@@ -158,6 +158,11 @@ pub struct ShutdownRules {
     /// Namespaces whose pods are not evicted at all. They end with their nodes.
     #[serde(default = "ShutdownRules::known_to_stay")]
     pub stays: BTreeSet<String>,
+    /// Namespaces whose pods go against their disruption budgets when the whole cluster goes
+    /// down, each with how long they are asked to go before. There is no default: whose budgets
+    /// may be overruled only a person knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub against_budgets: BTreeMap<String, Span>,
 }
 
 impl ShutdownRules {
@@ -229,6 +234,7 @@ impl Default for ShutdownRules {
             wakes: BTreeSet::new(),
             services: Self::known_services(),
             stays: Self::known_to_stay(),
+            against_budgets: BTreeMap::new(),
         }
     }
 }

@@ -21,7 +21,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use budget::budget;
+pub use budget::{budget, learn};
 pub use domains::{domains, uncovered};
 pub use keep::{kept, restored};
 pub use start::obstacles;

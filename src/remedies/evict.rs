@@ -11,7 +11,11 @@ pub(super) fn applies(sit: &Situation<'_>, target: &Target, tier: PodTier) -> Ap
     let Some(name) = target.machine() else { return Applies::No };
     match checks::namespaces_on(sit, name, tier) {
         Ok(namespaces) if namespaces.is_empty() => Applies::No,
-        Ok(namespaces) => Applies::Yes(Effect::EvictPods { node: name.clone(), tier, namespaces }),
+        Ok(namespaces) => {
+            let overruled = checks::overruled(sit, name, tier, &namespaces);
+            let node = name.clone();
+            Applies::Yes(Effect::EvictPods { node, tier, namespaces, overruled })
+        }
         Err(why) => Applies::Blind(why),
     }
 }

@@ -8,7 +8,9 @@ pub static REMEDY: Remedy = Remedy {
     title: "Evict what applications need from a node that goes down",
     helps: "databases end by themselves, and their volumes are let go, before the node stops",
     harms: "a disruption budget is asked each time and may hold a pod for ever: then a person is \
-            asked, and a UPS does not wait. What nobody makes anew, and storage, are not touched",
+            asked, and a UPS does not wait. In the namespaces of `shutdown.against_budgets` such a \
+            pod is deleted after its time, with its own grace period. What nobody makes anew, and \
+            storage, are not touched",
     undo: "their controllers make the pods anew, when a node takes pods again",
     cures: &[&checks::SERVICES_EVICTED],
     needs: Need::Api,

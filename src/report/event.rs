@@ -69,6 +69,7 @@ fn ended(record: &TickRecord, action: &Action, outcome: &Outcome) -> Event {
         ActionResult::Done => ("ActionDone", false),
         ActionResult::AlreadyDone => ("ActionAlreadyDone", false),
         ActionResult::Refused { .. } => ("ActionRefused", true),
+        ActionResult::Held { .. } => ("ActionHeld", true),
         ActionResult::Failed { .. } => ("ActionFailed", true),
         ActionResult::Unknown { .. } => ("ActionUnknown", true),
     };

@@ -101,6 +101,7 @@ const fn result(result: &ActionResult) -> &'static str {
         ActionResult::Done => "done",
         ActionResult::AlreadyDone => "already-done",
         ActionResult::Refused { .. } => "refused",
+        ActionResult::Held { .. } => "held",
         ActionResult::Failed { .. } => "failed",
         ActionResult::Unknown { .. } => "unknown",
     }

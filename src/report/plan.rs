@@ -33,6 +33,7 @@ pub fn plan_text(record: &TickRecord) -> String {
         let stays_off = super::power::stays_off(&record.input.policy);
         lines.extend(stays_off.map(|line| labelled("stays off", &line)));
     }
+    lines.extend(super::power::energy(record, down));
     lines.push(after(record, down));
     lines.join("\n")
 }

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{labelled, listed};
+use super::text::{count, labelled, listed};
 use crate::model::policy::Policy;
 use crate::model::power::{
-    Arming, Budget, DomainView, Fit, Measure, OnLow, PowerView, UpsName, UpsRules, UpsState,
-    UpsView,
+    Arming, Budget, DomainView, Fit, Measure, OnLow, PowerView, StageBudget, UpsName, UpsRules,
+    UpsState, UpsView,
 };
 use crate::model::record::TickRecord;
 use crate::model::time::{Mono, Span};
@@ -188,8 +188,40 @@ pub(super) fn details(record: &TickRecord) -> Vec<String> {
     }
     lines.push(String::new());
     lines.extend(listed("  domains", &domains(record, power)));
-    lines.extend(power.budget.as_ref().map(|it| labelled("  shutdown", &shutdown(it, record))));
+    if let Some(budget) = &power.budget {
+        lines.push(labelled("  shutdown", &shutdown(budget, record)));
+        lines.extend(listed("  stages", &stages(budget)));
+    }
     lines
+}
+
+/// What a shutdown needs, for a plan: what it is thought to take, what each UPS has to spare, and
+/// on the way down each stage.
+pub(super) fn energy(record: &TickRecord, down: bool) -> Vec<String> {
+    let power = &record.decision.power;
+    let Some(budget) = &power.budget else { return Vec::new() };
+    let mut lines = vec![format!("a shutdown is {}", shutdown(budget, record))];
+    lines.extend(power.upses.iter().map(|(name, ups)| match &ups.fit {
+        Fit::Fits { spare } => format!("{name}: {spare} to spare"),
+        Fit::Short { by } => format!("{name}: {by} too little"),
+        Fit::Unknown => format!("{name}: no runtime is believed"),
+    }));
+    if down {
+        lines.extend(stages(budget));
+    }
+    listed("energy", &lines)
+}
+
+/// What each stage is thought to take, and how far that is from what it may take.
+fn stages(budget: &Budget) -> Vec<String> {
+    let line = |it: &StageBudget| match it.takes {
+        Some(takes) => {
+            let (spare, runs) = (it.most.less(takes), count(it.runs, "run"));
+            format!("{}: {takes} by {runs}, {spare} less than it may take", it.stage)
+        }
+        None => format!("{}: never measured, and may take {}", it.stage, it.most),
+    };
+    budget.stages.iter().map(line).collect()
 }
 
 /// Who is not switched on again by ananke after a power-off, if there is somebody.

@@ -2,10 +2,13 @@
 
 use ananke::model::assessment::Phase;
 use ananke::model::facts::UnitActive;
-use ananke::model::power::OnLow;
-use ananke::model::tick::Decision;
+use ananke::model::intent::Desired;
+use ananke::model::power::{OnLow, StageId};
+use ananke::model::tick::{Decision, Order};
+use ananke::model::time::Span;
+use ananke::report::{plan_text, why_text};
 
-use crate::power::{LOW, MAINS, run, say, site, wanted};
+use crate::power::{BATTERY, LOW, MAINS, run, say, site, wanted};
 use crate::rig::{Fate, Rig, holds, on, story};
 use crate::site::name;
 
@@ -101,4 +104,105 @@ fn only_what_the_dying_ups_feeds_goes_down() {
     until(&mut rig, 120, |decision| decision.phase == Phase::Down);
     assert!(rig.world.hosts.values().all(|host| host.active == UnitActive::Inactive));
     assert!(rig.world.nodes.values().all(|node| node.unschedulable));
+}
+
+/// The stages that a UPS may ask for.
+fn stages(rig: &mut Rig) -> Vec<StageId> {
+    let budget = run(rig, 1).power.budget.expect("there are UPSes");
+    budget.stages.into_iter().map(|it| it.stage).collect()
+}
+
+/// All that was learned, added up.
+fn learned(rig: &mut Rig) -> Span {
+    let stages = stages(rig);
+    let times = &rig.memory.durable.stage_times;
+    stages.iter().flat_map(|stage| times.of(stage)).fold(Span::ZERO, |sum, took| sum + took)
+}
+
+#[test]
+fn a_whole_shutdown_teaches_how_long_one_takes_and_a_part_of_one_does_not() {
+    let mut rig = site(Some(OnLow::ClusterOnly));
+    say(&mut rig, MAINS, LOW);
+    until(&mut rig, 120, |decision| decision.phase == Phase::Down);
+    assert!(rig.memory.durable.stage_times.is_empty(), "only the hall went down");
+
+    let mut rig = site(Some(OnLow::ClusterOnly));
+    say(&mut rig, LOW, LOW);
+    let took = until(&mut rig, 120, |decision| decision.phase == Phase::Down);
+    run(&mut rig, 5);
+    let all = learned(&mut rig);
+    let whole = Span::secs(took);
+    assert!(all <= whole && all + Span::secs(5) >= whole, "{all} of {whole}");
+    rig.reboot();
+    assert_eq!(learned(&mut rig), all, "it is not of one boot");
+}
+
+#[test]
+fn what_was_left_out_or_half_up_teaches_nothing() {
+    let order = |drain, to| Order::Shutdown {
+        by: "brad".to_owned(),
+        why: "new racks".to_owned(),
+        to,
+        drain,
+        snapshot: true,
+    };
+    let mut rig = site(Some(OnLow::ClusterOnly));
+    rig.order(order(false, Desired::DownClusterOnly));
+    until(&mut rig, 300, |decision| decision.phase == Phase::Down);
+    assert!(rig.memory.durable.stage_times.is_empty(), "a person left parts out");
+    rig.order(Order::Startup { by: "brad".to_owned() });
+    run(&mut rig, 30);
+    rig.order(order(true, Desired::DownClusterOnly));
+    until(&mut rig, 300, |decision| decision.phase == Phase::Down);
+    assert!(rig.memory.durable.stage_times.is_empty(), "it was on its way up");
+    rig.order(order(true, Desired::DownPoweroff));
+    until(&mut rig, 300, |decision| decision.phase == Phase::Down);
+    assert!(rig.memory.durable.stage_times.is_empty(), "nothing ran any more");
+}
+
+/// Five shutdowns were measured. Each stage took 10 s, stopping the servers 100 s: all ten 190 s,
+/// 209 s with the factor, and a UPS has to go down with 219 s left.
+fn measured() -> Rig {
+    let mut rig = site(Some(OnLow::ClusterOnly));
+    for stage in stages(&mut rig) {
+        let secs = if stage.as_str() == "servers-stopped" { 100 } else { 10 };
+        let times = &mut rig.memory.durable.stage_times;
+        (0..5).for_each(|_| times.note(stage.clone(), Span::secs(secs)));
+    }
+    rig
+}
+
+#[test]
+fn what_earlier_shutdowns_took_says_when_a_ups_goes_down() {
+    let mut rig = measured();
+    let budget = run(&mut rig, 1).power.budget.expect("there are UPSes");
+    assert!(budget.learned);
+    assert_eq!((budget.estimate, budget.needed), (Span::secs(190), Span::secs(209)));
+    say(&mut rig, BATTERY, MAINS);
+    assert_eq!(wanted(&run(&mut rig, 371)), "up");
+    assert_eq!(wanted(&run(&mut rig, 20)), "all down");
+}
+
+#[test]
+fn a_battery_that_would_not_last_is_told_while_there_is_mains() {
+    let mut rig = measured();
+    say(&mut rig, "OL r200 c100", MAINS);
+    let decision = run(&mut rig, 1);
+    let told = decision.alarms.iter().find(|alarm| alarm.new).expect("an alarm");
+    assert!(told.what.contains("longer than the battery lasts"), "{told:?}");
+    assert_eq!(wanted(&run(&mut rig, 60)), "up", "with mains nothing goes down");
+}
+
+#[test]
+fn each_stage_is_shown_with_its_margin() {
+    let mut rig = measured();
+    run(&mut rig, 1);
+    let record = rig.last.as_ref().expect("a tick");
+    let why = why_text(record, Some("power")).expect("a gate");
+    let line = "servers-stopped: 1m 40s by 5 runs, 3m 20s less than it may take";
+    assert!(why.contains(line), "{why}");
+    let plan = plan_text(record);
+    assert!(plan.contains("a shutdown is thought to take 3m 10s"), "{plan}");
+    assert!(plan.contains("main@watch-1: 6m to spare"), "{plan}");
+    assert!(!plan.contains("servers-stopped"), "{plan}");
 }

@@ -204,15 +204,22 @@ impl Cluster {
             progress.suspended = Suspended::ByUs;
         }
         self.saved += usize::from(matches!(effect, Effect::SaveDatastore { .. }));
-        if let Effect::EvictPods { node, namespaces, .. } = effect {
-            return self.evict(node, namespaces);
+        if let Effect::EvictPods { node, namespaces, overruled, .. } = effect {
+            return self.evict(node, namespaces, overruled);
         }
         ActionResult::Done
     }
 
-    /// Lets pods go, as far as their budgets allow.
-    fn evict(&mut self, node: &MachineName, namespaces: &BTreeSet<String>) -> ActionResult {
-        let held = |namespace: &&String| self.held.contains(namespace.as_str());
+    /// Lets pods go, as far as their budgets allow or are overruled.
+    fn evict(
+        &mut self,
+        node: &MachineName,
+        namespaces: &BTreeSet<String>,
+        overruled: &BTreeSet<String>,
+    ) -> ActionResult {
+        let held = |namespace: &&String| {
+            self.held.contains(namespace.as_str()) && !overruled.contains(*namespace)
+        };
         let stay: Vec<String> = namespaces.iter().filter(held).cloned().collect();
         for namespace in namespaces.iter().filter(|namespace| !stay.contains(*namespace)) {
             let volumes = self.volumes.as_mut().filter(|_| !self.volumes_stick);
@@ -224,7 +231,7 @@ impl Cluster {
         }
         match stay.first() {
             None => ActionResult::Done,
-            Some(namespace) => ActionResult::Failed {
+            Some(namespace) => ActionResult::Held {
                 why: format!("0 of the pods go; held by a disruption budget: 1: {namespace}/db-0"),
             },
         }

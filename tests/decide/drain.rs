@@ -1,12 +1,13 @@
 //! What the way down asks of the API: Flux suspended, the datastore saved, pods evicted, and their
 //! volumes let go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ananke::model::action::{Effect, PodTier};
 use ananke::model::assessment::{GateState, Phase};
 use ananke::model::cluster::{Suspended, Volumes};
-use ananke::model::intent::{Author, Desired};
+use ananke::model::descent::HeldPods;
+use ananke::model::intent::{Author, Desired, Scope};
 use ananke::model::tick::{Decision, Order, Verb};
 use ananke::model::time::Span;
 
@@ -217,6 +218,70 @@ fn a_budget_never_holds_a_ups() {
     let down = rig.until(600, is_down);
     assert!(matches!(gate(&down, SERVICES), GateState::Cut { .. }), "{}", story(&down));
     assert_eq!(*gate(&down, APPLICATIONS), GateState::Open, "{}", story(&down));
+}
+
+/// The budgets of this namespace give way after so long.
+fn gives_way(rig: &mut Rig, namespace: &str, after: Span) {
+    rig.policy.shutdown.against_budgets = BTreeMap::from([(namespace.to_owned(), after)]);
+}
+
+fn held(decision: &Decision) -> Option<HeldPods> {
+    decision.memory.durable.descent.as_ref()?.held.get(&name("a-02")).copied()
+}
+
+/// Every eviction that overruled a budget.
+fn overruled(rig: &Rig) -> Vec<String> {
+    let effects = rig.taken.iter().map(|action| action.effect.to_string());
+    effects.filter(|it| it.contains("against the budgets")).collect()
+}
+
+#[test]
+fn a_budget_gives_way_after_its_time_where_the_configuration_says_so() {
+    let mut rig = going_down(holds_postgres);
+    gives_way(&mut rig, "postgres", Span::secs(60));
+    let since = held(&rig.until(600, |d| held(d).is_some())).expect("just seen").since;
+    // What was refused before ananke was killed counts.
+    rig.restart();
+    while overruled(&rig).is_empty() {
+        let decision = rig.step(5);
+        assert_ne!(decision.phase, Phase::Blocked, "{}", story(&decision));
+        assert_eq!(held(&decision).map(|it| it.since), Some(since), "{}", story(&decision));
+    }
+    let asked_for = rig.now().mono.since(since);
+    assert!(asked_for >= Span::secs(60) && asked_for < Span::secs(90), "{asked_for}");
+    rig.until(600, is_down);
+    let once = "evict services from a-02 (postgres; against the budgets in postgres)";
+    assert_eq!(overruled(&rig), [once]);
+    assert_eq!(rig.memory.durable.descent.as_ref().map(|it| it.held.len()), Some(0));
+}
+
+#[test]
+fn a_budget_that_nobody_named_is_a_question_as_before() {
+    let mut rig = going_down(holds_postgres);
+    gives_way(&mut rig, "shop", Span::secs(10));
+    rig.until(900, |d| d.phase == Phase::Blocked);
+    assert_eq!(overruled(&rig), [""; 0]);
+    // A person names it, and orders it once more: its time begins anew.
+    gives_way(&mut rig, "postgres", Span::secs(60));
+    rig.order(shutdown(Desired::DownClusterOnly));
+    rig.step(5);
+    assert_eq!(overruled(&rig), [""; 0]);
+    rig.until(900, is_down);
+    assert_eq!(overruled(&rig).len(), 1);
+}
+
+#[test]
+fn where_the_cluster_goes_on_no_budget_is_overruled() {
+    let mut rig = going_down(holds_postgres);
+    gives_way(&mut rig, "postgres", Span::secs(10));
+    rig.step(5);
+    let intent = &mut rig.memory.durable.intent;
+    intent.by = Author::Ups { name: "hall".to_owned() };
+    intent.scope = Scope::Machines(BTreeSet::from([name("a-02")]));
+    rig.policy.shutdown.drain = Span::secs(80);
+    let down = rig.until(600, is_down);
+    assert!(matches!(gate(&down, SERVICES), GateState::Cut { .. }), "{}", story(&down));
+    assert_eq!(overruled(&rig), [""; 0]);
 }
 
 #[test]

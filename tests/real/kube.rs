@@ -453,6 +453,7 @@ async fn the_server_itself_refuses_what_changed_meanwhile(site: &Site, link: &Ku
             }
             ActionResult::Done => while uncordon(link, "busy", &id).await != ActionResult::Done {},
             other @ (ActionResult::AlreadyDone
+            | ActionResult::Held { .. }
             | ActionResult::Failed { .. }
             | ActionResult::Unknown { .. }) => panic!("{other:?}"),
         }

@@ -4,23 +4,19 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use http::Method;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::config::settings::KubeSettings;
 use crate::model::action::Expect;
-use crate::model::ids::MachineName;
 use crate::model::outcome::ActionResult;
 
-use super::board::Board;
+use super::loads::delete_options;
 use super::nodes::{node as node_facts, text};
 use super::read;
-use super::wire::{NoAnswer, is_object_name, request, short};
-use super::write::{failed, left, note_401, read as read_object, refused, unknown};
+use super::wire::{is_object_name, short};
+use super::write::{failed, unknown};
 
 /// More pods than a kubelet ever runs (`maxPods` is 110 where nobody says otherwise).
-const MAX_PODS: usize = 1_000;
+pub(super) const MAX_PODS: usize = 1_000;
 /// So many pods are named of those that do not go.
 const NAMED: usize = 3;
 /// The longest text of the server that is kept for one pod.
@@ -70,8 +66,13 @@ impl Doomed {
         })
     }
 
-    fn path(&self) -> String {
-        format!("/api/v1/namespaces/{}/pods/{}/eviction", self.namespace, self.name)
+    /// What is sent when its budget is overruled.
+    pub fn deletion(&self) -> Value {
+        delete_options(&self.uid)
+    }
+
+    pub(super) fn path(&self) -> String {
+        format!("/api/v1/namespaces/{}/pods/{}", self.namespace, self.name)
     }
 }
 
@@ -115,33 +116,32 @@ impl Round {
         match code {
             // 404: it is gone. 409: another one has its name, so that this one is gone.
             200..=299 | 404 | 409 => self.went += 1,
-            429 => match cause(status, "DisruptionBudget") {
+            429 => match cause(status, BUDGET) {
                 Some(why) if why.is_empty() => self.held.push(because(words)),
                 Some(why) => self.held.push(because(&why)),
                 None => return self.stop(format!("the API is overloaded: {words}")),
             },
+            _ if is_held(code, status, words) => self.held.push(because(words)),
             401 => return self.stop(format!("the credentials are refused: {words}")),
             403 if cause(status, "NamespaceTerminating").is_some() => {
                 self.broken.push(because("its namespace is being removed"));
             }
             403 => {
-                return self
-                    .stop(format!("RBAC: the account may not create pods/eviction: {words}"));
+                return self.stop(format!("RBAC: the account may not evict pods: {words}"));
             }
-            // Two budgets for one pod: a 500 for ever, and its words say so.
             _ => self.broken.push(because(words)),
         }
         ControlFlow::Continue(())
     }
 
     /// The rest is not asked.
-    pub fn stop(&mut self, why: String) -> ControlFlow<()> {
+    pub fn stop<T>(&mut self, why: String) -> ControlFlow<(), T> {
         self.stopped = Some(why);
         ControlFlow::Break(())
     }
 
     /// No answer came: the pod may be going or not, and the rest is not asked.
-    pub fn lose(&mut self, why: String) -> ControlFlow<()> {
+    pub fn lose<T>(&mut self, why: String) -> ControlFlow<(), T> {
         self.lost = Some(why);
         ControlFlow::Break(())
     }
@@ -157,6 +157,7 @@ impl Round {
             let (count, names) = (self.broken.len(), named(&self.broken));
             parts.push(format!("turned away: {count}: {names}"));
         }
+        let held = !self.held.is_empty() && self.stopped.is_none();
         parts.extend(self.stopped);
         let lost = self.lost.is_some();
         parts.extend(self.lost.map(|why| format!("no answer came: {why}")));
@@ -164,7 +165,28 @@ impl Round {
             return ActionResult::Done;
         }
         let why = format!("{} of the pods go; {}", self.went, parts.join("; "));
-        if lost { unknown(why) } else { failed(why) }
+        match (lost, held) {
+            (true, _) => unknown(why),
+            (false, true) => ActionResult::Held { why },
+            (false, false) => failed(why),
+        }
+    }
+}
+
+/// The cause that a `Status` gives when a budget refuses.
+const BUDGET: &str = "DisruptionBudget";
+
+/// What the server says of a pod that two budgets choose, with a 500, and for ever.
+const TWO_BUDGETS: &str = "more than one PodDisruptionBudget";
+
+/// Whether disruption budgets refuse to let a pod go, and mean it. One whose status is behind says
+/// after how long to ask again (`retryAfterSeconds`): that is no refusal yet.
+pub fn is_held(code: u16, status: &Value, words: &str) -> bool {
+    let later = status.pointer("/details/retryAfterSeconds").and_then(Value::as_u64);
+    match code {
+        429 => cause(status, BUDGET).is_some() && later.unwrap_or(0) == 0,
+        500 => words.contains(TWO_BUDGETS),
+        _ => false,
     }
 }
 
@@ -180,62 +202,6 @@ fn cause(status: &Value, reason: &str) -> Option<String> {
     let causes = status.pointer("/details/causes").and_then(Value::as_array);
     let found = causes.into_iter().flatten().find(|it| it["reason"] == reason)?;
     Some(text(found, "/message"))
-}
-
-/// Reads the node and its pods uncached, and asks for one pod after the other. Nodes are worked on
-/// side by side, which is as much at once as the API is asked to bear.
-pub(super) async fn evict(
-    board: &Board,
-    settings: &KubeSettings,
-    (node, namespaces): (&MachineName, &BTreeSet<String>),
-    expect: &Expect,
-    deadline: Instant,
-) -> ActionResult {
-    if !is_object_name(node.as_str()) {
-        return refused("this can't be the name of a node");
-    }
-    let wire = match board.wire() {
-        Ok(wire) => wire,
-        Err(why) => return failed(format!("the API is not there: {why}")),
-    };
-    let path = format!("/api/v1/nodes/{node}");
-    match read_object(board, &wire, "node", &path, left(settings, deadline)).await {
-        Ok(object) => {
-            if let Some(why) = unfit(&object, expect) {
-                return refused(why);
-            }
-        }
-        Err(result) => return result,
-    }
-    let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}&limit={MAX_PODS}");
-    let pods = match read_object(board, &wire, "pods", &path, left(settings, deadline)).await {
-        Ok(list) => list,
-        Err(result) => return result,
-    };
-    let items = pods.pointer("/items").and_then(Value::as_array);
-    let mut round = Round::default();
-    for pod in Doomed::among(items.into_iter().flatten(), namespaces) {
-        let limit = left(settings, deadline);
-        let next = if limit.is_zero() {
-            round.stop("its time is over".to_owned())
-        } else {
-            let body = pod.body();
-            let body = Some(("application/json", &body));
-            match wire.call(request(Method::POST, &pod.path(), body), limit).await {
-                Ok(answer) => {
-                    note_401(board, answer.code);
-                    let status = serde_json::from_slice(&answer.body).unwrap_or_default();
-                    round.note(&pod, answer.code.as_u16(), &status, &answer.words())
-                }
-                Err(NoAnswer::NotSent(why)) => round.stop(format!("it was not sent: {why}")),
-                Err(NoAnswer::Lost(why)) => round.lose(why.to_string()),
-            }
-        };
-        if next.is_break() {
-            break;
-        }
-    }
-    round.result()
 }
 
 #[cfg(test)]
@@ -258,7 +224,8 @@ mod tests {
         let body = one().body();
         assert_eq!(body["deleteOptions"]["preconditions"]["uid"], "uid-web");
         assert_eq!((&body["apiVersion"], &body["kind"]), (&json!("policy/v1"), &json!("Eviction")));
-        assert_eq!(one().path(), "/api/v1/namespaces/apps/pods/web/eviction");
+        assert_eq!(one().path(), "/api/v1/namespaces/apps/pods/web");
+        assert_eq!(one().deletion()["preconditions"]["uid"], "uid-web");
     }
 
     #[test]
@@ -296,13 +263,29 @@ mod tests {
             assert_eq!(next.is_continue(), goes_on, "{code}");
             match (round.result(), says) {
                 (ActionResult::Done, None) => {}
+                (ActionResult::Held { why }, Some(says)) => {
+                    assert!([429, 500].contains(&code) && why.contains(says), "{why}");
+                }
                 (ActionResult::Failed { why }, Some(says)) => assert!(why.contains(says), "{why}"),
                 (result, _) => panic!("{code}: {result:?}"),
             }
         }
         let mut round = Round::default();
-        assert!(round.lose("cut off".to_owned()).is_break());
+        let lost: ControlFlow<()> = round.lose("cut off".to_owned());
+        assert!(lost.is_break());
         assert!(matches!(round.result(), ActionResult::Unknown { .. }));
+    }
+
+    #[test]
+    fn a_budget_that_is_behind_has_not_refused_yet() {
+        let causes = json!([{"reason": "DisruptionBudget", "message": "still being processed"}]);
+        let refuses = |details: Value| is_held(429, &json!({"details": details}), "429: no");
+        assert!(refuses(json!({"causes": causes})));
+        assert!(refuses(json!({"causes": causes, "retryAfterSeconds": 0})));
+        assert!(!refuses(json!({"causes": causes, "retryAfterSeconds": 10})));
+        assert!(!refuses(json!({"retryAfterSeconds": 1})), "the API is overloaded");
+        assert!(is_held(500, &Value::Null, "500: This pod has more than one PodDisruptionBudget"));
+        assert!(!is_held(500, &Value::Null, "500: etcdserver: request timed out"));
     }
 
     #[test]

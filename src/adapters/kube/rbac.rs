@@ -93,7 +93,8 @@ pub const RBAC_NEEDS: [Need; 31] = [
         verbs: &["delete"],
         scope: Scope::Cluster,
         names: &[],
-        why: "delete a pod whose back-off outlives its cause, or that is left over, by its uid",
+        why: "delete a pod by its uid: one whose back-off outlives its cause, one that is left \
+              over, one that a budget holds on the way down (shutdown.against_budgets)",
     },
     Need {
         group: "",

@@ -17,7 +17,7 @@ use crate::model::time::Span;
 
 use super::board::Board;
 use super::cordon::{Change, Judgement, judge};
-use super::evict;
+use super::drain::{Drain, drain};
 use super::flux::FluxChange;
 use super::loads::{LoadChange, delete_options, scaled};
 use super::looked::Looked;
@@ -42,8 +42,9 @@ pub(super) async fn perform(
         return canary(board, settings, owner, limit).await;
     }
     let deadline = Instant::now() + limit.to_std();
-    if let Effect::EvictPods { node, namespaces, .. } = effect {
-        return evict::evict(board, settings, (node, namespaces), expect, deadline).await;
+    if let Effect::EvictPods { node, namespaces, overruled, .. } = effect {
+        let what = Drain { node, namespaces, overruled };
+        return drain(board, settings, what, expect, deadline).await;
     }
     if let Some((object, change)) = FluxChange::of(effect, owner) {
         return on_flux(board, settings, object, change, deadline).await;

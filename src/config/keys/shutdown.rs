@@ -3,7 +3,7 @@
 use super::{Time, time};
 use crate::config::key::Stage::Used;
 use crate::config::key::{Key, key};
-use crate::config::kinds::List;
+use crate::config::kinds::{Length, List, Map};
 use crate::config::text::Text;
 use crate::model::time::Span;
 
@@ -80,5 +80,14 @@ pub(in crate::config) static STAYS: Key<List<Text>> = key(
     "Namespaces whose pods are never evicted: storage, which has to let go the volumes of others, \
      and the registry, which could not pull itself on another node. Without it their usual names.",
     "[longhorn-system, harbor]",
+    Used,
+);
+pub(in crate::config) static AGAINST_BUDGETS: Key<Map<Length>> = key(
+    "shutdown.against_budgets",
+    Map { names: Text::Label, values: Length { min: TEN_SECONDS, max: HOUR } },
+    "Namespaces whose pods may go against their disruption budgets when the whole cluster goes \
+     down: they are asked to go for so long, and then deleted, with their own grace period. There \
+     is no default: for all others a person is asked.",
+    "{shop: 30s}",
     Used,
 );

@@ -183,3 +183,25 @@ fn ingress_hosts_are_asked_at_the_servers_that_are_reached_directly() {
     assert_eq!(at("ssh_jump_host: j\nssh_node_direct: [cp-2]\n"), ["192.0.2.2"]);
     assert_eq!(at("ingress: {at: \"192.0.2.7:8443\"}\n"), ["192.0.2.7:8443"]);
 }
+
+#[test]
+fn budgets_give_way_only_where_and_when_it_is_said() {
+    assert!(settings(MINIMAL).policy.shutdown.against_budgets.is_empty(), "no default");
+    let with = |more: &str| format!("{MINIMAL}shutdown: {{against_budgets: {more}}}\n");
+    let given = settings(&with("{shop: 30s, vault: 2m}")).policy.shutdown.against_budgets;
+    let given: Vec<_> = given.iter().map(|(name, time)| (name.as_str(), *time)).collect();
+    assert_eq!(given, [("shop", Span::secs(30)), ("vault", Span::mins(2))]);
+    let cases = [
+        ("{shop: 150s}", Code::Conflict, "half of `shutdown.drain_time` (5m)"),
+        ("{shop: 30s}, drain_time: 1m", Code::Conflict, "half of `shutdown.drain_time` (1m)"),
+        ("{longhorn-system: 30s}", Code::NoEffect, "never evicted"),
+        ("{shop: 0s}", Code::OutOfRange, "out of range"),
+        ("{Shop: 30s}", Code::BadValue, "Shop"),
+    ];
+    for (more, code, words) in cases {
+        let said = said(&with(more));
+        let [problem] = said.as_slice() else { panic!("{more}: {said:?}") };
+        assert_eq!((problem.code, problem.line), (code, Some(5)), "{more}");
+        assert!(problem.message.contains(words), "{more}: {problem:?}");
+    }
+}

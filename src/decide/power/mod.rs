@@ -11,14 +11,16 @@ pub(super) use wish::wish;
 
 use super::Library;
 
+use crate::gates::down::Stage;
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::intent::Desired;
 use crate::model::memory::{Durable, Memory};
+use crate::model::policy::Policy;
 use crate::model::power::{
-    Against, Arming, Domain, Obstacle, PowerPolicy, PowerView, StageId, StageTimes, Unarmed,
-    UpsName, UpsView,
+    Against, Arming, Domain, Obstacle, PowerView, StageId, Unarmed, UpsName, UpsView,
 };
 use crate::model::tick::TickInput;
+use crate::model::time::Span;
 use crate::power;
 
 /// Takes the newest look at every UPS, and says what all of them together mean.
@@ -29,8 +31,8 @@ pub(super) fn look(library: &Library, input: &TickInput, memory: &mut Memory) ->
     if policy.upses.is_empty() {
         return PowerView::default();
     }
-    // How long the stages take is kept by nobody yet, so the configured length counts.
-    let budget = power::budget(&stages(library, policy), &StageTimes::default(), &policy.budget);
+    let stages = stages(library, &input.policy);
+    let budget = power::budget(stages, &memory.durable.stage_times, &policy.budget);
     let mut upses = BTreeMap::new();
     for (name, rules) in &policy.upses {
         let unseen = || Seen::Unknown {
@@ -59,11 +61,13 @@ pub(super) fn look(library: &Library, input: &TickInput, memory: &mut Memory) ->
     }
 }
 
-/// The stages of the way down that a UPS may ask for, from top to bottom.
-fn stages(library: &Library, policy: &PowerPolicy) -> Vec<StageId> {
-    let to = policy.on_low.map_or(Desired::DownPoweroff, wish::how_far);
+/// The stages of the way down that a UPS may ask for, from top to bottom, each with how long it
+/// may take.
+fn stages(library: &Library, policy: &Policy) -> Vec<(StageId, Span)> {
+    let to = policy.power.on_low.map_or(Desired::DownPoweroff, wish::how_far);
     let stages = library.down.iter().filter(|stage| (stage.part)(to));
-    stages.map(|stage| StageId::new(stage.gate.id.as_str())).collect()
+    let limit = |stage: &Stage| (stage.limit)(&policy.shutdown);
+    stages.map(|it| (StageId::new(it.gate.id.as_str()), limit(it))).collect()
 }
 
 fn arming(input: &TickInput) -> Arming {

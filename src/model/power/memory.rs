@@ -215,7 +215,7 @@ impl fmt::Display for ReasonKind {
     }
 }
 
-/// How long each stage of the way down took, newest last.
+/// How much each stage added to a way down, newest last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct StageTimes(BTreeMap<StageId, VecDeque<Span>>);
@@ -227,6 +227,11 @@ impl StageTimes {
 
     /// How many stages are kept: the way down has about fifteen.
     pub const STAGES: usize = 64;
+
+    /// Whether no run is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 
     /// Notes what a stage took in one run. Only for stages that were gone through to their end.
     pub fn note(&mut self, stage: StageId, took: Span) {

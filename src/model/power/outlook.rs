@@ -178,8 +178,12 @@ pub struct StageBudget {
     pub stage: StageId,
     /// How often it was measured.
     pub runs: usize,
-    /// The estimate: the 95th percentile, or the longest of few runs. `None`: never measured.
+    /// The estimate: the 95th percentile, or the longest of few runs, and never more than it may
+    /// take. `None`: never measured.
     pub takes: Option<Span>,
+    /// How long it may take: after that a battery does not wait for it.
+    #[serde(default)]
+    pub most: Span,
 }
 
 /// What the rules make of one power domain.

@@ -38,6 +38,12 @@ impl Verifier<'_> {
             {
                 self.broken("drain", format!("{node} is drained against a person's word"));
             }
+            if let Effect::EvictPods { node, overruled, .. } = &action.effect
+                && !overruled.is_empty()
+                && !descent.held.contains_key(node)
+            {
+                self.broken("drain", format!("budgets are overruled on {node}, and none held"));
+            }
             if let Effect::Wake { machine } = &action.effect
                 && !descent.up_before.contains_key(machine)
             {

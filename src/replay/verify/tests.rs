@@ -112,8 +112,16 @@ const MUTATIONS: &[(&str, Mutation)] = &[
     ("drain", |l| {
         let (node, tier) = (MachineName::fixed("w-1"), PodTier::Services);
         let namespaces = BTreeSet::from(["vault".to_owned()]);
-        l[1].begin[0].effect = Effect::EvictPods { node, tier, namespaces };
+        let overruled = BTreeSet::new();
+        l[1].begin[0].effect = Effect::EvictPods { node, tier, namespaces, overruled };
         l[1].memory.descent = Some(Descent { drain: false, ..descent() });
+    }),
+    ("drain", |l| {
+        let (node, tier) = (MachineName::fixed("w-1"), PodTier::Services);
+        let namespaces = BTreeSet::from(["vault".to_owned()]);
+        let overruled = namespaces.clone();
+        l[1].begin[0].effect = Effect::EvictPods { node, tier, namespaces, overruled };
+        l[1].memory.descent = Some(descent());
     }),
     ("wake", |l| {
         l[1].begin[0].effect = Effect::Wake { machine: MachineName::fixed("w-1") };

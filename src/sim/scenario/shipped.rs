@@ -19,6 +19,7 @@ shipped![
     "api-comes-and-goes",
     "battery-dies-early",
     "boot-loop",
+    "budget-never-gives",
     "clock-in-1970",
     "cold-start",
     "dead-git",

@@ -1,6 +1,7 @@
 //! Writes to the simulated Kubernetes API, judged and patched as the real writer does it.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
@@ -10,7 +11,7 @@ use super::hands::MemoryHands;
 use super::kinds::served;
 use crate::adapters::kube::{
     Change, Doomed, FluxChange, Judgement, LEASE_NAME, LoadChange, Looked, Round, delete_options,
-    judge, scaled, unfit_to_evict,
+    is_held_by_budget, judge, scaled, unfit_to_evict,
 };
 use crate::model::action::{Action, Effect, Expect};
 use crate::model::ids::MachineName;
@@ -37,8 +38,9 @@ pub(super) async fn perform(hands: &MemoryHands, action: &Action) -> ActionResul
     if action.effect == Effect::WriteCanary {
         return canary(hands, &server).await;
     }
-    if let Effect::EvictPods { node, namespaces, .. } = &action.effect {
-        return evict(hands, &server, (node, namespaces), &action.expect).await;
+    if let Effect::EvictPods { node, namespaces, overruled, .. } = &action.effect {
+        let named = (namespaces, overruled);
+        return evict(hands, &server, node, named, &action.expect).await;
     }
     if let Some((object, change)) = FluxChange::of(&action.effect, &action.owner) {
         return on_flux(hands, &server, object, change).await;
@@ -169,11 +171,13 @@ async fn on_load(
     done.map_or_else(|fault| refusal(&fault), |_| ActionResult::Done)
 }
 
-/// Reads a node and its pods, and asks for one pod after the other.
+/// Reads a node and its pods, and asks for one pod after the other; one whose budget refuses and
+/// is overruled is deleted.
 async fn evict(
     hands: &MemoryHands,
     server: &MachineName,
-    (node, namespaces): (&MachineName, &BTreeSet<String>),
+    node: &MachineName,
+    (namespaces, overruled): (&BTreeSet<String>, &BTreeSet<String>),
     expect: &Expect,
 ) -> ActionResult {
     if let Err(gone) = answers(hands, server).await {
@@ -193,26 +197,46 @@ async fn evict(
     });
     let mut round = Round::default();
     for pod in doomed {
-        hands.rest(ROUND_TRIP).await;
-        let next = match answers(hands, server).await {
-            Err(gone @ Gone::NotSent) => round.stop(format!("it was not sent: {}", gone.words())),
-            Err(gone @ (Gone::Silent(_) | Gone::Error)) => round.lose(gone.words()),
-            Ok(()) => {
-                let done = hands.stage.touch(|world| {
-                    let writer = writer(&PODS, &pod.namespace, &pod.name, world.wall());
-                    store::evict(world.store_mut(), &writer, &pod.body())
-                });
-                match done {
-                    Ok(()) => round.note(&pod, 201, &serde_json::Value::Null, ""),
-                    Err(fault) => round.note(&pod, fault.code, &fault.status(), &fault.to_string()),
-                }
-            }
-        };
-        if next.is_break() {
+        let overruled = overruled.contains(&pod.namespace);
+        if ask(hands, server, &pod, overruled, &mut round).await.is_break() {
             break;
         }
     }
     round.result()
+}
+
+/// Asks for one pod.
+async fn ask(
+    hands: &MemoryHands,
+    server: &MachineName,
+    pod: &Doomed,
+    overruled: bool,
+    round: &mut Round,
+) -> ControlFlow<()> {
+    let mut delete = false;
+    loop {
+        hands.rest(ROUND_TRIP).await;
+        match answers(hands, server).await {
+            Err(gone @ Gone::NotSent) => {
+                return round.stop(format!("it was not sent: {}", gone.words()));
+            }
+            Err(gone @ (Gone::Silent(_) | Gone::Error)) => return round.lose(gone.words()),
+            Ok(()) => {}
+        }
+        let done = hands.stage.touch(|world| {
+            let writer = writer(&PODS, &pod.namespace, &pod.name, world.wall());
+            match delete {
+                true => store::remove(world.store_mut(), &writer, &pod.deletion()).map(drop),
+                false => store::evict(world.store_mut(), &writer, &pod.body()),
+            }
+        });
+        let Err(fault) = done else { return round.note(pod, 201, &serde_json::Value::Null, "") };
+        let (status, words) = (fault.status(), fault.to_string());
+        if delete || !(overruled && is_held_by_budget(fault.code, &status, &words)) {
+            return round.note(pod, fault.code, &status, &words);
+        }
+        delete = true;
+    }
 }
 
 /// Renews our own Lease by server-side apply, without force.

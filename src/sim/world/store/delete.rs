@@ -130,7 +130,9 @@ fn spend(store: &mut Store, w: &Writer<'_>, pod: &Value) -> Result<(), Fault> {
     if number("observedGeneration") < budget["metadata"]["generation"].as_i64().unwrap_or(0) {
         let name = &key.name;
         let why = format!("The disruption budget {name} is still being processed by the server.");
-        return Err(Fault::disruption(&why));
+        let mut behind = Fault::disruption(&why);
+        behind.details["retryAfterSeconds"] = 10.into();
+        return Err(behind);
     }
     let allowed = number("disruptionsAllowed");
     if allowed <= 0 {
