@@ -77,8 +77,8 @@ pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec
     }
 }
 
-/// Looks at the file with the keys of vaults. Never an error: that a vault stays sealed is no reason
-/// to leave a cluster down, and whoever reads the keys looks again.
+/// Looks at the file with the keys of vaults. Never an error: that a vault stays sealed is no
+/// reason to leave a cluster down, and whoever reads the keys looks again.
 fn vault_keys(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec<Fault>) {
     let Some(path) = probes::keys::VAULT_KEY_FILE.given(values) else { return };
     let shown = &path.value;

@@ -116,7 +116,7 @@ impl Seal {
         Ok(match said {
             Said { initialized: false, .. } => Self::Empty,
             Said { sealed: false, .. } => Self::Open,
-            Said { kind, t, progress, .. } if kind == KEYS => Self::Keys { needs: t, has: progress },
+            Said { kind, t: needs, progress: has, .. } if kind == KEYS => Self::Keys { needs, has },
             Said { kind, .. } => Self::Elsewhere { kind: one_word(&kind) },
         })
     }
@@ -237,7 +237,9 @@ mod tests {
     #[test]
     fn the_answer_to_a_key_is_told_without_its_words() {
         let body = |sealed: bool| {
-            format!(r#"{{"type": "shamir", "initialized": true, "sealed": {sealed}, "progress": 2}}"#)
+            format!(
+                r#"{{"type": "shamir", "initialized": true, "sealed": {sealed}, "progress": 2}}"#
+            )
         };
         let read = |status: u16, text: &str| Taken::read(status, text.as_bytes());
         assert_eq!(read(200, &body(false)), Taken::Open);

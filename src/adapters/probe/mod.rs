@@ -8,8 +8,8 @@
 //! [`EVERY`](crate::model::probe::EVERY) and [`LIMIT`](crate::model::probe::LIMIT). Redirects are
 //! not followed, and of a body no more than 64 kB is read.
 //!
-//! The one thing that is changed from here is the seal of a vault ([`Unsealer`]): over the same way,
-//! with the same trust, and with keys that nothing here shows.
+//! The one thing that is changed from here is the seal of a vault ([`Unsealer`]): over the same
+//! way, with the same trust, and with keys that nothing here shows.
 
 mod connect;
 mod dns;

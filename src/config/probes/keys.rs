@@ -12,13 +12,14 @@ pub(in crate::config) static SERVICES: Key<Map<Service>> = key(
     "services",
     Map { names: Text::Service, values: Service },
     "What is asked from outside, by name. Each has `url`, `tcp` (address:port), `dns` (server, \
-     name) or `vault` (the URL of one vault, without a path). With a `url`: `statuses` (without it exactly 200 is good; 401 with `challenge`, a \
-     redirection with `redirect`), `body` (a text in it), `json` (pointer, value), `redirect` and \
-     `challenge` (how Location and WWW-Authenticate begin), `at` (the address called instead), \
-     `verify_certificates`. With a `vault`: `at`, `verify_certificates`, `trusted_way` (a key may \
-     go there although it is not encrypted, or whoever answers not proven). With any: `via` \
-     (asked from that machine) and `gate`, which waits for a good answer: network, secrets, \
-     database, load-balancer, git, registry, or else services; of a vault it is secrets.",
+     name) or `vault` (the URL of one vault, without a path). With a `url`: `statuses` (without it \
+     exactly 200 is good; 401 with `challenge`, a redirection with `redirect`), `body` (a text in \
+     it), `json` (pointer, value), `redirect` and `challenge` (how Location and WWW-Authenticate \
+     begin), `at` (the address called instead), `verify_certificates`. With a `vault`: `at`, \
+     `verify_certificates`, `trusted_way` (a key may go there although nothing encrypts it, or \
+     proves who takes it). With any: `via` (asked from that machine) and `gate`, which waits for \
+     a good answer: network, secrets, database, load-balancer, git, registry, or else services; \
+     of a vault it is secrets.",
     "{git: {url: \"https://git.example/\", gate: git}, \
      vault: {vault: \"https://vault.example\"}}",
     Used,
