@@ -25,10 +25,7 @@ const fn grace(_: &Timing) -> Span {
 }
 
 /// What a vault said, as long as that counts.
-pub(crate) fn seal<'a>(
-    sit: &Situation<'a>,
-    target: &Target,
-) -> Option<(&'a VaultAsk, &'a Seal)> {
+pub(crate) fn seal<'a>(sit: &Situation<'a>, target: &Target) -> Option<(&'a VaultAsk, &'a Seal)> {
     let name = target.service()?;
     let Ask::Vault(ask) = &sit.policy.probes.get(&ProbeName::new(name))?.ask else { return None };
     match &probed::found(sit, name).ok()?.answer {
