@@ -1,11 +1,13 @@
-//! Carries effects to where they belong: to a machine's guard, to the Kubernetes API, or to what
-//! switches machines on.
+//! Carries effects to where they belong: to a machine's guard, to the Kubernetes API, to what
+//! switches machines on, or to a vault.
 
 use std::sync::Arc;
 
 use super::switches::Switches;
+use super::ways::FleetWays;
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::kube::KubeLink;
+use crate::adapters::probe::Unsealer;
 use crate::adapters::ssh::{Fleet, Output};
 use crate::model::action::{Action, Effect};
 use crate::model::command::{Command, WIRE};
@@ -20,13 +22,17 @@ pub(super) struct RealHands<C> {
     pub(super) fleet: Fleet,
     pub(super) kube: Arc<KubeLink>,
     pub(super) switches: Switches,
+    pub(super) vaults: Unsealer<FleetWays, C>,
 }
 
-impl<C: Clock + 'static> Hands for RealHands<C> {
+impl<C: Clock + Clone + 'static> Hands for RealHands<C> {
     async fn perform(&self, action: Action) -> Outcome {
         let began = self.clock.now().mono;
         let result = match (&action.effect, action.effect.host()) {
             (Effect::Wake { machine }, _) => self.switches.turn_on(machine, action.limit).await,
+            (Effect::UnsealVault { vault }, _) => {
+                Box::pin(self.vaults.unseal(vault, action.limit)).await
+            }
             (_, Some(host)) => self.over_ssh(host, &action).await,
             (_, None) => self.kube.perform(&action.effect, &action.expect, action.limit).await,
         };

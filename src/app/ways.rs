@@ -6,7 +6,7 @@ use crate::model::facts::Blind;
 use crate::model::ids::MachineName;
 
 /// The machines, reached over SSH.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct FleetWays(pub(super) Fleet);
 
 impl Ways for FleetWays {

@@ -6,11 +6,13 @@ use super::failure::Failure;
 use super::hands::{RealHands, reply};
 use super::observer::RealObserver;
 use super::switches::Switches;
+use super::ways::FleetWays;
 use crate::adapters::clock::HostClock;
 use crate::adapters::disk::{FileLedger, FileRecorder, OpenError, history};
 use crate::adapters::guard::parse;
 use crate::adapters::host::timesync::{WallSync, ask_chrony};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
+use crate::adapters::probe::Unsealer;
 use crate::adapters::ssh::Fleet;
 use crate::config::settings::Settings;
 use crate::engine::World;
@@ -128,7 +130,8 @@ pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
     let Outside { clock, fleet, kube } = outside;
     let observer = RealObserver::start(&clock, settings, &fleet, Arc::clone(&kube));
     let switches = Switches::of(settings);
-    let hands = Arc::new(RealHands { clock: clock.clone(), fleet, kube, switches });
+    let vaults = Unsealer::new(settings, clock.clone(), FleetWays(fleet.clone()));
+    let hands = Arc::new(RealHands { clock: clock.clone(), fleet, kube, switches, vaults });
     World { clock, observer, hands, ledger, recorder, sink }
 }
 

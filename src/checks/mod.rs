@@ -64,6 +64,7 @@ mod started_in_time;
 mod steady;
 mod stopped;
 mod unit;
+mod vault_open;
 mod volume_attached;
 mod volumes_detached;
 mod webhook_answers;
@@ -141,6 +142,8 @@ pub use ssh_answers::CHECK as SSH_ANSWERS;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
 pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
+pub use vault_open::CHECK as VAULT_OPEN;
+pub(crate) use vault_open::seal;
 pub use volume_attached::CHECK as VOLUME_ATTACHED;
 pub(crate) use volume_attached::{ATTACHMENT, LONGHORN};
 pub use volumes_detached::CHECK as VOLUMES_DETACHED;
@@ -182,6 +185,7 @@ pub static ALL: &[&Check] = &[
     &CLAIM_KEPT,
     &NETWORK_ANSWERS,
     &SECRETS_ANSWER,
+    &VAULT_OPEN,
     &DATABASE_ANSWERS,
     &LOAD_BALANCER_ANSWERS,
     &GIT_ANSWERS,

@@ -6,6 +6,7 @@ use crate::model::policy::Timing;
 use crate::model::probe::{self, Answer, Ask, Finding, HttpAsk, Probe, ProbeName};
 use crate::model::situation::Situation;
 use crate::model::time::Span;
+use crate::model::vault::{SEAL_STATUS, VaultAsk};
 use crate::model::verdict::{Target, Verdict};
 
 /// What a pass of any of these checks is based on.
@@ -38,7 +39,10 @@ pub(super) fn verdict(sit: &Situation<'_>, name: &str, probe: &Probe) -> Verdict
         Ok(finding) => finding,
         Err(blind) => return Verdict::unknown(format!("nobody could ask: {blind}")),
     };
-    match probe.complaint(&finding.answer).or_else(|| expired(sit, &finding.answer)) {
+    // That a vault is open is a check of its own; here it is enough that it says how it stands.
+    let of_its_seal = matches!((&probe.ask, &finding.answer), (Ask::Vault(_), Answer::Seal(_)));
+    let complaint = if of_its_seal { None } else { probe.complaint(&finding.answer) };
+    match complaint.or_else(|| expired(sit, &finding.answer)) {
         Some(why) => Verdict::fail(why),
         None => Verdict::Pass,
     }
@@ -46,7 +50,7 @@ pub(super) fn verdict(sit: &Situation<'_>, name: &str, probe: &Probe) -> Verdict
 
 /// What came back, if that was long enough ago for nobody to call it old: the next answer has its
 /// pause and its time.
-fn found<'a>(sit: &Situation<'a>, name: &str) -> Result<&'a Finding, Blind> {
+pub(super) fn found<'a>(sit: &Situation<'a>, name: &str) -> Result<&'a Finding, Blind> {
     let fresh_for = probe::EVERY + sit.policy.timing.fresh_for;
     match sit.seen.probes.get(&ProbeName::new(name)) {
         Some(seen) => seen.fresh(sit.now, fresh_for),
@@ -57,8 +61,8 @@ fn found<'a>(sit: &Situation<'a>, name: &str) -> Result<&'a Finding, Blind> {
 /// A certificate that has ended. It matters where nobody verified it; a clock that nobody vouches
 /// for says nothing of it.
 fn expired(sit: &Situation<'_>, answer: &Answer) -> Option<String> {
-    let Answer::Http(answer) = answer else { return None };
-    let until = answer.certificate_until.filter(|until| sit.wall_trusted && *until <= sit.wall)?;
+    let until = answer.certificate_until();
+    let until = until.filter(|until| sit.wall_trusted && *until <= sit.wall)?;
     Some(format!("its certificate ended at {until}"))
 }
 
@@ -72,11 +76,24 @@ pub(super) fn by_hand(sit: &Situation<'_>, target: &Target) -> Vec<String> {
         Ask::Http(ask) => curl(ask),
         Ask::Tcp { host, port } => format!("nc -zv {host} {port}"),
         Ask::Dns { server, port, name } => format!("dig +tcp @{server} -p {port} {name} A"),
+        Ask::Vault(ask) => curl(&ask.at_path(SEAL_STATUS)),
     };
-    vec![match &probe.via {
+    vec![from_there(line, &probe)]
+}
+
+/// A command, with the machine on which it is to be given.
+pub(super) fn from_there(line: String, probe: &Probe) -> String {
+    match &probe.via {
         Some(machine) => format!("{line}   on {machine}"),
         None => line,
-    }]
+    }
+}
+
+/// The command that gives a vault one key, for which it asks.
+pub(super) fn by_key(ask: &VaultAsk) -> String {
+    let address = format!("'{}'", ask.url.replace('\'', "%27"));
+    let unverified = if ask.unverified { " -tls-skip-verify" } else { "" };
+    format!("vault operator unseal -address={address}{unverified}")
 }
 
 fn curl(ask: &HttpAsk) -> String {

@@ -3,7 +3,7 @@ use crate::model::ids::CheckId;
 
 pub static CHECK: Check = Check {
     id: CheckId::fixed("secrets-answer"),
-    title: "The vault answers as one that is open",
+    title: "What gives out secrets answers, a vault with how it stands",
     evidence: probed::EVIDENCE,
     grace: probed::grace,
     missing: AskMissing::Ask,

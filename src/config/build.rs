@@ -41,6 +41,8 @@ pub(super) fn build(
     policy.power = watched;
     let turn_on = power::turn_on(values, &inventory, context.hostname, &upses, faults);
     policy.shutdown.wakes = turn_on.ways.keys().cloned().collect();
+    let vault = probes::keys_of(values, &policy.probes, faults);
+    policy.vault_keys = vault.has_keys();
     let ssh = ssh(values, context, &inventory, faults);
     let kube = kube(values);
     peers(values, faults);
@@ -57,6 +59,7 @@ pub(super) fn build(
         kube,
         nut,
         probes: probes::settings(values),
+        vault,
         turn_on,
         state_dir: path(&keys::STATE_DIR, values).unwrap_or_else(|| context.state_dir.clone()),
         run_dir: path(&keys::RUN_DIR, values).unwrap_or_else(|| context.run_dir.clone()),
@@ -100,6 +103,7 @@ fn policy(
         shutdown: shutdown(values, faults),
         probes: probes::services(values, inventory, faults),
         ingress: probes::ingress(values, inventory, faults),
+        vault_keys: false,
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec
     if let Some(path) = power::keys::UPSD_LOGIN_FILE.given(values) {
         secret(&path.value, path.at, "password", context, faults);
     }
+    vault_keys(values, context, faults);
     if let Some(program) =
         keys::NOTIFY_COMMAND.given(values).and_then(|g| g.value.into_iter().next())
     {
@@ -74,6 +75,36 @@ pub(super) fn check(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec
         let fault = Fault::warning(Code::MissingFile, message).at(program.at);
         faults.push(fault.help("nobody will be called until it is mended"));
     }
+}
+
+/// Looks at the file with the keys of vaults. Never an error: that a vault stays sealed is no
+/// reason to leave a cluster down, and whoever reads the keys looks again.
+fn vault_keys(values: &Values<'_>, context: &Context<'_>, faults: &mut Vec<Fault>) {
+    let Some(path) = probes::keys::VAULT_KEY_FILE.given(values) else { return };
+    let shown = &path.value;
+    let has_command = probes::keys::VAULT_BREAKGLASS.given(values).is_some();
+    let (code, message, help) = match context.files.look(Path::new(shown)) {
+        FileFact::Unlooked => return,
+        FileFact::File { mode } if mode & OTHERS == 0 => return,
+        FileFact::Missing if has_command => return,
+        FileFact::File { mode } => {
+            let message = format!("others may read the keys in {shown} ({mode:o})");
+            (Code::KeyReadable, message, format!("it is not used like that: chmod 600 {shown}"))
+        }
+        FileFact::Missing => {
+            let help = "a vault that is sealed is left to a person until it is".to_owned();
+            (Code::MissingFile, format!("{shown} is not there"), help)
+        }
+        FileFact::NotAFile => {
+            let help = "write the path of the file itself".to_owned();
+            (Code::MissingFile, format!("{shown} is not a file"), help)
+        }
+        FileFact::Denied(why) => {
+            let help = "the daemon must be able to read it".to_owned();
+            (Code::UnreadableFile, format!("{shown} can't be looked at: {why}"), help)
+        }
+    };
+    faults.push(Fault::warning(code, message).at(path.at).help(help));
 }
 
 fn absent(path: &str, fact: &FileFact, at: Option<Place>) -> Fault {

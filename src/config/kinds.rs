@@ -76,10 +76,6 @@ pub(super) struct Map<K> {
     pub(super) values: K,
 }
 
-/// Anything: belongs to a part that is not built, and nobody looks into it.
-#[derive(Debug)]
-pub(super) struct Anything;
-
 /// A value with a default.
 #[derive(Debug)]
 pub(super) struct Or<K, D>(pub(super) K, pub(super) D);
@@ -365,17 +361,5 @@ impl<K: Kind> Kind for Map<K> {
 
     fn schema(&self) -> Value {
         json!({ "type": ["object", "null"], "additionalProperties": self.values.schema() })
-    }
-}
-
-impl Kind for Anything {
-    type Out = ();
-
-    fn read(&self, _node: &Node, _to: &mut Reading<'_>) -> Option<()> {
-        Some(())
-    }
-
-    fn schema(&self) -> Value {
-        json!({})
     }
 }

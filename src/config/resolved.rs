@@ -158,6 +158,7 @@ fn groups(out: &mut String, settings: &Settings) {
             lines.push(("time_sync_quorum", count.to_string()));
         }
     }
+    lines.extend(probes::vault_keys(&settings.vault));
     group(out, "startup", &lines);
     hosts(out, &policy.hosts);
     power(out, settings);

@@ -22,6 +22,8 @@ pub struct Settings {
     pub nut: NutSettings,
     /// How services are asked.
     pub probes: ProbeSettings,
+    /// Where the keys of vaults are.
+    pub vault: VaultSettings,
     /// How machines are switched on.
     pub turn_on: TurnOnSettings,
     /// Where ananke keeps its state: ledger, recorder, JSON files.
@@ -178,6 +180,23 @@ pub enum Encryption {
         /// PEM, one certificate or several (for the time of a change).
         file: PathBuf,
     },
+}
+
+/// Where the keys of vaults are. The keys themselves are nowhere in here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VaultSettings {
+    /// The file with one key on each line.
+    pub key_file: Option<PathBuf>,
+    /// The program that prints the same where the file is not there, and its arguments. Empty:
+    /// there is none.
+    pub command: Vec<String>,
+}
+
+impl VaultSettings {
+    /// Whether there is a place for keys at all.
+    pub const fn has_keys(&self) -> bool {
+        self.key_file.is_some() || !self.command.is_empty()
+    }
 }
 
 /// How services are asked. What is asked is policy.

@@ -8,8 +8,10 @@ use crate::model::assessment::Finding;
 use crate::model::cordon::CordonKind;
 use crate::model::facts::{NodeFacts, Seen, UnitActive};
 use crate::model::intent::Desired;
+use crate::model::outcome::ActionResult;
 use crate::model::plan::Hold;
 use crate::model::policy::{Role, Timing};
+use crate::model::probe::Ask;
 use crate::model::situation::Situation;
 use crate::model::time::Span;
 use crate::model::verdict::{Target, Verdict};
@@ -54,6 +56,7 @@ pub static RULES: &[&HoldRule] = &[
     &NOT_MANAGED,
     &PERSON_HOLD,
     &FOREIGN_CORDON,
+    &NO_KEY,
     &IN_FLIGHT,
     &STORM,
     &TOO_FEW_SERVERS,
@@ -202,6 +205,35 @@ fn guarded_node<'a>(candidate: &Candidate<'_>, sit: &Situation<'a>) -> Option<&'
     }
     sit.seen.api.nodes.any_age()?.get(candidate.target.machine()?)
 }
+
+static NO_KEY: HoldRule = HoldRule {
+    name: "no-key",
+    protects: "the keys of a vault: none goes where anybody may read it, and one that was refused \
+               is not tried again",
+    judge: |candidate, sit| {
+        let Effect::UnsealVault { vault } = candidate.effect else { return None };
+        let asked = sit.policy.probes.get(vault).map(|probe| &probe.ask);
+        let unsafe_there = match asked {
+            Some(Ask::Vault(ask)) => ask.unsafe_for_keys(),
+            Some(Ask::Http(_) | Ask::Tcp { .. } | Ask::Dns { .. }) | None => Some("it is no vault"),
+        };
+        let tried = ladder::attempts(sit, &candidate.remedy.id, candidate.target);
+        // Whoever refused it will refuse it again, until a person did their part (`ananke ack`).
+        let refused = match tried.and_then(|tried| tried.result.as_ref()) {
+            Some(ActionResult::Refused { why }) => Some(why.as_str()),
+            Some(
+                ActionResult::Done
+                | ActionResult::AlreadyDone
+                | ActionResult::Failed { .. }
+                | ActionResult::Unknown { .. },
+            )
+            | None => None,
+        };
+        let none = "no startup.vault_unseal_key_file and no command for it";
+        let why = (!sit.policy.vault_keys).then_some(none).or(unsafe_there).or(refused)?;
+        Some(Hold::NoKey { why: why.to_owned() })
+    },
+};
 
 static IN_FLIGHT: HoldRule = HoldRule {
     name: "in-flight",

@@ -16,6 +16,7 @@ use crate::model::memory::{
 };
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::policy::{Machine, Role};
+use crate::model::probe::ProbeName;
 use crate::model::situation::Situation;
 use crate::model::tick::TickInput;
 use crate::model::time::{Mono, Span};
@@ -360,7 +361,13 @@ fn seen_since(input: &TickInput, target: &Target, attempt: Mono) -> bool {
         Some(Seen::Known { at, .. }) => later(Some(*at)),
         Some(Seen::Unknown { .. }) | None => false,
     });
-    nodes && host && object
+    let answer = target.service().is_none_or(|name| {
+        match input.observation.probes.get(&ProbeName::new(name)) {
+            Some(Seen::Known { at, .. }) => later(Some(*at)),
+            Some(Seen::Unknown { .. }) | None => false,
+        }
+    });
+    nodes && host && object && answer
 }
 
 /// Machines that were given up wait for a person, in the ledger as well as on the node.

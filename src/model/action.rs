@@ -11,6 +11,7 @@ use super::cordon::{CordonKind, CordonRecord};
 use super::facts::Unit;
 use super::ids::{ActionId, BootId, CordonId, Epoch, MachineId, MachineName, RemedyId};
 use super::object::ObjectName;
+use super::probe::ProbeName;
 use super::time::Span;
 use super::verdict::Target;
 
@@ -150,6 +151,12 @@ pub enum Effect {
         /// How many.
         replicas: u32,
     },
+    /// Give a sealed vault its keys. They are no part of this: whoever carries it out reads them at
+    /// the last moment.
+    UnsealVault {
+        /// Which, by its name among the services.
+        vault: ProbeName,
+    },
 }
 
 /// What is put right on a host.
@@ -233,7 +240,8 @@ impl Effect {
             | Self::Uncordon { .. }
             | Self::ResumeFlux { .. }
             | Self::DeletePod { .. }
-            | Self::Scale { .. } => Leads::Up,
+            | Self::Scale { .. }
+            | Self::UnsealVault { .. } => Leads::Up,
             Self::StopUnit { .. }
             | Self::EndPods { .. }
             | Self::SaveDatastore { .. }
@@ -275,6 +283,7 @@ impl Effect {
             | Self::RequestReconcile { .. }
             | Self::DeletePod { .. }
             | Self::Scale { .. }
+            | Self::UnsealVault { .. }
             | Self::EvictPods { .. } => None,
         }
     }
@@ -315,6 +324,7 @@ impl fmt::Display for Effect {
             }
             Self::DeletePod { pod, .. } => write!(f, "delete the pod {pod}, to be made anew"),
             Self::Scale { object, replicas } => write!(f, "scale {object} to {replicas}"),
+            Self::UnsealVault { vault } => write!(f, "unseal the vault {vault}"),
         }
     }
 }

@@ -136,6 +136,7 @@ impl Command {
             | Effect::RequestReconcile { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }
+            | Effect::UnsealVault { .. }
             | Effect::EvictPods { .. } => return Err(Unsendable::NotForMachines),
         };
         match action.channel {

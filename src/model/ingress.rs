@@ -166,7 +166,7 @@ mod tests {
         };
         let asked = |host: &str| match policy.probe(host).ask {
             Ask::Http(ask) => (ask.url, ask.at.unwrap_or_default(), ask.or_at),
-            Ask::Tcp { .. } | Ask::Dns { .. } => panic!("a host is asked over HTTP"),
+            Ask::Tcp { .. } | Ask::Dns { .. } | Ask::Vault(_) => panic!("no host of an ingress"),
         };
         let text = str::to_owned;
         assert_eq!(

@@ -32,4 +32,5 @@ pub mod runs;
 pub mod situation;
 pub mod tick;
 pub mod time;
+pub mod vault;
 pub mod verdict;

@@ -93,6 +93,11 @@ pub enum Hold {
         /// sudo's words.
         why: String,
     },
+    /// There is no key for a vault, none may go there, or the one that there is does not fit.
+    NoKey {
+        /// Why.
+        why: String,
+    },
     /// A person masked or removed the unit.
     UnitForbidden {
         /// What systemd says.
@@ -183,6 +188,7 @@ impl Hold {
             Self::Unguarded => "unguarded",
             Self::OtherGuard { .. } => "other-guard",
             Self::SudoRefused { .. } => "sudo-refused",
+            Self::NoKey { .. } => "no-key",
             Self::UnitForbidden { .. } => "unit-forbidden",
             Self::PersonHold { .. } => "person-hold",
             Self::ForeignCordon { .. } => "foreign-cordon",
@@ -216,6 +222,7 @@ impl Hold {
             | Self::Unguarded
             | Self::OtherGuard { .. }
             | Self::SudoRefused { .. }
+            | Self::NoKey { .. }
             | Self::UnitForbidden { .. }
             | Self::PersonHold { .. }
             | Self::ForeignCordon { .. }
@@ -242,6 +249,7 @@ impl Hold {
                 | Self::Unguarded
                 | Self::OtherGuard { .. }
                 | Self::SudoRefused { .. }
+                | Self::NoKey { .. }
                 | Self::UnitForbidden { .. }
                 | Self::PersonHold { .. }
                 | Self::ForeignCordon { .. }
@@ -267,6 +275,7 @@ impl fmt::Display for Hold {
                 write!(f, "its guard is of another version, {version} (ananke prepare)")
             }
             Self::SudoRefused { why } => write!(f, "sudo refuses: {why}"),
+            Self::NoKey { why } => write!(f, "no key that fits: {why}"),
             Self::UnitForbidden { what } => f.write_str(what),
             Self::PersonHold { why } => write!(f, "a person holds it: {why}"),
             Self::ForeignCordon { whose } => write!(f, "foreign cordon: {whose}"),

@@ -49,6 +49,9 @@ pub struct Policy {
     /// How the hosts of ingresses are asked.
     #[serde(default)]
     pub ingress: IngressPolicy,
+    /// Whether this host knows where the keys of its vaults are. The keys are not settings.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vault_keys: bool,
 }
 
 /// What is expected of Flux.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{GateId, MachineName};
 use super::observation::Steady;
 use super::time::Span;
+use super::vault::{SealStatus, VaultAsk};
 
 mod judge;
 
@@ -84,6 +85,8 @@ pub enum Ask {
         /// The name that must have an address.
         name: String,
     },
+    /// How a vault stands.
+    Vault(VaultAsk),
 }
 
 /// A question over HTTP.
@@ -138,6 +141,8 @@ pub enum Answer {
     Resolved,
     /// There is a server, and it has no such name.
     NoSuchName,
+    /// What a vault says of its seal.
+    Seal(SealStatus),
     /// Whoever should answer did not: refused, silent, reset. It was asked, so this is a finding
     /// about the service. That nobody could ask is not: see [`Blind`](super::facts::Blind).
     Nothing {
@@ -176,6 +181,17 @@ impl Steady for Finding {
     }
 }
 
+impl Answer {
+    /// When the certificate of whoever answered ends. `None` without one.
+    pub const fn certificate_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Http(answer) => answer.certificate_until,
+            Self::Seal(said) => said.certificate_until,
+            Self::Accepted | Self::Resolved | Self::NoSuchName | Self::Nothing { .. } => None,
+        }
+    }
+}
+
 impl Probe {
     /// What is wrong with an answer, for people. `None`: it is good.
     pub fn complaint(&self, answer: &Answer) -> Option<String> {
@@ -185,13 +201,22 @@ impl Probe {
             (Ask::Dns { name, .. }, Answer::NoSuchName) => {
                 Some(format!("it answers, and knows no address of {name}"))
             }
+            (Ask::Vault(_), Answer::Seal(said)) => said.seal.complaint(),
             (Ask::Tcp { .. }, Answer::Accepted) | (Ask::Dns { .. }, Answer::Resolved) => None,
             // An answer of before the configuration was changed.
-            (Ask::Http(_), Answer::Accepted | Answer::Resolved | Answer::NoSuchName)
-            | (Ask::Tcp { .. }, Answer::Http(_) | Answer::Resolved | Answer::NoSuchName)
-            | (Ask::Dns { .. }, Answer::Http(_) | Answer::Accepted) => {
-                Some("the answer is to another question".to_owned())
-            }
+            (
+                Ask::Http(_),
+                Answer::Accepted | Answer::Resolved | Answer::NoSuchName | Answer::Seal(_),
+            )
+            | (
+                Ask::Tcp { .. },
+                Answer::Http(_) | Answer::Resolved | Answer::NoSuchName | Answer::Seal(_),
+            )
+            | (Ask::Dns { .. }, Answer::Http(_) | Answer::Accepted | Answer::Seal(_))
+            | (
+                Ask::Vault(_),
+                Answer::Http(_) | Answer::Accepted | Answer::Resolved | Answer::NoSuchName,
+            ) => Some("the answer is to another question".to_owned()),
         }
     }
 }

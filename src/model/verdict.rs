@@ -48,6 +48,14 @@ impl Target {
             Self::Cluster | Self::Machine(_) | Self::Ups(_) | Self::Service(_) => None,
         }
     }
+
+    /// The name of what is asked from outside, if the target is that.
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::Service(name) => Some(name),
+            Self::Cluster | Self::Machine(_) | Self::Ups(_) | Self::Object(_) => None,
+        }
+    }
 }
 
 impl From<Target> for String {

@@ -36,6 +36,7 @@ mod stop_server;
 mod suspend_flux;
 mod uncordon_own;
 mod unit;
+mod unseal_vault;
 
 pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
 pub use clear_mark::REMEDY as CLEAR_MARK;
@@ -68,6 +69,7 @@ pub use stop_agent::REMEDY as STOP_AGENT;
 pub use stop_server::REMEDY as STOP_SERVER;
 pub use suspend_flux::REMEDY as SUSPEND_FLUX;
 pub use uncordon_own::REMEDY as UNCORDON_OWN;
+pub use unseal_vault::REMEDY as UNSEAL_VAULT;
 
 use std::fmt;
 
@@ -97,6 +99,7 @@ pub static ALL: &[&Remedy] = &[
     &HAND_TO_PERSON,
     &MARK_MISSING,
     &CLEAR_MARK,
+    &UNSEAL_VAULT,
     &RESUME_FLUX,
     &REQUEST_RECONCILE,
     &RESTORE_REPLICAS,

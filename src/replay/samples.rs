@@ -112,6 +112,7 @@ impl SmallLoop {
             | Effect::RequestReconcile { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }
+            | Effect::UnsealVault { .. }
             | Effect::EvictPods { .. } => true,
         });
         let up = self.memory.intent.desired == Desired::Up;
@@ -282,6 +283,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 shutdown: ShutdownRules::default(),
                 probes: BTreeMap::new(),
                 ingress: IngressPolicy::default(),
+                vault_keys: false,
             },
             request: Request {
                 verb: Verb::Daemon,

@@ -254,6 +254,7 @@ impl<'a> Verifier<'a> {
             | Effect::RequestReconcile { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }
+            | Effect::UnsealVault { .. }
             | Effect::EvictPods { .. } => {}
         }
     }
@@ -348,7 +349,8 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::ResumeFlux { .. }
         | Effect::RequestReconcile { .. }
         | Effect::DeletePod { .. }
-        | Effect::Scale { .. } => None,
+        | Effect::Scale { .. }
+        | Effect::UnsealVault { .. } => None,
     }
 }
 

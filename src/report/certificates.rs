@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use crate::model::probe::Answer;
 use crate::model::record::TickRecord;
 use crate::model::time::Span;
 
@@ -16,11 +15,8 @@ pub(super) fn ending(record: &TickRecord) -> Vec<String> {
     let within = Span::mins(24 * 60).times(policy.certificate_days);
     let mut lines = Vec::new();
     for (name, seen) in &input.observation.probes {
-        let Some(Answer::Http(answer)) = seen.any_age().map(|finding| &finding.answer) else {
-            continue;
-        };
-        let left = answer.certificate_until.map(|until| left(input.now.wall, until));
-        match left {
+        let until = seen.any_age().and_then(|finding| finding.answer.certificate_until());
+        match until.map(|until| left(input.now.wall, until)) {
             Some(Span::ZERO) => lines.push(format!("{name}: its certificate has ended")),
             Some(left) if left <= within => {
                 lines.push(format!("{name}: its certificate ends in {left}"));
@@ -40,7 +36,7 @@ fn left(now: Timestamp, until: Timestamp) -> Span {
 mod tests {
     use super::*;
     use crate::model::facts::Seen;
-    use crate::model::probe::{Finding, HttpAnswer, ProbeName};
+    use crate::model::probe::{Answer, Finding, HttpAnswer, ProbeName};
     use crate::replay::samples::tick;
 
     #[test]

@@ -158,4 +158,6 @@ pub enum Within {
     VaultSeals(bool),
     /// Somebody gives the vault its key.
     VaultUnsealed,
+    /// The vault's keys are others than those that ananke's host has.
+    VaultRekeyed,
 }

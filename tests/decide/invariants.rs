@@ -83,7 +83,7 @@ fn knowledge(input: &TickInput, action: &Action, found: &mut Found) {
         if seen.is_none_or(|seen| seen.fresh(now, fresh_for).is_err()) {
             found.push(("knowledge", format!("{} on an unseen machine", action.effect)));
         }
-    } else if !matches!(action.effect, Effect::Wake { .. }) {
+    } else if !matches!(action.effect, Effect::Wake { .. } | Effect::UnsealVault { .. }) {
         if !matches!(input.observation.api.link, Link::Up { .. }) {
             found.push(("knowledge", format!("{} without an API", action.effect)));
         }
@@ -155,6 +155,7 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::RequestReconcile { .. }
         | Effect::DeletePod { .. }
         | Effect::Scale { .. }
+        | Effect::UnsealVault { .. }
         | Effect::EvictPods { .. } => {}
     }
 }

@@ -23,6 +23,7 @@ mod size;
 mod storage;
 mod trouble;
 mod upsd;
+mod vault;
 mod wall;
 mod way_down;
 mod way_up;

@@ -217,13 +217,13 @@ impl Rig {
             .unwrap_or(self.fate);
         let lost = || ActionResult::Unknown { why: "the connection was lost".to_owned() };
         let (after, result) = match fate {
-            Fate::Arrives => (0, self.world.perform(action)),
-            Fate::Slow { seconds } => (seconds, self.world.perform(action)),
+            Fate::Arrives => (0, self.carry_out(action)),
+            Fate::Slow { seconds } => (seconds, self.carry_out(action)),
             Fate::Refused => (0, ActionResult::Refused { why: "an older epoch".to_owned() }),
             Fate::Failed => (0, ActionResult::Failed { why: "exit status 1".to_owned() }),
             Fate::Unknown { done } | Fate::Silent { done } => {
                 if done {
-                    self.world.perform(action);
+                    self.carry_out(action);
                 }
                 if matches!(fate, Fate::Silent { .. }) {
                     return;
@@ -234,6 +234,13 @@ impl Rig {
         let now = self.now().mono;
         let outcome = Outcome { action: action.id.clone(), result, began: now, ended: now };
         self.due.push((self.world.now + after, outcome));
+    }
+
+    fn carry_out(&mut self, action: &Action) -> ActionResult {
+        if let Effect::UnsealVault { vault } = &action.effect {
+            return self.world.answers.unseal(vault.as_str());
+        }
+        self.world.perform(action)
     }
 
     /// ananke is killed and started again: durable memory through its bytes, the rest is gone.

@@ -49,5 +49,6 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
         probes: BTreeMap::new(),
         // Who asks nobody needs no answers: tests of the probes switch it on.
         ingress: IngressPolicy { check: false, ..IngressPolicy::default() },
+        vault_keys: false,
     }
 }

@@ -12,6 +12,7 @@ mod output;
 mod probe;
 mod ssh;
 mod ssh_config;
+mod vault;
 mod wake;
 mod world_api;
 mod world_disk;

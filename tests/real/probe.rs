@@ -28,7 +28,8 @@ use tokio_rustls::TlsAcceptor;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// `near` connects from this host; `far` is a machine that is gone.
-struct Loopback;
+#[derive(Debug, Clone)]
+pub(crate) struct Loopback;
 
 impl Ways for Loopback {
     async fn open(
@@ -48,7 +49,8 @@ impl Ways for Loopback {
 }
 
 /// Each probe is asked once: the pause after it never ends.
-struct Still;
+#[derive(Debug, Clone)]
+pub(crate) struct Still;
 
 impl Clock for Still {
     fn now(&self) -> Moment {
@@ -66,7 +68,7 @@ impl Clock for Still {
 }
 
 /// What each of them comes to at the first look.
-async fn found(
+pub(crate) async fn found(
     settings: &ProbeSettings,
     probes: &[(&str, Probe)],
 ) -> BTreeMap<String, Seen<Finding>> {
@@ -279,8 +281,8 @@ async fn what_was_asked_in_vain_and_what_could_not_be_asked_are_two_things() {
     }
 }
 
-/// An authority, in a file, and a server with a certificate of it for `wiki.example`.
-async fn with_tls(dir: &std::path::Path, ended: bool) -> (ProbeSettings, Server) {
+/// An authority, in a file, and a certificate of it for `wiki.example`.
+pub(crate) fn certified(dir: &std::path::Path, ended: bool) -> (ProbeSettings, TlsAcceptor) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
@@ -304,8 +306,13 @@ async fn with_tls(dir: &std::path::Path, ended: bool) -> (ProbeSettings, Server)
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
-    let server = Server::start(Some(TlsAcceptor::from(Arc::new(config)))).await;
-    (ProbeSettings { authorities: Some(file) }, server)
+    (ProbeSettings { authorities: Some(file) }, TlsAcceptor::from(Arc::new(config)))
+}
+
+/// An authority, in a file, and a server with a certificate of it.
+async fn with_tls(dir: &std::path::Path, ended: bool) -> (ProbeSettings, Server) {
+    let (settings, acceptor) = certified(dir, ended);
+    (settings, Server::start(Some(acceptor)).await)
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Those that show most of what the sockets do, besides the cold start of all: a cordon and its
-/// patches, a changed host key, a program that dies at its boundaries.
-const SHOWN: [&str; 3] = ["hung-kubelet", "host-key-changed", "killed-at-boundaries"];
+/// patches, a changed host key, a program that dies at its boundaries, a key that a service takes.
+const SHOWN: [&str; 4] =
+    ["hung-kubelet", "host-key-changed", "killed-at-boundaries", "sealed-vault"];
 
 /// The most memory that 25 machines may take with all their servers and the loop before them.
 const MOST_KB: u64 = 150 * 1_024;

@@ -9,7 +9,7 @@ use ananke::sim::deed::{Deed, Which, Within};
 use ananke::sim::faces::Stage;
 use ananke::sim::faces::sockets::http::HttpDoors;
 use ananke::sim::site::Site;
-use ananke::sim::world::World;
+use ananke::sim::world::{VAULT_KEYS, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -31,9 +31,10 @@ impl Web {
     }
 
     /// The whole answer; nothing if it hangs or is refused.
-    async fn ask(&self, method: &str, host: &str, path: &str) -> String {
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    async fn ask(&self, method: &str, host: &str, path: &str, body: &str) -> String {
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
         let whole = async {
             let mut stream = TcpStream::connect(self.doors.address()).await.ok()?;
             stream.write_all(request.as_bytes()).await.ok()?;
@@ -45,7 +46,7 @@ impl Web {
     }
 
     async fn get(&self, host: &str, path: &str) -> String {
-        self.ask("GET", &format!("{host}.test.example"), path).await
+        self.ask("GET", &format!("{host}.test.example"), path, "").await
     }
 
     fn suffer(&self, deeds: &[Deed]) {
@@ -105,9 +106,22 @@ async fn a_site_without_power_says_nothing_and_a_sealed_vault_takes_its_key() {
     web.stage.touch(|world| world.pass(Span::mins(15)));
     assert!(web.get("git", "/api/healthz").await.starts_with("HTTP/1.1 200 "));
     let service = "vault.vault.svc.cluster.local:8200";
-    let health = web.ask("GET", service, "/v1/sys/health").await;
+    let health = web.ask("GET", service, "/v1/sys/health", "").await;
     assert!(health.starts_with("HTTP/1.1 503 ") && health.contains("\"sealed\":true"), "{health}");
     assert!(web.get("vault", "/v1/sys/health").await.starts_with("HTTP/1.1 503 "));
-    assert!(web.ask("PUT", service, "/v1/sys/unseal").await.starts_with("HTTP/1.1 200 "));
-    assert!(web.ask("GET", service, "/v1/sys/health").await.starts_with("HTTP/1.1 200 "));
+    let key = async |key: &str| {
+        let document = format!("{{\"key\":\"{key}\"}}");
+        web.ask("PUT", service, "/v1/sys/unseal", &document).await
+    };
+    assert!(web.ask("PUT", service, "/v1/sys/unseal", "").await.starts_with("HTTP/1.1 400 "));
+    let first = key(VAULT_KEYS[1]).await;
+    assert!(first.starts_with("HTTP/1.1 200 ") && first.contains("\"progress\":1"), "{first}");
+    let status = web.ask("GET", service, "/v1/sys/seal-status", "").await;
+    assert!(status.contains("\"sealed\":true") && status.contains("\"t\":2"), "{status}");
+    assert!(key("00").await.starts_with("HTTP/1.1 400 "), "and both are forgotten");
+    for right in [VAULT_KEYS[0], VAULT_KEYS[1]] {
+        assert!(key(right).await.starts_with("HTTP/1.1 200 "));
+    }
+    assert!(web.ask("GET", service, "/v1/sys/health", "").await.starts_with("HTTP/1.1 200 "));
+    assert!(web.ask("PUT", service, "/", "").await.starts_with("HTTP/1.1 405 "));
 }

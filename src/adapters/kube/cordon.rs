@@ -74,6 +74,7 @@ impl<'a> Change<'a> {
             | Effect::RequestReconcile { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }
+            | Effect::UnsealVault { .. }
             | Effect::EvictPods { .. } => return None,
         })
     }

@@ -49,6 +49,7 @@ impl<'a> FluxChange<'a> {
             | Effect::MendHost { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }
+            | Effect::UnsealVault { .. }
             | Effect::EvictPods { .. } => None,
         }
     }

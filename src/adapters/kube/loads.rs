@@ -40,6 +40,7 @@ impl<'a> LoadChange<'a> {
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
+            | Effect::UnsealVault { .. }
             | Effect::EvictPods { .. } => None,
         }
     }

@@ -6,10 +6,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connect::{Miss, Stream, Ways, direct};
 use super::dns;
-use super::http::{self, Goal};
+use super::http::{self, Goal, Talk};
 use super::tls::{self, Trust};
 use crate::model::facts::{Blind, BlindKind};
 use crate::model::probe::{Answer, Ask, Finding, HttpAnswer, HttpAsk, LIMIT, Probe};
+use crate::model::vault::{SEAL_STATUS, Seal, SealStatus, VaultAsk};
 use crate::ports::Clock;
 
 /// Asks. Cheap to share.
@@ -39,6 +40,7 @@ impl<W: Ways, C: Clock> Asker<W, C> {
     async fn answer(&self, probe: &Probe, end: Instant) -> Result<Answer, Miss> {
         match &probe.ask {
             Ask::Http(ask) => self.http(probe, ask, end).await.map(Answer::Http),
+            Ask::Vault(ask) => self.seal(probe, ask, end).await.map(Answer::Seal),
             Ask::Tcp { host, port } => {
                 let places = [(host.as_str(), *port)];
                 self.connect(probe, &places, end).await.map(|_| Answer::Accepted)
@@ -53,16 +55,44 @@ impl<W: Ways, C: Clock> Asker<W, C> {
 
     async fn http(&self, probe: &Probe, ask: &HttpAsk, end: Instant) -> Result<HttpAnswer, Miss> {
         let goal = Goal::of(&ask.url)?;
+        let talk = self.talk(probe, ask, &goal, end).await?;
+        in_time(end, http::get(talk, &goal, ask)).await
+    }
+
+    /// How a vault says that it stands.
+    pub(super) async fn seal(
+        &self,
+        probe: &Probe,
+        ask: &VaultAsk,
+        end: Instant,
+    ) -> Result<SealStatus, Miss> {
+        let ask = ask.at_path(SEAL_STATUS);
+        let goal = Goal::of(&ask.url)?;
+        let mut talk = self.talk(probe, &ask, &goal, end).await?;
+        let certificate_until = talk.certificate_until();
+        let reply = in_time(end, talk.get(&goal, true)).await?;
+        let seal = Seal::read(reply.status, &reply.body).map_err(Miss::Nothing)?;
+        Ok(SealStatus { seal, certificate_until })
+    }
+
+    /// A connection over which HTTP is spoken, with whom the probe trusts.
+    pub(super) async fn talk(
+        &self,
+        probe: &Probe,
+        ask: &HttpAsk,
+        goal: &Goal,
+        end: Instant,
+    ) -> Result<Talk, Miss> {
         let stream = self.connect(probe, &goal.places(ask), end).await?;
         in_time(end, async {
             if !goal.tls {
-                return http::get(stream, &goal, ask, None).await;
+                return Talk::begin(stream, None).await;
             }
             let right = self.clock.now().wall_trusted;
             let handshake = self.trust.handshake(stream, &goal.host, ask.unverified, right);
             let stream = handshake.await?;
             let until = tls::until(&stream);
-            http::get(stream, &goal, ask, until).await
+            Talk::begin(stream, until).await
         })
         .await
     }
@@ -101,7 +131,7 @@ impl<W: Ways, C: Clock> Asker<W, C> {
 }
 
 /// Who does not answer in time was asked all the same.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     end: Instant,
     question: impl Future<Output = Result<T, Miss>>,
 ) -> Result<T, Miss> {

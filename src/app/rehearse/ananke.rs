@@ -13,9 +13,11 @@ use super::super::hands::RealHands;
 use super::super::observer::RealObserver;
 use super::super::publish::Publisher;
 use super::super::switches::Switches;
+use super::super::ways::FleetWays;
 use super::super::{orders, words, world};
 use crate::adapters::disk::{FileLedger, FileRecorder};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
+use crate::adapters::probe::Unsealer;
 use crate::adapters::ssh::Fleet;
 use crate::config::settings::Settings;
 use crate::decide::LIBRARY;
@@ -210,7 +212,8 @@ impl Birth {
         let publisher =
             start.request.execute.then(|| Publisher::start(clock.clone(), Arc::clone(&kube), told));
         let switches = Switches::of(&settings);
-        let hands = RealHands { clock: clock.clone(), fleet, kube, switches };
+        let vaults = Unsealer::new(&settings, clock.clone(), FleetWays(fleet.clone()));
+        let hands = RealHands { clock: clock.clone(), fleet, kube, switches, vaults };
         let world = World {
             clock,
             observer,

@@ -11,13 +11,17 @@ use crate::model::ingress::IngressPolicy;
 pub(in crate::config) static SERVICES: Key<Map<Service>> = key(
     "services",
     Map { names: Text::Service, values: Service },
-    "What is asked from outside, by name. Each has `url`, `tcp` (address:port) or `dns` (server, \
-     name). With a `url`: `statuses` (without it exactly 200 is good; 401 with `challenge`, a \
-     redirection with `redirect`), `body` (a text in it), `json` (pointer, value), `redirect` and \
-     `challenge` (how Location and WWW-Authenticate begin), `at` (the address called instead), \
-     `verify_certificates`. With any: `via` (asked from that machine) and `gate`, which waits for \
-     a good answer: network, secrets, database, load-balancer, git, registry, or else services.",
-    "{git: {url: \"https://git.example.org/api/healthz\", gate: git}}",
+    "What is asked from outside, by name. Each has `url`, `tcp` (address:port), `dns` (server, \
+     name) or `vault` (the URL of one vault, without a path). With a `url`: `statuses` (without it \
+     exactly 200 is good; 401 with `challenge`, a redirection with `redirect`), `body` (a text in \
+     it), `json` (pointer, value), `redirect` and `challenge` (how Location and WWW-Authenticate \
+     begin), `at` (the address called instead), `verify_certificates`. With a `vault`: `at`, \
+     `verify_certificates`, `trusted_way` (a key may go there although nothing encrypts it, or \
+     proves who takes it). With any: `via` (asked from that machine) and `gate`, which waits for \
+     a good answer: network, secrets, database, load-balancer, git, registry, or else services; \
+     of a vault it is secrets.",
+    "{git: {url: \"https://git.example/\", gate: git}, \
+     vault: {vault: \"https://vault.example\"}}",
     Used,
 );
 pub(in crate::config) static POST_START_PROBES: Key<List<UrlOrService>> = key(
@@ -32,6 +36,22 @@ pub(in crate::config) static REQUIRE_PROBES: Key<Or<Flag, bool>> = key(
     Or(Flag, true),
     "Whether the way up waits for `post_start_probes`. If not, they are not asked.",
     "true",
+    Used,
+);
+
+pub(in crate::config) static VAULT_KEY_FILE: Key<Text> = key(
+    "startup.vault_unseal_key_file",
+    Text::Path,
+    "File with the keys that unseal each `vault` of `services`, one on each line. Nobody but its \
+     owner may read it, and it is read when a key is given, not before.",
+    "/etc/ananke/vault-unseal-key",
+    Used,
+);
+pub(in crate::config) static VAULT_BREAKGLASS: Key<OneOrMore<Text>> = key(
+    "startup.vault_unseal_breakglass_command",
+    OneOrMore(Text::Line),
+    "Program, with its arguments, that prints the same where that file is not there.",
+    "[/usr/local/bin/unseal-key]",
     Used,
 );
 

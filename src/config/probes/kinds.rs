@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Number, Value, json};
 
+use super::vault;
 use crate::config::fields::fields;
 use crate::config::kinds::{Count, Flag, Kind, Reading, bad_value, wrong_type};
 use crate::config::nearest::quoted;
@@ -22,6 +23,9 @@ pub(super) const GATES: &[&str] =
 /// The gate of a service that names none.
 pub(super) const GATE: &str = "services";
 
+/// The gate of a vault.
+const OF_VAULTS: &str = "secrets";
+
 /// Every status that HTTP has.
 const STATUS: Count = Count { min: 100, max: 599 };
 
@@ -29,10 +33,11 @@ const STATUS: Count = Count { min: 100, max: 599 };
 const DNS_PORT: u16 = 53;
 
 /// What may stand in a service.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 14] = [
     "url",
     "tcp",
     "dns",
+    "vault",
     "gate",
     "via",
     "at",
@@ -42,14 +47,23 @@ const FIELDS: [&str; 12] = [
     "redirect",
     "challenge",
     "verify_certificates",
+    "trusted_way",
 ];
 
 /// Those that say what is asked, of which there is one.
-const ASKS: [&str; 3] = ["url", "tcp", "dns"];
+const ASKS: [&str; 4] = ["url", "tcp", "dns", "vault"];
 
-/// Those that belong to a URL.
-const OF_URL: [&str; 7] =
-    ["at", "statuses", "body", "json", "redirect", "challenge", "verify_certificates"];
+/// Those that belong to some of them only, each with these.
+const OF_SOME: [(&str, &[&str]); 8] = [
+    ("at", &["url", "vault"]),
+    ("statuses", &["url"]),
+    ("body", &["url"]),
+    ("json", &["url"]),
+    ("redirect", &["url"]),
+    ("challenge", &["url"]),
+    ("verify_certificates", &["url", "vault"]),
+    ("trusted_way", &["vault"]),
+];
 
 /// HTTP statuses: one, or a list.
 #[derive(Debug)]
@@ -80,19 +94,19 @@ pub(in crate::config) struct ServiceSaid {
     pub(super) via: Option<At<String>>,
 }
 
-type Fields<'n> = BTreeMap<&'n str, &'n Node>;
+pub(super) type Fields<'n> = BTreeMap<&'n str, &'n Node>;
 
 impl Kind for Service {
     type Out = ServiceSaid;
 
     fn read(&self, node: &Node, to: &mut Reading<'_>) -> Option<ServiceSaid> {
         let fields = fields(node, &FIELDS, to)?;
-        let gate = fields.get("gate").map(|node| Text::OneOf(GATES).read(node, to));
+        let gate = gate(&fields, to);
         let via = fields
             .get("via")
             .and_then(|node| Text::Machine.read(node, to).map(|value| At { at: node.at, value }));
         let ask = ask(node, &fields, to)?;
-        Some(ServiceSaid { ask, gate: gate.unwrap_or_else(|| Some(GATE.to_owned()))?, via })
+        Some(ServiceSaid { ask, gate: gate?, via })
     }
 
     fn schema(&self) -> Value {
@@ -112,6 +126,8 @@ impl Kind for Service {
                         "name": Text::Address.schema(),
                     },
                 },
+                "vault": Text::Url.schema(),
+                "trusted_way": Flag.schema(),
                 "gate": Text::OneOf(GATES).schema(),
                 "via": Text::Machine.schema(),
                 "at": Text::HostPort.schema(),
@@ -157,7 +173,7 @@ fn ask(node: &Node, fields: &Fields<'_>, to: &mut Reading<'_>) -> Option<Ask> {
     let (name, what) = match asks.as_slice() {
         [] => {
             let fault = Fault::error(Code::MissingKey, "nothing is asked here").at(node.at);
-            to.faults.push(fault.help("write one of: url, tcp, dns"));
+            to.faults.push(fault.help("write one of: url, tcp, dns, vault"));
             return None;
         }
         [one] => *one,
@@ -168,18 +184,30 @@ fn ask(node: &Node, fields: &Fields<'_>, to: &mut Reading<'_>) -> Option<Ask> {
             return None;
         }
     };
-    if name != "url" {
-        let strange = OF_URL.iter().filter_map(|name| Some((*name, *fields.get(name)?)));
-        for (field, node) in strange {
-            let message = format!("`{field}` belongs to a `url`, and here is a `{name}`");
-            to.faults.push(Fault::error(Code::Conflict, message).at(node.at));
-        }
+    for (field, of) in OF_SOME.iter().filter(|(_, of)| !of.contains(&name)) {
+        let Some(node) = fields.get(field) else { continue };
+        let message = format!("`{field}` belongs to a `{}`, and here is a `{name}`", of[0]);
+        to.faults.push(Fault::error(Code::Conflict, message).at(node.at));
     }
     match name {
         "url" => http(what, fields, to),
         "tcp" => tcp(what, to),
+        "vault" => vault::ask(what, fields, to),
         _ => dns(what, to),
     }
+}
+
+/// The gate that waits for it. A vault that another gate waited for would never be opened.
+fn gate(fields: &Fields<'_>, to: &mut Reading<'_>) -> Option<String> {
+    let usual = if fields.contains_key("vault") { OF_VAULTS } else { GATE };
+    let Some(node) = fields.get("gate") else { return Some(usual.to_owned()) };
+    let gate = Text::OneOf(GATES).read(node, to)?;
+    if fields.contains_key("vault") && gate != OF_VAULTS {
+        let message = format!("a `vault` is a matter of the gate `{OF_VAULTS}`");
+        let fault = Fault::error(Code::Conflict, message).at(node.at);
+        to.faults.push(fault.help("remove the gate; ask its other paths with a `url`"));
+    }
+    Some(gate)
 }
 
 fn http(node: &Node, fields: &Fields<'_>, to: &mut Reading<'_>) -> Option<Ask> {
@@ -223,7 +251,7 @@ fn http(node: &Node, fields: &Fields<'_>, to: &mut Reading<'_>) -> Option<Ask> {
 }
 
 /// Whether ananke can ask such a URL.
-fn askable(url: &str) -> Result<(), Bad> {
+pub(super) fn askable(url: &str) -> Result<(), Bad> {
     let bad = || Bad::new(format!("{} can't be asked", quoted(url)));
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let help = "write it as `https://name/path`";

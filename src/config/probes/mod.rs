@@ -2,11 +2,13 @@
 
 pub(super) mod keys;
 pub(super) mod kinds;
+mod vault;
 
 use std::collections::{BTreeMap, btree_map};
 use std::path::PathBuf;
 
 use self::kinds::ServiceSaid;
+pub(super) use self::vault::keys_of;
 use super::inventory::Inventory;
 use super::nearest::quoted;
 use super::problem::{Code, Fault};

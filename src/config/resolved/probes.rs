@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{flow_map, group, line, list, text};
 use crate::config::scalar::joined;
-use crate::config::settings::Settings;
+use crate::config::settings::{Settings, VaultSettings};
 use crate::model::ingress::{IngressHost, IngressPolicy};
 use crate::model::probe::{Ask, HttpAsk, Probe};
+use crate::model::vault::VaultAsk;
 
 /// The services, and how the hosts of ingresses are asked. What was written without a name has
 /// one here.
@@ -66,10 +67,34 @@ fn service(probe: &Probe) -> String {
             let fields = [("server", text(&joined(server, *port))), ("name", text(name))];
             vec![("dns", flow_map(fields.into_iter()))]
         }
+        Ask::Vault(ask) => vault(ask),
     };
     lines.push(("gate", text(probe.gate.as_str())));
     lines.extend(probe.via.as_ref().map(|via| ("via", text(via.as_str()))));
     flow_map(lines.into_iter())
+}
+
+fn vault(ask: &VaultAsk) -> Vec<(&'static str, String)> {
+    let lines = [
+        ("vault", Some(text(&ask.url))),
+        ("at", ask.at.as_deref().map(text)),
+        ("verify_certificates", ask.unverified.then(|| "false".to_owned())),
+        ("trusted_way", ask.trusted_way.then(|| "true".to_owned())),
+    ];
+    lines.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// Where the keys of vaults are, for the group `startup`.
+pub(super) fn vault_keys(vault: &VaultSettings) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(file) = &vault.key_file {
+        lines.push(("vault_unseal_key_file", text(&file.display().to_string())));
+    }
+    if !vault.command.is_empty() {
+        let words = list(vault.command.iter().cloned());
+        lines.push(("vault_unseal_breakglass_command", words));
+    }
+    lines
 }
 
 fn http(ask: &HttpAsk) -> Vec<(&'static str, String)> {

@@ -154,7 +154,7 @@ fn without_statuses_exactly_one_answer_is_good() {
         .values()
         .map(|probe| match &probe.ask {
             Ask::Http(ask) => ask.statuses.iter().copied().collect(),
-            Ask::Tcp { .. } | Ask::Dns { .. } => panic!("a URL is asked over HTTP"),
+            Ask::Tcp { .. } | Ask::Dns { .. } | Ask::Vault(_) => panic!("no URL"),
         })
         .collect();
     assert_eq!(statuses, [vec![200], vec![401], vec![301, 302, 303, 307, 308], vec![204]]);

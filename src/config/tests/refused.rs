@@ -167,7 +167,7 @@ fn bad_combinations() {
                 "parts that are not built",
                 &format!(
                     "{MINIMAL}expected_flux_branch: main\n\
-                     startup: {{require_storage_ready: true, vault_unseal_key_file: /k}}\n\
+                     startup: {{require_storage_ready: true}}\n\
                      coordination: {{role: coordinator, peer_hosts: [], \
                      startup_guard_max_age_seconds: 900}}\n"
                 ),
@@ -236,6 +236,49 @@ fn bad_probes() {
                      certificate_days: 900}}\n"
                 ),
             ),
+        ],
+    );
+}
+
+#[test]
+fn bad_vaults() {
+    let vaults = |entries: &str, startup: &str| {
+        format!("{MINIMAL}services:\n{entries}startup: {{{startup}}}\n")
+    };
+    let file = "vault_unseal_key_file: /k";
+    let good = "  v: {vault: \"https://v-0:8200\"}\n";
+    snapshot(
+        "config_bad_vaults",
+        &[
+            ("nobody to unseal", &vaults("  git: {url: http://g/}\n", file)),
+            ("no place for a key", &vaults("  v: {vault: \"http://v-0:8200\", via: cp-1}\n", file)),
+            (
+                "whoever answers",
+                &vaults("  v: {vault: https://v, verify_certificates: false}\n", file),
+            ),
+            (
+                "addresses",
+                &vaults(
+                    "  a: {vault: v-0:8200}\n  b: {vault: https://v/v1/sys/health}\n  \
+                     c: {vault: https://v, url: https://v/}\n  d: {vault: 5}\n",
+                    file,
+                ),
+            ),
+            (
+                "fields",
+                &vaults(
+                    "  a: {vault: https://v, statuses: 200, trusted_way: perhaps}\n  \
+                     b: {url: https://v/, trusted_way: true}\n  c: {vault: https://v, gate: git}\n",
+                    file,
+                ),
+            ),
+            ("a relative file", &vaults(good, "vault_unseal_key_file: keys")),
+            (
+                "a line for a shell",
+                &vaults(good, "vault_unseal_breakglass_command: /bin/pass show vault"),
+            ),
+            ("a relative program", &vaults(good, "vault_unseal_breakglass_command: [pass, show]")),
+            ("no program", &vaults(good, "vault_unseal_breakglass_command: []")),
         ],
     );
 }

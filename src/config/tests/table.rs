@@ -175,6 +175,8 @@ const OTHER: &[(&str, &str)] = &[
     ("expected_flux_source_url", "https://git.example.org/other"),
     ("flux.root", "other/other"),
     ("services", "{db: {tcp: \"192.0.2.5:5432\", gate: database}}"),
+    ("startup.vault_unseal_key_file", "/other"),
+    ("startup.vault_unseal_breakglass_command", "[/other, word]"),
     ("startup.post_start_probes", "[\"https://app.example.org/other\"]"),
     ("startup.require_post_start_probes", "false"),
     ("ingress.check", "false"),
@@ -248,8 +250,11 @@ fn resolved_settings_mean_the_same_settings() {
          statuses: 204, verify_certificates: false, via: cp-1}}\n  b: {{url: http://b/, json: \
          {{pointer: /a/0, value: {{x: [1, \"2\", true, ~]}}}}}}\n  c: {{url: http://c/, redirect: \
          https://d/}}\n  d: {{url: http://d/, challenge: Bearer}}\n  e: {{tcp: \"[::1]:5432\"}}\n  \
-         f: {{dns: {{server: 10.43.0.10, name: a.example}}, gate: network}}\n\
-         startup: {{post_start_probes: [http://g/, {{tcp: \"h:1\"}}]}}\n\
+         f: {{dns: {{server: 10.43.0.10, name: a.example}}, gate: network}}\n  v: {{vault: \
+         \"http://[2001:db8::2]:8200/\", at: 192.0.2.1, via: cp-1, trusted_way: true, \
+         verify_certificates: false}}\n\
+         startup: {{vault_unseal_key_file: /k, vault_unseal_breakglass_command: /bin/keys, \
+         post_start_probes: [http://g/, {{tcp: \"h:1\"}}, {{vault: https://w/}}]}}\n\
          ingress: {{hosts: {{a.example: {{statuses: [404], at: 192.0.2.9, scheme: http}}}}}}\n"
     );
     let odd_words = format!("{MINIMAL}cluster: \"yes: 'no' # \\\"x\\\" \\u00e9\"\n");

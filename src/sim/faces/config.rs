@@ -146,8 +146,13 @@ pub const KNOWN_HOSTS_FILE: &str = "known_hosts";
 pub const KUBECONFIG_FILE: &str = "kubeconfig";
 /// Name of the file with the authority that vouches for the hosts behind the ingress.
 pub const AUTHORITIES_FILE: &str = "authorities.pem";
+/// Name of the file with the keys of the site's vault.
+pub const VAULT_KEYS_FILE: &str = "vault-keys";
 /// Name of the configuration.
 pub const CONFIG_FILE: &str = "ananke.yaml";
+
+/// The key, within its group, of the file with the keys of vaults.
+const VAULT_KEY: &str = "vault_unseal_key_file";
 
 /// The text of the configuration. `more` are the settings of a scenario, as an operator would
 /// write them.
@@ -170,6 +175,18 @@ pub fn text(site: &Site, reach: &Reach, more: &[Setting]) -> String {
             }
             None => groups.push((group.to_owned(), vec![line])),
         }
+    }
+    // Who asks the vault has its keys as well.
+    let asks = |(name, lines): &(String, Vec<String>)| {
+        name == "services" && lines.iter().any(|line| line.starts_with("vault:"))
+    };
+    let keys_are = |line: &String| line.starts_with(VAULT_KEY);
+    if groups.iter().any(asks)
+        && let Some((_, lines)) = groups.iter_mut().find(|(name, _)| name == "startup")
+        && !lines.iter().any(keys_are)
+    {
+        let file = quoted(&reach.file(VAULT_KEYS_FILE).to_string_lossy());
+        lines.push(format!("{VAULT_KEY}: {file}"));
     }
     for (group, lines) in groups {
         let _ = writeln!(out, "{group}:");
@@ -284,7 +301,7 @@ fn services(site: &Site) -> Vec<String> {
     let names = "{server: 10.43.0.10, name: kubernetes.default.svc.cluster.local}";
     vec![
         format!("names: {{dns: {names}, gate: network, via: {via}}}"),
-        url("vault", "secrets", "http://vault.vault.svc:8200/v1/sys/health", ""),
+        format!("vault: {{vault: \"http://vault.vault.svc:8200\", via: {via}, trusted_way: true}}"),
         format!("postgres: {{tcp: \"postgres.database.svc:5432\", gate: database, via: {via}}}"),
         url("gitea", "git", "http://gitea.gitea.svc:3000/api/healthz", pass),
         url("harbor", "registry", "http://harbor-core.harbor.svc/v2/", ", challenge: Bearer"),

@@ -25,6 +25,7 @@ pub(super) fn act(effect: &Effect) -> Option<Act> {
         | Effect::RequestReconcile { .. }
         | Effect::DeletePod { .. }
         | Effect::Scale { .. }
+        | Effect::UnsealVault { .. }
         | Effect::EvictPods { .. } => return None,
     };
     Some(Act { doing, on: on.clone() })

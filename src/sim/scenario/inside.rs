@@ -109,4 +109,13 @@ pub(super) static INSIDE: &[Form<Event>] = &[
             within(Within::VaultUnsealed)
         },
     ),
+    form(
+        "<word> rekeys the vault",
+        "Its keys are others now; ananke's host has the old ones.",
+        "somebody rekeys the vault",
+        |it| {
+            it.word()?;
+            within(Within::VaultRekeyed)
+        },
+    ),
 ];

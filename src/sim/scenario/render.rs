@@ -204,6 +204,7 @@ impl Display for Within {
             Self::VaultSeals(true) => f.write_str("the vault needs its key"),
             Self::VaultSeals(false) => f.write_str("the vault opens by itself"),
             Self::VaultUnsealed => f.write_str("somebody unseals the vault"),
+            Self::VaultRekeyed => f.write_str("somebody rekeys the vault"),
         }
     }
 }

@@ -52,6 +52,7 @@ shipped![
     "registry-deadlock-alone",
     "root-fails",
     "scaled-to-zero",
+    "sealed-vault",
     "sealed-vault-alone",
     "second-outage",
     "short-dip",
@@ -70,6 +71,7 @@ shipped![
     "webhook-deadlock",
     "webhook-deadlock-alone",
     "wrong-branch",
+    "wrong-vault-key",
 ];
 
 /// A scenario by its name.

@@ -16,7 +16,7 @@ const LONGEST: Span = Span::mins(24 * 60);
 const MOST: u32 = 1_000;
 
 /// The names of the reasons to hold (`model::plan::Hold::name`).
-pub(super) const HOLDS: [&str; 26] = [
+pub(super) const HOLDS: [&str; 27] = [
     "paused",
     "intent-down",
     "power",
@@ -28,6 +28,7 @@ pub(super) const HOLDS: [&str; 26] = [
     "unguarded",
     "other-guard",
     "sudo-refused",
+    "no-key",
     "unit-forbidden",
     "person-hold",
     "foreign-cordon",

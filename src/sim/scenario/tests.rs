@@ -283,7 +283,7 @@ fn life() -> impl Strategy<Value = Life> {
 }
 
 fn within() -> impl Strategy<Value = Within> {
-    let about = (word(), any::<bool>(), 0..=1_000_u32, 0..11_usize);
+    let about = (word(), any::<bool>(), 0..=1_000_u32, 0..12_usize);
     about.prop_map(|(name, on, replicas, at)| match at {
         0 => Within::Mute { workload: name, on },
         1 => Within::ImageGone(name),
@@ -295,6 +295,7 @@ fn within() -> impl Strategy<Value = Within> {
         7 => Within::IngressForgets,
         8 => Within::VaultSeals(on),
         9 => Within::Judges { workload: name, on },
+        10 => Within::VaultRekeyed,
         _ => Within::VaultUnsealed,
     })
 }

@@ -102,6 +102,7 @@ impl World {
             Within::IngressForgets => self.forget_routes(),
             Within::VaultSeals(on) => self.vault_seals(*on),
             Within::VaultUnsealed => drop(self.unseal()),
+            Within::VaultRekeyed => self.rekey_vault(),
         }
         Ok(())
     }

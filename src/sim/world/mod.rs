@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use self::doors::{ApiDoor, Door, GuardAnswer, Life, MachineView, Unfit, UpsView};
-pub use self::inside::{Reached, Web};
+pub use self::inside::{Reached, VAULT_KEYS, Web};
 pub use self::objects::KUBERNETES_VERSION;
 
 use self::agenda::{Agenda, Event, Here};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::fuse::{Fuse, Place};
 use super::looks::{refused, too_late};
 use super::observer::Eyes;
-use super::write;
+use super::{vault, write};
 use crate::adapters::guard::{Reply, parse};
 use crate::adapters::ssh::{SshError, Stage as Step};
 use crate::config::settings::Settings;
@@ -106,6 +106,7 @@ impl MemoryHands {
                 self.stage.touch(|world| world.wake(machine));
                 ActionResult::Done
             }
+            (Effect::UnsealVault { vault: name }, _) => vault::unseal(self, name).await,
             (_, Some(host)) => self.on(host, action).await,
             (_, None) => write::perform(self, action).await,
         };

@@ -11,6 +11,7 @@ mod observer;
 mod power;
 mod questions;
 mod ticks;
+mod vault;
 mod write;
 
 use std::sync::Arc;

@@ -14,10 +14,11 @@ use super::ssh::SshDoors;
 use super::wake::WakeDoor;
 use crate::sim::faces::config::{
     self, AUTHORITIES_FILE, CONFIG_FILE, KEY_FILE, KNOWN_HOSTS_FILE, KUBECONFIG_FILE, Reach, USER,
-    Upsd,
+    Upsd, VAULT_KEYS_FILE,
 };
 use crate::sim::scenario::ast::Setting;
 use crate::sim::site::Site;
+use crate::sim::world::VAULT_KEYS;
 
 /// The servers of a site that a configuration names.
 #[derive(Debug)]
@@ -87,6 +88,7 @@ impl SiteFiles {
         if let Some(ingress) = doors.ingress {
             files.put(AUTHORITIES_FILE, ingress.authority())?;
         }
+        files.put(VAULT_KEYS_FILE, &format!("{}\n", VAULT_KEYS.join("\n")))?;
         files.put(CONFIG_FILE, &config::text(site, &files.reach, more))?;
         Ok(files)
     }

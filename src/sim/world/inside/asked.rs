@@ -1,6 +1,8 @@
 //! What a question from outside finds: through the ingress, or through a machine that is part of
 //! the cluster's network. It is the truth of the moment, whatever any status says.
 
+use jiff::Timestamp;
+
 use super::super::World;
 use super::super::beginning;
 use super::super::doors::Door;
@@ -58,7 +60,7 @@ impl Reached {
     }
 }
 
-const SILENT: &str = "no answer";
+pub(super) const SILENT: &str = "no answer";
 
 impl World {
     /// What a question finds, asked from ananke's host or through a machine. `None`: nobody could
@@ -69,6 +71,7 @@ impl World {
         }
         Some(match ask {
             Ask::Http(ask) => self.http_asked(ask, via),
+            Ask::Vault(ask) => self.seal_asked(ask, via),
             Ask::Tcp { host, port } => match self.reached(host, *port, via).refusal() {
                 Some(why) => nothing(why),
                 None => Answer::Accepted,
@@ -87,7 +90,33 @@ impl World {
     }
 
     fn http_asked(&self, ask: &HttpAsk, via: Option<&MachineName>) -> Answer {
-        let Some(url) = Url::of(&ask.url) else { return nothing("this is no URL") };
+        let (page, certificate_until) = match self.page_of(ask, via) {
+            Ok(Page { host, path, tls }) => (self.web(&host, &path), until(tls)),
+            Err(why) => return nothing(why),
+        };
+        match page {
+            Web::Silent => nothing(SILENT),
+            Web::Answer { status, body, location, challenge, media: _ } => {
+                let challenges: Vec<&str> = challenge.as_deref().into_iter().collect();
+                Answer::Http(ask.held_against(&HttpReply {
+                    status,
+                    location,
+                    challenges: &challenges,
+                    body: body.as_bytes(),
+                    cut: false,
+                    certificate_until,
+                }))
+            }
+        }
+    }
+
+    /// The page that a question gets to, or why it gets to none.
+    pub(super) fn page_of(
+        &self,
+        ask: &HttpAsk,
+        via: Option<&MachineName>,
+    ) -> Result<Page, &'static str> {
+        let Some(url) = Url::of(&ask.url) else { return Err("this is no URL") };
         let places = ask.at.iter().chain(&ask.or_at).map(|at| split(at, url.port));
         let places = places.chain(ask.at.is_none().then_some((url.host, url.port)));
         let mut reached = Reached::Unresolved;
@@ -98,31 +127,18 @@ impl World {
                 break;
             }
         }
-        let (asked_for, tls) = match &reached {
-            Reached::Ingress { tls } => (url.host, *tls),
-            Reached::Service(name) => (name.as_str(), false),
-            Reached::Names => return nothing("it does not speak HTTP"),
+        let (host, tls) = match reached {
+            Reached::Ingress { tls } => (url.host.to_owned(), tls),
+            Reached::Service(name) => (name, false),
+            Reached::Names => return Err("it does not speak HTTP"),
             Reached::Unresolved | Reached::Silent | Reached::Refused => {
-                return nothing(reached.refusal().unwrap_or(SILENT));
+                return Err(reached.refusal().unwrap_or(SILENT));
             }
         };
         if url.tls != tls {
-            return nothing(if tls { "it speaks TLS only" } else { "it does not speak TLS" });
+            return Err(if tls { "it speaks TLS only" } else { "it does not speak TLS" });
         }
-        match self.web(asked_for, url.path) {
-            Web::Silent => nothing(SILENT),
-            Web::Answer { status, body, location, challenge, media: _ } => {
-                let challenges: Vec<&str> = challenge.as_deref().into_iter().collect();
-                Answer::Http(ask.held_against(&HttpReply {
-                    status,
-                    location,
-                    challenges: &challenges,
-                    body: body.as_bytes(),
-                    cut: false,
-                    certificate_until: tls.then(|| later(beginning(), CERTIFICATE)),
-                }))
-            }
-        }
+        Ok(Page { host, path: url.path.to_owned(), tls })
     }
 
     /// Who answers at an address, or at what a name resolves to, for somebody on ananke's host or
@@ -220,7 +236,20 @@ impl World {
     }
 }
 
-fn nothing(why: &str) -> Answer {
+/// A page of whoever serves it.
+pub(super) struct Page {
+    /// As [`World::web`] knows whoever serves it.
+    pub(super) host: String,
+    pub(super) path: String,
+    pub(super) tls: bool,
+}
+
+/// When the certificate ends that is shown there.
+pub(super) fn until(tls: bool) -> Option<Timestamp> {
+    tls.then(|| later(beginning(), CERTIFICATE))
+}
+
+pub(super) fn nothing(why: &str) -> Answer {
     Answer::Nothing { why: why.to_owned() }
 }
 

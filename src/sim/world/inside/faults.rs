@@ -23,8 +23,12 @@ pub(in crate::sim::world) struct Faults {
     pub(super) unbuildable: BTreeSet<String>,
     /// What git has: branches, with their commits.
     pub(super) branches: BTreeMap<String, String>,
-    /// The vault waits for its key after each start.
+    /// The vault waits for its keys after each start.
     pub(super) sealing: bool,
+    /// Those that it has, while it needs more.
+    pub(super) given: BTreeSet<String>,
+    /// Its keys are others than those of its first day.
+    pub(super) rekeyed: bool,
 }
 
 impl Default for Faults {
@@ -35,6 +39,8 @@ impl Default for Faults {
             unbuildable: BTreeSet::new(),
             branches: BTreeMap::from([(BRANCH.to_owned(), commit(BRANCH))]),
             sealing: false,
+            given: BTreeSet::new(),
+            rekeyed: false,
         }
     }
 }
@@ -133,6 +139,11 @@ impl World {
         if !sealing {
             self.unseal();
         }
+    }
+
+    /// Somebody gave the vault other keys, and ananke's host still has the old ones.
+    pub(in crate::sim::world) fn rekey_vault(&mut self) {
+        self.inside.faults.rekeyed = true;
     }
 
     /// Somebody gives the vault its key. Whether there was a vault that could take it.

@@ -120,6 +120,7 @@ impl World {
             && let Some(pod) = self.pods.get_mut(&id)
         {
             pod.sealed = self.inside.faults.sealing;
+            self.inside.faults.given.clear();
         }
         let Some(controller) = Controller::of(workload) else { return };
         let lease = self.store.get(&controller.lease());

@@ -16,6 +16,7 @@ mod populate;
 mod release;
 mod source;
 mod status;
+mod vault;
 mod volumes;
 mod web;
 mod webhooks;
@@ -25,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use self::asked::Reached;
 pub(super) use self::faults::Faults;
 pub(super) use self::flux::{Controller, Flux};
+pub use self::vault::VAULT_KEYS;
 pub(super) use self::volumes::Volume;
 pub use self::web::Web;
 

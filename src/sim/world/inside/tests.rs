@@ -1,6 +1,7 @@
 //! The inside of the cluster by itself: what heals, what stays broken, and what lies.
 
 mod asked;
+mod vault;
 
 use serde_json::{Value, json};
 

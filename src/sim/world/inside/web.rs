@@ -9,6 +9,7 @@ use super::super::machine::MAINLAND;
 use super::super::store::Key;
 use super::super::store::kinds::{ENDPOINT_SLICES, INGRESSES};
 use super::{GIT, INGRESS, REGISTRY, VAULT, WORKLOADS, Workload, row};
+use crate::model::vault::SEAL_STATUS;
 
 /// What an HTTP client gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +32,12 @@ pub enum Web {
 }
 
 impl Web {
-    fn text(status: u16, body: &str) -> Self {
+    pub(super) fn text(status: u16, body: &str) -> Self {
         let media = "text/plain; charset=utf-8";
         Self::Answer { status, media, body: body.to_owned(), location: None, challenge: None }
     }
 
-    fn json(status: u16, body: &Value) -> Self {
+    pub(super) fn json(status: u16, body: &Value) -> Self {
         let media = "application/json";
         Self::Answer { status, media, body: body.to_string(), location: None, challenge: None }
     }
@@ -196,6 +197,7 @@ impl World {
                     "standby": !open, "version": "1.20.4"}),
                 )
             }
+            (VAULT, SEAL_STATUS) => Web::json(200, &self.seal_status()),
             ("jellyfin", "/health") => Web::text(200, "Healthy"),
             ("matrix", "/health") => Web::text(200, "OK"),
             ("prometheus", "/-/ready") => Web::text(200, "Prometheus Server is Ready.\n"),

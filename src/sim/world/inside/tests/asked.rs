@@ -35,6 +35,7 @@ fn said(world: &World, ask: &Ask, via: Option<&MachineName>) -> String {
     match world.asked(ask, via) {
         None => "nobody could ask".to_owned(),
         Some(Answer::Http(it)) => format!("{} {}", it.status, it.wrong.join("; ")),
+        Some(Answer::Seal(it)) => it.seal.to_string(),
         Some(Answer::Accepted) => "accepted".to_owned(),
         Some(Answer::Resolved) => "resolved".to_owned(),
         Some(Answer::NoSuchName) => "no such name".to_owned(),
