@@ -224,6 +224,7 @@ static NO_KEY: HoldRule = HoldRule {
             Some(
                 ActionResult::Done
                 | ActionResult::AlreadyDone
+                | ActionResult::Held { .. }
                 | ActionResult::Failed { .. }
                 | ActionResult::Unknown { .. },
             )

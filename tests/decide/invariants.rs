@@ -339,7 +339,10 @@ fn company(input: &TickInput, decision: &Decision, action: &Action, found: &mut 
             found.push(("too-few-servers", format!("{} with {there} servers", action.effect)));
         }
     }
-    if let Effect::Cordon { node, .. } = &action.effect {
+    // A shutdown closes every node; what it takes down has nothing left to schedule.
+    if let Effect::Cordon { node, record } = &action.effect
+        && record.kind != CordonKind::Shutdown
+    {
         let listed = input.observation.api.nodes.any_age().into_iter().flatten();
         let mut others = listed.filter(|(name, it)| *name != node && !it.unschedulable);
         if others.next().is_none() {

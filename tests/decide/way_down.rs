@@ -94,6 +94,16 @@ fn a_person_brings_the_cluster_down_in_order_and_up_again() {
 }
 
 #[test]
+fn the_last_open_node_is_closed_too() {
+    let mut rig = going_down(Desired::DownClusterOnly);
+    for node in rig.world.nodes.values_mut().skip(1) {
+        node.unschedulable = true;
+    }
+    rig.until(300, is_down);
+    assert!(rig.world.nodes.values().all(|node| node.unschedulable), "{:?}", rig.repairs());
+}
+
+#[test]
 fn machines_are_switched_off_after_what_needs_them_and_on_again_when_they_are_wanted() {
     let mut rig = going_down(Desired::DownPoweroff);
     rig.until(400, is_down);
