@@ -32,12 +32,14 @@ pub(super) struct Wish {
     pub(super) scope: Scope,
     pub(super) drain: bool,
     pub(super) snapshot: bool,
+    /// Why ananke's own host stays on at the end.
+    pub(super) host_stays: Option<String>,
 }
 
 /// Somebody wants it down: a person, or a UPS. Asked again on the way it changes what is left out,
 /// and gives the stages that are not done their time anew.
 pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
-    let Wish { by, why, to, scope, drain, snapshot } = wish;
+    let Wish { by, why, to, scope, drain, snapshot, host_stays } = wish;
     let going = is_under_way(durable);
     let down = durable.intent.desired != Desired::Up;
     let covered = durable.intent.scope.covers(&scope);
@@ -64,6 +66,7 @@ pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
     }
     descent.turn = None;
     (descent.drain, descent.snapshot) = (drain, snapshot);
+    (descent.host_stays, descent.host_told) = (host_stays, None);
     durable.descent = Some(descent);
     let cause = cause("shutdown", &by);
     let since = if going { durable.intent.since } else { now.wall };
@@ -116,6 +119,10 @@ pub(super) fn heard(action: &Action, result: &ActionResult, durable: &mut Durabl
     let not_done = matches!(result, ActionResult::Refused { .. } | ActionResult::Failed { .. });
     if let Effect::PowerOff { host } = &action.effect {
         power_off_heard(host, result, descent);
+    }
+    // The host of this process did not go off: its next boot has another reason.
+    if action.effect.ends_host() && not_done {
+        descent.host_told = None;
     }
     if let (Effect::SaveDatastore { host }, true) = (&action.effect, done) {
         descent.saved = Some(host.clone());
@@ -337,12 +344,15 @@ fn runs(host: &HostFacts) -> bool {
 
 /// Writes down that an action can't be taken back, before it is taken.
 pub(super) fn note_point_of_no_return(action: &Action, input: &TickInput, durable: &mut Durable) {
-    let breaks = matches!(action.effect, Effect::PowerOff { .. })
+    let breaks = matches!(action.effect, Effect::PowerOff { .. } | Effect::PowerOffHere { .. })
         || matches!(&action.effect, Effect::StopUnit { host, .. }
             if breaks_quorum(host, input, durable));
     let Some(descent) = &mut durable.descent else { return };
     if let Effect::PowerOff { host } = &action.effect {
         descent.told.insert(host.clone());
+    }
+    if action.effect.ends_host() {
+        descent.host_told = Some(input.now.boot.clone());
     }
     if !breaks {
         return;
@@ -370,6 +380,17 @@ fn breaks_quorum(host: &MachineName, input: &TickInput, durable: &Durable) -> bo
         !stops(name) && seen.is_some_and(runs)
     };
     policy.with_role(Role::Server).filter(stays).count() < policy.quorum()
+}
+
+/// What the boot of ananke's own host says of the way down: where it was told to switch itself
+/// off, it was the last, and everything before it was off or given up. Who came on since was
+/// switched on by the power that is back, and is not switched off again.
+pub(super) fn booted(now: &Moment, durable: &mut Durable) {
+    let last = durable.descent.as_ref().is_some_and(|it| it.host_went_off(&now.boot));
+    if last && is_under_way(durable) {
+        durable.intent.progress = Progress::ShutdownComplete;
+        episode::end(now, durable, EndKind::Down);
+    }
 }
 
 /// Ends the episode when everything is down, and turns round if a person asked for that. What a

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::descent;
 use crate::model::memory::{Memory, Passing};
 use crate::model::time::Moment;
 
@@ -17,6 +18,7 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
     durable.boot = now.boot.clone();
     // Whatever a UPS was before, its clock began anew.
     durable.upses.clear();
+    durable.host_stops = None;
     if let Some(episode) = &mut durable.episode {
         episode.opened = now.mono;
     }
@@ -39,5 +41,6 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
     for flight in durable.in_flight.values_mut() {
         flight.since = now.mono;
     }
+    descent::booted(now, durable);
     memory
 }

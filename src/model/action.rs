@@ -102,6 +102,12 @@ pub enum Effect {
         /// Which machine.
         host: MachineName,
     },
+    /// Switch ananke's own host off (`systemctl poweroff`): the last effect of all. It is begun
+    /// when the record and the reports of its tick are on disk.
+    PowerOffHere {
+        /// Its name.
+        host: MachineName,
+    },
     /// Switch a machine on: by Wake-on-LAN, an outlet, or a configured command.
     Wake {
         /// Which machine.
@@ -235,6 +241,7 @@ impl Effect {
             | Self::EndPods { .. }
             | Self::SaveDatastore { .. }
             | Self::PowerOff { .. }
+            | Self::PowerOffHere { .. }
             | Self::SuspendFlux { .. }
             | Self::EvictPods { .. } => Leads::Down,
             Self::Cordon { record, .. } => match record.kind {
@@ -248,6 +255,11 @@ impl Effect {
             | Self::RequestReconcile { .. }
             | Self::WriteCanary => Leads::Neither,
         }
+    }
+
+    /// Whether ananke's own host ends with it: nothing comes after it.
+    pub const fn ends_host(&self) -> bool {
+        matches!(self, Self::PowerOffHere { .. })
     }
 
     /// The machine whose guard carries the effect out, if it goes over SSH.
@@ -266,6 +278,7 @@ impl Effect {
             | Self::MarkManual { .. }
             | Self::ClearMark { .. }
             | Self::WriteCanary
+            | Self::PowerOffHere { .. }
             | Self::Wake { .. }
             | Self::SuspendFlux { .. }
             | Self::ResumeFlux { .. }
@@ -296,6 +309,7 @@ impl fmt::Display for Effect {
             Self::EndPods { host } => write!(f, "end the pods that still run on {host}"),
             Self::SaveDatastore { host } => write!(f, "save the datastore on {host}"),
             Self::PowerOff { host } => write!(f, "power off {host}"),
+            Self::PowerOffHere { host } => write!(f, "power off this host, {host}"),
             Self::Wake { machine } => write!(f, "power on {machine}"),
             Self::SuspendFlux { object } => write!(f, "suspend {object}"),
             Self::ResumeFlux { object } => write!(f, "resume {object}"),

@@ -72,6 +72,18 @@ pub struct Durable {
     /// The way down that is under way, or that is not taken back whole yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descent: Option<Descent>,
+    /// Since when ananke's own host is being stopped in this boot, as its service manager said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_stops: Option<HostStops>,
+}
+
+/// When ananke's own host was about to be switched off or restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostStops {
+    /// On the clock of the boot that ends by it.
+    pub at: Mono,
+    /// For people.
+    pub wall: Timestamp,
 }
 
 impl Durable {
@@ -105,6 +117,7 @@ impl Durable {
             beneath: None,
             normal: Normal::default(),
             descent: None,
+            host_stops: None,
         }
     }
 }

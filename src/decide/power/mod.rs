@@ -11,6 +11,7 @@ pub(super) use wish::wish;
 
 use super::Library;
 
+use crate::gates::down;
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::intent::Desired;
 use crate::model::memory::{Durable, Memory};
@@ -59,10 +60,12 @@ pub(super) fn look(library: &Library, input: &TickInput, memory: &mut Memory) ->
     }
 }
 
-/// The stages of the way down that a UPS may ask for, from top to bottom.
+/// The stages of the way down that a UPS may ask for, from top to bottom. That of ananke's own
+/// host is none of them: nobody is left to measure it, and the budget has a tail for it.
 fn stages(library: &Library, policy: &PowerPolicy) -> Vec<StageId> {
     let to = policy.on_low.map_or(Desired::DownPoweroff, wish::how_far);
-    let stages = library.down.iter().filter(|stage| (stage.part)(to));
+    let own = &down::OWN_HOST_OFF.gate.id;
+    let stages = library.down.iter().filter(|it| (it.part)(to) && it.gate.id != *own);
     stages.map(|stage| StageId::new(stage.gate.id.as_str())).collect()
 }
 

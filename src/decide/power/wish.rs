@@ -53,7 +53,7 @@ fn go_down(input: &TickInput, view: &PowerView, on_low: OnLow, durable: &mut Dur
     }
     let by = Author::Ups { name: names.join(", ") };
     let why = reason(view, &scope);
-    let wish = Wish { by, why, to, scope, drain: true, snapshot: true };
+    let wish = Wish { by, why, to, scope, drain: true, snapshot: true, host_stays: None };
     descent::order(&input.now, durable, wish);
 }
 
