@@ -1,7 +1,7 @@
 use super::{AskMissing, Check, no_grace, not_only_a_person};
 use crate::model::descent::Descent;
 use crate::model::ids::{CheckId, MachineName};
-use crate::model::intent::{Author, Progress, Scope};
+use crate::model::intent::{Author, Progress};
 use crate::model::policy::OwnHost;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
@@ -52,7 +52,7 @@ fn why_it_stays(sit: &Situation<'_>, descent: &Descent) -> Option<String> {
     if let Some(why) = &descent.host_stays {
         return Some(format!("left on by the one who ordered it (--keep-own-host): {why}"));
     }
-    if matches!(sit.durable.intent.scope, Scope::Machines(_)) {
+    if !sit.durable.intent.scope.concerns(&own) {
         return Some("only a part goes down, and this host looks after the rest".to_owned());
     }
     if let Some(by) = &descent.turn {

@@ -24,7 +24,7 @@ use super::tree::Place;
 use super::walk::Values;
 use crate::model::cluster::ObjectPath;
 use crate::model::ids::{GateId, MachineName};
-use crate::model::policy::{FluxPolicy, Limits, Policy, ShutdownRules, Timing};
+use crate::model::policy::{FluxPolicy, Limits, OwnHost, Policy, ShutdownRules, Timing};
 use crate::model::power::PowerPolicy;
 use crate::model::time::Span;
 
@@ -131,7 +131,13 @@ fn shutdown(values: &Values<'_>) -> ShutdownRules {
         quiet: rules.quiet,
         jump: rules.jump,
         wakes: rules.wakes,
+        own_host: keys::shutdown::OWN_HOST.given(values).map(|given| own_host(&given.value)),
     }
+}
+
+/// The words of the key; one that is none of them was refused before.
+fn own_host(word: &str) -> OwnHost {
+    if word == OwnHost::Poweroff.word() { OwnHost::Poweroff } else { OwnHost::StaysOn }
 }
 
 fn timing(values: &Values<'_>, faults: &mut Vec<Fault>) -> Timing {

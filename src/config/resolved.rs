@@ -198,6 +198,7 @@ fn shutdown(out: &mut String, rules: &ShutdownRules) {
     let mut lines: Vec<_> = times.iter().map(|(name, span)| (*name, exact(*span))).collect();
     lines.push(("services", list(rules.services.iter().cloned())));
     lines.push(("stays", list(rules.stays.iter().cloned())));
+    lines.extend(rules.own_host.map(|own| ("own_host", own.word().to_owned())));
     group(out, "shutdown", &lines);
 }
 

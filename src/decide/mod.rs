@@ -7,6 +7,7 @@ mod descent;
 mod episode;
 mod grace;
 mod holds;
+mod host;
 mod ladder;
 mod learn;
 mod lease;
@@ -76,6 +77,7 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let phase = phase::phase(&way, input, &judged, &memory.durable);
     let mut alarms = power::alarms(input, &mut memory);
     alarms.extend(alarms::raise(&way, input, &judged, &mut memory));
+    alarms.extend(host::alarm(input, &memory.durable));
     episode::close_when_good(input, &judged, phase, &mut memory);
     descent::close_when_down(input, phase, &mut memory.durable);
     let wake = wake::wake(input, &judged, &plan, &memory);

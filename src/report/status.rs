@@ -51,6 +51,10 @@ pub fn headline(record: &TickRecord) -> String {
     if let Some(pause) = &durable.paused {
         text += &format!(". Paused by {}: {}", pause.by, pause.why);
     }
+    if let Some(stops) = &durable.host_stops {
+        let since = now.since(stops.at);
+        text += &format!(". THIS HOST IS BEING SWITCHED OFF OR RESTARTED, for {since}");
+    }
     text
 }
 

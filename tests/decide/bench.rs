@@ -450,6 +450,9 @@ impl World {
             if action.expect.boot_id.as_ref() != Some(&boot_id(name, host)) {
                 return refused("another boot");
             }
+        } else if action.effect.ends_host() {
+            // A test boots it, or lets it hang.
+            return ActionResult::Done;
         } else if let Effect::Wake { machine } = &action.effect {
             if !self.hosts[machine].stays_off {
                 self.power_on(machine, 20);
@@ -527,7 +530,7 @@ impl World {
                 (machine.leaving, machine.deaf_since) = (true, now);
             }
             Effect::EndPods { host } => self.host(host.as_str()).emptied = true,
-            Effect::Wake { .. } => {
+            Effect::Wake { .. } | Effect::PowerOffHere { .. } => {
                 return ActionResult::Failed { why: format!("the bench can't {}", action.effect) };
             }
         }

@@ -139,6 +139,7 @@ const OTHER: &[(&str, &str)] = &[
     ("shutdown.power_off_time", "70s"),
     ("shutdown.services", "[other]"),
     ("shutdown.stays", "[other]"),
+    ("shutdown.own_host", "stays-on"),
     ("cordon.lease", "50m"),
     ("cordon.limit", "2"),
     ("runtime_safety_factor", "1.20"),
