@@ -226,10 +226,11 @@ fn way_down(input: &TickInput, decision: &Decision, world: &World, found: &mut F
         if action.effect.ends_host() {
             let given_up = |name: &MachineName| spent(name) && !descent.off.contains(name);
             let on = |name: &MachineName| {
-                let host = &world.hosts[name];
-                host.power == Power::On && !host.leaving
+                let host = world.hosts.get(name);
+                host.is_some_and(|host| host.power == Power::On && !host.leaving)
             };
-            let mut machines = input.policy.machines.keys();
+            let own = &input.policy.owner;
+            let mut machines = input.policy.machines.keys().filter(|it| it.as_str() != own);
             if let Some(name) = machines.find(|name| on(name) && !given_up(name)) {
                 found.push(("own-host", format!("{} while {name} is on", action.effect)));
             }

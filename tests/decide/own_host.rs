@@ -90,10 +90,8 @@ fn this_host_goes_last_and_knows_after_its_boot_that_it_went_well() {
     rig.order(shutdown(Desired::DownPoweroff));
     let last = rig.until(400, goes_off);
     assert_eq!((off(&rig), last.phase), (7, Phase::GoingDown), "{}", story(&last));
-    assert!(last.plan.steps.len() == 1 && matches!(
-        rig.taken.last().map(|action| &action.effect),
-        Some(Effect::PowerOffHere { host }) if host.as_str() == OWN
-    ));
+    let steps: Vec<_> = last.plan.steps.iter().map(|step| step.effect.clone()).collect();
+    assert_eq!(steps, [Effect::PowerOffHere { host: name(OWN) }]);
     // It is told before, and so is everybody who reads the report.
     let report = shutdown_report(rig.last.as_ref().expect("a tick")).expect("a report");
     let stage = report.stages.last().expect("the last stage");
@@ -228,6 +226,16 @@ fn a_host_that_does_not_go_off_is_told_again_and_then_named() {
     assert!(alarm.is_some_and(|it| it.what.contains("still runs")), "{blocked:#?}");
     rig.order(Order::Ack { by: "brad".to_owned(), name: OWN.to_owned() });
     rig.until(60, is_down);
+}
+
+#[test]
+fn killed_between_the_record_and_the_act_it_tells_this_host_again() {
+    let mut rig = with(Some(OwnHost::Poweroff));
+    rig.order(shutdown(Desired::DownPoweroff));
+    rig.until(400, goes_off);
+    rig.restart();
+    rig.until(30, goes_off);
+    assert_eq!(off(&rig), 7);
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub enum Late {
     /// Machine by machine: for a UPS the way goes on without one whose time is spent; a person is
     /// asked, unless the machine was not up when the way began.
     Left,
+    /// It goes on being tried, and a person is asked: nothing comes after it that needs the time.
+    Kept,
 }
 
 /// Whether a stage has to stay so.

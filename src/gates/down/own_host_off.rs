@@ -18,7 +18,7 @@ pub static STAGE: Stage = Stage {
     // Nobody but its firmware, its battery or a person switches it on again.
     reverses: None,
     part: poweroff,
-    late: Late::Cut,
+    late: Late::Kept,
     lasts: Lasts::ToTheEnd,
     limit: ShutdownRules::own_host_off,
 };

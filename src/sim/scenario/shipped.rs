@@ -43,6 +43,7 @@ shipped![
     "never-wakes",
     "one-server-short",
     "outage",
+    "own-host-last",
     "paused",
     "power-returns-early",
     "power-returns-late",
