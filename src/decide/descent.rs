@@ -382,17 +382,6 @@ fn breaks_quorum(host: &MachineName, input: &TickInput, durable: &Durable) -> bo
     policy.with_role(Role::Server).filter(stays).count() < policy.quorum()
 }
 
-/// What the boot of ananke's own host says of the way down: where it was told to switch itself
-/// off, it was the last, and everything before it was off or given up. Who came on since was
-/// switched on by the power that is back, and is not switched off again.
-pub(super) fn booted(now: &Moment, durable: &mut Durable) {
-    let last = durable.descent.as_ref().is_some_and(|it| it.host_went_off(&now.boot));
-    if last && is_under_way(durable) {
-        durable.intent.progress = Progress::ShutdownComplete;
-        episode::end(now, durable, EndKind::Down);
-    }
-}
-
 /// Ends the episode when everything is down, and turns round if a person asked for that. What a
 /// UPS wanted goes up when it could go down once more, which its own wish says.
 pub(super) fn close_when_down(input: &TickInput, phase: Phase, durable: &mut Durable) {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::descent;
-use crate::model::memory::{Memory, Passing};
+use super::{descent, episode};
+use crate::model::episode::EndKind;
+use crate::model::intent::Progress;
+use crate::model::memory::{Durable, Memory, Passing};
 use crate::model::time::Moment;
 
 /// The memory as this boot may use it: what was counted stays, what was timed starts again, since
@@ -41,6 +43,17 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
     for flight in durable.in_flight.values_mut() {
         flight.since = now.mono;
     }
-    descent::booted(now, durable);
+    own_host_is_back(now, durable);
     memory
+}
+
+/// What the boot of ananke's own host says of the way down: where it was told to switch itself
+/// off, it was the last, and everything before it was off or given up. Who came on since was
+/// switched on by the power that is back, and is not switched off again.
+fn own_host_is_back(now: &Moment, durable: &mut Durable) {
+    let last = durable.descent.as_ref().is_some_and(|it| it.host_went_off(&now.boot));
+    if last && descent::is_under_way(durable) {
+        durable.intent.progress = Progress::ShutdownComplete;
+        episode::end(now, durable, EndKind::Down);
+    }
 }

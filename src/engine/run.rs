@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::error;
 
-use super::act::{act, note};
+use super::act::{begin_all, note};
 use super::failpoint;
 use crate::decide::{Library, tick};
 use crate::model::action::Action;
@@ -294,20 +294,6 @@ impl Run {
                 }
             },
         }
-    }
-}
-
-/// Begins actions. What becomes of them arrives by itself.
-fn begin_all<H: Hands>(
-    actions: &[&Action],
-    hands: &Arc<H>,
-    told: &mpsc::Sender<Outcome>,
-    done: &mut Vec<(Action, Option<Outcome>)>,
-) {
-    for action in actions.iter().copied() {
-        info!(action = %action.id, remedy = %action.remedy, "{}", action.effect);
-        act(hands, action.clone(), told.clone());
-        done.push((action.clone(), None));
     }
 }
 

@@ -102,8 +102,7 @@ pub enum Effect {
         /// Which machine.
         host: MachineName,
     },
-    /// Switch ananke's own host off (`systemctl poweroff`): the last effect of all. It is begun
-    /// when the record and the reports of its tick are on disk.
+    /// Switch ananke's own host off, as the last of all: after the reports are on disk.
     PowerOffHere {
         /// Its name.
         host: MachineName,
@@ -257,7 +256,7 @@ impl Effect {
         }
     }
 
-    /// Whether ananke's own host ends with it: nothing comes after it.
+    /// Whether ananke's own host ends with it.
     pub const fn ends_host(&self) -> bool {
         matches!(self, Self::PowerOffHere { .. })
     }

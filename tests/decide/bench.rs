@@ -450,9 +450,6 @@ impl World {
             if action.expect.boot_id.as_ref() != Some(&boot_id(name, host)) {
                 return refused("another boot");
             }
-        } else if action.effect.ends_host() {
-            // A test boots it, or lets it hang.
-            return ActionResult::Done;
         } else if let Effect::Wake { machine } = &action.effect {
             if !self.hosts[machine].stays_off {
                 self.power_on(machine, 20);

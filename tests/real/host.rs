@@ -14,19 +14,16 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use ananke::adapters::clock::HostClock;
-use ananke::adapters::host::inhibit::{InhibitError, Inhibitor, Word};
 use ananke::adapters::host::logging::{self, LogTarget, LoggingError};
-use ananke::adapters::host::poweroff::Systemctl;
 use ananke::adapters::host::systemd::ServiceManager;
 use ananke::adapters::host::timesync::{WallSync, ask_chrony};
 use ananke::adapters::notify::{DOCUMENT_LIMIT, Document, Means, Notice, Notifier};
 use ananke::adapters::process::{ChildSpec, End, ProcessError, run};
 use ananke::model::alarm::{Alarm, Tried};
 use ananke::model::ids::{BootId, CheckId, GateId, MachineName, RemedyId};
-use ananke::model::outcome::ActionResult;
 use ananke::model::time::{Moment, Mono, Span};
 use ananke::model::verdict::Target;
-use ananke::ports::{Clock, HostSwitch};
+use ananke::ports::Clock;
 
 /// Until when a value that must appear has to be there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const AMPLE: Span = Span::secs(20);
 
 /// A limit that is meant to be reached.
-const SHORT: Span = Span::millis(300);
+pub(crate) const SHORT: Span = Span::millis(300);
 
 #[expect(clippy::disallowed_methods, reason = "a test measures and polls in real time")]
 fn now() -> Instant {
@@ -43,7 +40,7 @@ fn now() -> Instant {
 }
 
 /// Polls until there is a value.
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = now() + PATIENCE;
     loop {
         if let Some(value) = look() {
@@ -60,13 +57,13 @@ fn shell(script: &str, limit: Span) -> ChildSpec {
 }
 
 /// Whether the process is gone or only waits to be reaped.
-fn is_dead(pid: &str) -> bool {
+pub(crate) fn is_dead(pid: &str) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", pid.trim())) else { return true };
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
 }
 
 /// An executable script in `dir`.
-fn script(dir: &Path, name: &str, body: &str) -> String {
+pub(crate) fn script(dir: &Path, name: &str, body: &str) -> String {
     let path = dir.join(name);
     fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
@@ -562,72 +559,6 @@ fn log_and_exit() {
     assert!(matches!(logging::init("info", None), Err(LoggingError::Twice(_))));
     assert!(matches!(logging::init("loud", None), Err(LoggingError::Level { .. })));
     assert!(matches!(target, LogTarget::Journal | LogTarget::Stderr));
-}
-
-// --- this host's end; never the one of this very host: a script stands in its place
-
-#[tokio::test]
-async fn what_the_host_said_to_its_own_end_is_told_exactly() {
-    let dir = tempfile::tempdir().unwrap();
-    let said = dir.path().join("said");
-    let end_of = |name: &'static str, body: String| {
-        let program = script(dir.path(), name, &body);
-        async move { Systemctl::at(program).power_off(SHORT).await }
-    };
-    let done = end_of("good", format!("echo \"$@\" >{}", said.display())).await;
-    assert_eq!(done, ActionResult::Done);
-    assert_eq!(fs::read_to_string(&said).unwrap(), "poweroff --no-block -i\n");
-    let failed = end_of("bad", "echo 'Call failed' >&2; exit 1".to_owned()).await;
-    let is_told = |why: &String| why.contains("ended with 1: Call failed");
-    assert!(matches!(&failed, ActionResult::Failed { why } if is_told(why)), "{failed:?}");
-    // Whether it was heard is not known.
-    let hangs = end_of("hangs", "sleep 61".to_owned()).await;
-    assert!(matches!(hangs, ActionResult::Unknown { .. }), "{hangs:?}");
-    let missing = Systemctl::at("/no/such/systemctl").power_off(SHORT).await;
-    assert!(matches!(missing, ActionResult::Failed { .. }), "{missing:?}");
-}
-
-/// What busctl prints for the signal of logind.
-fn prepares(stops: bool) -> String {
-    format!(
-        "{{\"type\":\"signal\",\"path\":\"/org/freedesktop/login1\",\
-         \"interface\":\"org.freedesktop.login1.Manager\",\"member\":\"PrepareForShutdown\",\
-         \"payload\":{{\"type\":\"b\",\"data\":[{stops}]}}}}"
-    )
-}
-
-#[tokio::test]
-async fn the_lock_of_logind_is_held_by_a_child_and_given_back_with_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let (pid, words) = (dir.path().join("pid"), dir.path().join("words"));
-    let body = format!(
-        "echo \"$@\" >{words}\nsleep 61 & echo $! >{pid}.new; mv {pid}.new {pid}\n\
-         echo '{off}'\necho 'no JSON'\necho '{on}'\nwait",
-        words = words.display(),
-        pid = pid.display(),
-        off = prepares(true),
-        on = prepares(false),
-    );
-    let mut lock = Inhibitor::at(script(dir.path(), "inhibit", &body)).take().unwrap();
-    assert_eq!(lock.next().await.unwrap(), Word::Stops);
-    assert_eq!(lock.next().await.unwrap(), Word::Stays);
-    let words = fs::read_to_string(&words).unwrap();
-    assert!(words.starts_with("--what=shutdown --mode=delay --who=ananke "), "{words}");
-    let child = fs::read_to_string(&pid).unwrap();
-    assert!(!is_dead(&child), "it is held");
-    drop(lock);
-    until("the end of the child", || is_dead(&child).then_some(())).await;
-}
-
-#[tokio::test]
-async fn where_there_is_no_lock_it_says_why() {
-    let dir = tempfile::tempdir().unwrap();
-    let program = script(dir.path(), "inhibit", "echo 'Failed to inhibit: no logind' >&2; exit 1");
-    let lost = Inhibitor::at(program).take().unwrap().next().await.unwrap_err();
-    let is_told = |said: &String| said.contains("no logind");
-    assert!(matches!(&lost, InhibitError::Ended { said } if is_told(said)), "{lost:?}");
-    let missing = Inhibitor::at("/no/such/inhibitor").take().unwrap_err();
-    assert!(matches!(missing, InhibitError::Start(ProcessError::Missing { .. })), "{missing:?}");
 }
 
 // --- units

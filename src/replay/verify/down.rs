@@ -22,7 +22,7 @@ impl Verifier<'_> {
             if let Effect::PowerOffHere { host } = &action.effect {
                 let noted = descent.host_told.as_ref() == Some(&record.at.boot);
                 if !noted || descent.past_return.is_none() {
-                    let text = format!("this host, {host}, goes off, and its next boot can't say so");
+                    let text = format!("this host, {host}, goes off, and no later boot can say so");
                     self.broken("own-host", text);
                 }
             }
