@@ -1,4 +1,6 @@
 //! ananke's own host: that somebody switches it off or restarts it, past ananke.
+//!
+//! That comes as an order, so that the ledger has it before the host is gone.
 
 use super::descent;
 use crate::gates::down;
@@ -7,7 +9,17 @@ use crate::model::ids::MachineName;
 use crate::model::intent::Desired;
 use crate::model::memory::Durable;
 use crate::model::tick::TickInput;
+use crate::model::time::{Moment, Span};
 use crate::model::verdict::Target;
+
+/// A host that is stopped is gone within minutes: no unit has more than its stop time (90 s unless
+/// it says otherwise). One that is still there after this goes on.
+const GONE_WITHIN: Span = Span::mins(10);
+
+/// Forgets an end of which nothing came.
+pub(super) fn still_there(now: &Moment, durable: &mut Durable) {
+    durable.host_stops = durable.host_stops.filter(|it| now.mono.since(it.at) < GONE_WITHIN);
+}
 
 /// What a person should hear when the host ends while the cluster needs it. `None` where it does
 /// not end, where ananke itself ends it, and where everything is down anyway.

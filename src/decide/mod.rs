@@ -56,6 +56,7 @@ pub static LIBRARY: Library = Library { up: gates::ALL, down: down::ALL, holds: 
 /// The same input gives the same decision, byte for byte: `replay` depends on it.
 pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let mut memory = memory::rebased(&input.memory, &input.now);
+    host::still_there(&input.now, &mut memory.durable);
     orders::obey(library, &input.request.orders, &input.now, &mut memory.durable);
     memory.passing.power = power::look(library, input, &mut memory);
     power::wish(input, &memory.passing.power, &mut memory.durable);

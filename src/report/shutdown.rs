@@ -60,8 +60,12 @@ pub fn shutdown_report(record: &TickRecord) -> Option<ShutdownReport> {
     let (before, after) = (&record.input.memory.durable, &record.decision.memory.durable);
     let over = record.decision.phase == Phase::Down
         && before.intent.progress != Progress::ShutdownComplete;
-    let descent = after.descent.as_ref().filter(|_| over || ends_host(record))?;
     let now = &record.input.now;
+    let descent = after.descent.as_ref().filter(|_| over || ends_host(record))?;
+    // It was told before this host went off, in times of a clock that began anew since.
+    if descent.host_went_off(&now.boot) {
+        return None;
+    }
     // Who turns round at once has another wish by now.
     let intent = if record.turns_round() { &before.intent } else { &after.intent };
     let stages = record.decision.assessment.gates.iter().map(|view| {

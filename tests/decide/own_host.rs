@@ -7,7 +7,7 @@ use ananke::model::policy::{Machine, OwnHost, Role};
 use ananke::model::power::OnLow;
 use ananke::model::tick::{Decision, Order};
 use ananke::model::verdict::Verdict;
-use ananke::report::{alarm_text, plan_text, shutdown_report};
+use ananke::report::{alarm_text, headline, plan_text, shutdown_report};
 
 use crate::bench::Power;
 use crate::power::{LOW, MAINS, say, site, wanted};
@@ -104,6 +104,9 @@ fn this_host_goes_last_and_knows_after_its_boot_that_it_went_well() {
     assert_eq!(durable.intent.progress, Progress::ShutdownComplete, "{}", story(&first));
     let down = rig.until(60, is_down);
     assert_eq!(*gate(&down, STAGE), GateState::Open);
+    let record = rig.last.as_ref().expect("a tick");
+    assert!(headline(record).contains("as the last of all"), "{}", headline(record));
+    assert_eq!(shutdown_report(record), None, "it was written before");
     // A person's wish holds over the boot.
     rig.order(Order::Converge { by: "root".to_owned() });
     rig.throughout(300, |d| is_down(d) && d.plan.steps.is_empty());
@@ -275,6 +278,11 @@ fn who_stops_this_host_past_ananke_is_told_of_once() {
     assert!(next.alarms.iter().any(|alarm| alarm.is_of_host_end() && !alarm.new));
     rig.order(Order::HostStops { stops: false });
     assert!(rig.step(1).alarms.is_empty(), "it stays on after all");
+    // Nobody says that nothing came of it: it goes on without a word.
+    rig.order(Order::HostStops { stops: true });
+    rig.step(1);
+    rig.throughout(580, |d| d.alarms.len() == 1);
+    rig.until(30, |d| d.alarms.is_empty());
     rig.order(Order::HostStops { stops: true });
     rig.step(1);
     rig.reboot();

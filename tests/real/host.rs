@@ -29,7 +29,7 @@ use ananke::ports::Clock;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A limit that no test of a well-behaved child comes near.
-const AMPLE: Span = Span::secs(20);
+pub(crate) const AMPLE: Span = Span::secs(20);
 
 /// A limit that is meant to be reached.
 pub(crate) const SHORT: Span = Span::millis(300);

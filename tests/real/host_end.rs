@@ -9,7 +9,7 @@ use ananke::adapters::process::ProcessError;
 use ananke::model::outcome::ActionResult;
 use ananke::ports::HostSwitch;
 
-use crate::host::{SHORT, is_dead, script, until};
+use crate::host::{AMPLE, SHORT, is_dead, script, until};
 
 #[tokio::test]
 async fn what_the_host_said_to_its_own_end_is_told_exactly() {
@@ -17,7 +17,8 @@ async fn what_the_host_said_to_its_own_end_is_told_exactly() {
     let said = dir.path().join("said");
     let end_of = |name: &'static str, body: String| {
         let program = script(dir.path(), name, &body);
-        async move { Systemctl::at(program).power_off(SHORT).await }
+        let limit = if name == "hangs" { SHORT } else { AMPLE };
+        async move { Systemctl::at(program).power_off(limit).await }
     };
     let done = end_of("good", format!("echo \"$@\" >{}", said.display())).await;
     assert_eq!(done, ActionResult::Done);

@@ -64,7 +64,7 @@ impl Inhibitor {
         Self { program: program.into() }
     }
 
-    /// Takes the lock. It is held until the value is dropped, and for [`LIFE`] at most.
+    /// Takes the lock. It is held until the value is dropped, and for an hour at most.
     ///
     /// # Errors
     /// [`InhibitError::Start`]. Whether logind gives the lock shows at [`Lock::next`].
