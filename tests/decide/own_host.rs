@@ -58,6 +58,11 @@ fn says(decision: &Decision) -> String {
     found.map(|found| found.verdict.why().to_owned()).unwrap_or_default()
 }
 
+/// Whether each machine was told to switch itself off.
+fn all_told(decision: &Decision) -> bool {
+    decision.memory.durable.descent.as_ref().is_some_and(|descent| descent.told.len() == 7)
+}
+
 fn off(rig: &Rig) -> usize {
     rig.memory.durable.descent.as_ref().map_or(0, |descent| descent.off.len())
 }
@@ -178,7 +183,7 @@ fn for_a_ups_it_goes_on_without_such_a_machine_and_on_a_broken_disk() {
 fn a_disk_that_takes_nothing_keeps_this_host_on_for_a_person() {
     let mut rig = with(Some(OwnHost::Poweroff));
     rig.order(shutdown(Desired::DownPoweroff));
-    rig.until(400, |d| d.memory.durable.descent.as_ref().is_some_and(|it| it.told.len() == 7));
+    rig.until(400, all_told);
     rig.world.disk = Err("Input/output error".to_owned());
     rig.throughout(90, |d| d.plan.steps.is_empty());
     let last = rig.step(5);
@@ -192,9 +197,7 @@ fn mains_that_are_back_keep_this_host_on_past_the_point_of_no_return() {
     for stay in [true, false] {
         let mut rig = on_a_ups();
         say(&mut rig, LOW, LOW);
-        rig.until(600, |d| {
-            d.memory.durable.descent.as_ref().is_some_and(|it| it.told.len() == 7)
-        });
+        rig.until(600, all_told);
         say(&mut rig, MAINS, MAINS);
         let held = rig.until(60, |d| holds(d, &on(OWN)).contains(&"mains-back"));
         assert!(!went_off(&rig), "{}", story(&held));
