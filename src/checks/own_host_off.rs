@@ -26,16 +26,25 @@ fn verdict(sit: &Situation<'_>) -> Verdict {
     let Some(descent) = sit.descent() else {
         return Verdict::skipped("no way down is remembered");
     };
-    if descent.host_went_off(&sit.durable.boot) {
+    // What a battery asks for holds again after the boot, and where this host stayed on.
+    let over = sit.durable.intent.progress == Progress::ShutdownComplete;
+    let again = over && battery_asks(sit);
+    let went_off = descent.host_went_off(&sit.durable.boot);
+    if went_off && !again {
         return Verdict::Pass;
     }
     if let Some(why) = why_it_stays(sit, descent) {
         return Verdict::skipped(why);
     }
-    if descent.host_told.is_some() {
-        return Verdict::fail("it was told to switch itself off, and still runs");
+    if over && !again {
+        return Verdict::skipped("the way down is over, and it stayed on");
     }
-    Verdict::fail("it is on, and it is the last")
+    match descent.host_told {
+        Some(_) if !went_off => {
+            Verdict::fail("it was told to switch itself off, and still runs")
+        }
+        Some(_) | None => Verdict::fail("it is on, and it is the last"),
+    }
 }
 
 /// Why this host is not switched off. It is when nothing speaks against it, and somebody said so.
@@ -58,12 +67,7 @@ fn why_it_stays(sit: &Situation<'_>, descent: &Descent) -> Option<String> {
     if let Some(by) = &descent.turn {
         return Some(format!("{by} wants the cluster up again as soon as it is down"));
     }
-    if descent.vouched.contains(&own) {
-        return Some("a person answered for it".to_owned());
-    }
-    // Where it stayed on, a battery that gives out later is still a reason.
-    let over = sit.durable.intent.progress == Progress::ShutdownComplete;
-    (over && !battery_asks(sit)).then(|| "the way down is over, and it stayed on".to_owned())
+    descent.vouched.contains(&own).then(|| "a person answered for it".to_owned())
 }
 
 /// Whether a UPS wanted it down, and has a reason for it now.

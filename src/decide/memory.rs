@@ -7,6 +7,7 @@ use crate::model::episode::EndKind;
 use crate::model::intent::Progress;
 use crate::model::memory::{Durable, Memory, Passing};
 use crate::model::time::Moment;
+use crate::remedies;
 
 /// The memory as this boot may use it: what was counted stays, what was timed starts again, since
 /// the monotonic clock of another boot means nothing in this one.
@@ -51,9 +52,13 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
 /// off, it was the last, and everything before it was off or given up. Who came on since was
 /// switched on by the power that is back, and is not switched off again.
 fn own_host_is_back(now: &Moment, durable: &mut Durable) {
-    let last = durable.descent.as_ref().is_some_and(|it| it.host_went_off(&now.boot));
-    if last && descent::is_under_way(durable) {
+    if !durable.descent.as_ref().is_some_and(|it| it.host_went_off(&now.boot)) {
+        return;
+    }
+    if descent::is_under_way(durable) {
         durable.intent.progress = Progress::ShutdownComplete;
         episode::end(now, durable, EndKind::Down);
     }
+    // It helped. Whoever switches this host off once more begins to count anew.
+    durable.attempts.remove(&remedies::POWER_OFF_OWN_HOST.id);
 }

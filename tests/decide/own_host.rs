@@ -212,6 +212,36 @@ fn mains_that_are_back_keep_this_host_on_past_the_point_of_no_return() {
     }
 }
 
+/// Mains that are there, with a battery that could not carry a shutdown.
+const EMPTY: &str = "OL r20 c5";
+
+#[test]
+fn a_second_outage_before_the_battery_is_charged_finds_nobody_on() {
+    let mut rig = on_a_ups();
+    say(&mut rig, LOW, LOW);
+    rig.until(600, goes_off);
+    rig.reboot();
+    say(&mut rig, EMPTY, EMPTY);
+    // Some machines start by themselves when power is back.
+    for machine in ["a-01", "s-2"] {
+        rig.world.power_on(&name(machine), 20);
+    }
+    rig.throughout(120, |d| wanted(d) == "all down" && !goes_off(d));
+    rig.taken.clear();
+    say(&mut rig, LOW, LOW);
+    rig.until(600, goes_off);
+    let repairs = rig.repairs();
+    for machine in ["a-01", "s-2"] {
+        assert!(repairs.contains(&format!("power off {machine}")), "{repairs:?}");
+    }
+    // And once more, with nobody on but this host.
+    rig.reboot();
+    say(&mut rig, EMPTY, EMPTY);
+    rig.throughout(120, |d| wanted(d) == "all down" && !goes_off(d));
+    say(&mut rig, LOW, LOW);
+    rig.until(60, goes_off);
+}
+
 #[test]
 fn where_only_a_part_goes_down_this_host_looks_after_the_rest() {
     let mut rig = on_a_ups();
