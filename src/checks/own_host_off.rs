@@ -39,12 +39,10 @@ fn verdict(sit: &Situation<'_>) -> Verdict {
     if over && !again {
         return Verdict::skipped("the way down is over, and it stayed on");
     }
-    match descent.host_told {
-        Some(_) if !went_off => {
-            Verdict::fail("it was told to switch itself off, and still runs")
-        }
-        Some(_) | None => Verdict::fail("it is on, and it is the last"),
+    if descent.host_told.is_some() && !went_off {
+        return Verdict::fail("it was told to switch itself off, and still runs");
     }
+    Verdict::fail("it is on, and it is the last")
 }
 
 /// Why this host is not switched off. It is when nothing speaks against it, and somebody said so.

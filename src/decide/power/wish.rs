@@ -75,9 +75,11 @@ fn came_on(input: &TickInput, durable: &Durable, scope: &Scope) -> bool {
     let off = over && intent.desired == Desired::DownPoweroff;
     let Some(descent) = durable.descent.as_ref().filter(|_| off) else { return false };
     let (now, fresh_for) = (input.now.mono, input.policy.timing.fresh_for);
-    let given_up = |name| descent.left.contains_key(name) || descent.vouched.contains(name);
-    let concerned = descent.told.iter().filter(|name| scope.concerns(name) && !given_up(name));
-    concerned.into_iter().any(|name| {
+    let given_up = |name: &&MachineName| {
+        descent.left.contains_key(*name) || descent.vouched.contains(*name)
+    };
+    let mut told = descent.told.iter().filter(|name| scope.concerns(name) && !given_up(name));
+    told.any(|name| {
         let host = input.observation.hosts.get(name).and_then(|it| it.if_fresh(now, fresh_for));
         host.is_some_and(|host| descent.up_before.get(name) != Some(&host.boot_id))
     })
