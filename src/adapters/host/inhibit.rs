@@ -13,7 +13,7 @@ use crate::model::time::Span;
 
 /// A child lives so long, then another takes its place: one that was forgotten, because ananke was
 /// killed, does not delay every shutdown of the host for ever.
-const LIFE: Span = Span::mins(60);
+const LIFE: Span = Span::mins(15);
 
 /// The signal that logind sends before it waits, and after it changed its mind.
 const SIGNAL: &str = "PrepareForShutdown";
@@ -64,7 +64,7 @@ impl Inhibitor {
         Self { program: program.into() }
     }
 
-    /// Takes the lock. It is held until the value is dropped, and for an hour at most.
+    /// Takes the lock. It is held until the value is dropped, and for 15 minutes at most.
     ///
     /// # Errors
     /// [`InhibitError::Start`]. Whether logind gives the lock shows at [`Lock::next`].
