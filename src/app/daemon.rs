@@ -64,7 +64,10 @@ pub(super) async fn daemon(
         let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
         let (ledger, recorder, memory) = opened;
         load::keep_last_good(&loaded);
-        let leaving = tokio::spawn(leaving::watch(Inhibitor::installed(), told.clone()));
+        // Started by hand it takes no lock: nobody would end a child that a crash left behind.
+        let leaving = manager
+            .is_there()
+            .then(|| tokio::spawn(leaving::watch(Inhibitor::installed(), told.clone())));
         let kube = Arc::clone(&outside.kube);
         let publisher = Publisher::start(outside.clock.clone(), kube, told);
         let sink = sink.with_effects(settings).with_cluster(publisher);
@@ -73,7 +76,9 @@ pub(super) async fn daemon(
         unwritten = end.unwritten;
         sink.finish().await;
         // Gives the lock back: the host may go.
-        leaving.abort();
+        if let Some(leaving) = leaving {
+            leaving.abort();
+        }
     } else {
         tracing::info!("observing only: started without --execute");
         let memory = world::remembered(settings, &now)?;
