@@ -42,7 +42,7 @@ fn this_host_goes_off_after_the_record_and_the_report_and_knows_it_after_its_boo
         assert_ne!(theatre.stage.clock().now().boot, before);
         let record = theatre.disk.records().pop().expect("a record");
         assert!(record.begin.iter().any(|action| action.effect.ends_host()), "{record:#?}");
-        let tick = theatre.ticks.after(theatre.ticks.count() - 1).pop().expect("a tick");
+        let tick = theatre.ticks.last().expect("a tick");
         let report = shutdown_report(&tick).expect("a report");
         assert_eq!(report.off.len(), 5, "{report:#?}");
         // A person wanted it down: the boot changes nothing of that.
