@@ -1,4 +1,4 @@
-//! Runs one child process within bounds: time, output, environment.
+//! Runs one child process within bounds: time, output, environment. Or follows one, line by line.
 //!
 //! The child gets a process group of its own, so that at the deadline its whole family is killed.
 //! It inherits nothing of our environment: `NOTIFY_SOCKET` and `WATCHDOG_USEC` in a child would
@@ -10,8 +10,8 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::model::time::Span;
@@ -184,6 +184,63 @@ pub async fn run(spec: ChildSpec) -> Result<Finished, ProcessError> {
     Ok(Finished { end: end_of(status, killed), stdout, stderr, killed })
 }
 
+/// A child whose output is read line by line while it runs. Dropped, it is killed with its family.
+#[derive(Debug)]
+pub struct Follower {
+    // Dropped before the child: until that is reaped, its process id can't be given to another.
+    _group: Group,
+    _child: Child,
+    stdout: BufReader<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    line_limit: u64,
+    deadline: Instant,
+}
+
+/// How long the last words of a child that has closed its output are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl Follower {
+    /// Starts it. The spec's output limit is the one of a line.
+    ///
+    /// # Errors
+    /// [`ProcessError::Missing`], [`ProcessError::Start`].
+    pub fn start(spec: &ChildSpec) -> Result<Self, ProcessError> {
+        let program = spec.program.to_string_lossy().into_owned();
+        let mut child = spawn(spec).map_err(|source| start_error(&program, source))?;
+        let group = Group::of(&child);
+        let no_pipe = || io::Error::other("it has no output");
+        let stdout = child.stdout.take().ok_or_else(|| start_error(&program, no_pipe()))?;
+        let stderr = child.stderr.take();
+        let line_limit = u64::try_from(spec.output_limit).unwrap_or(u64::MAX);
+        let deadline = Instant::now() + spec.limit.to_std();
+        let stdout = BufReader::new(stdout);
+        Ok(Self { _group: group, _child: child, stdout, stderr, line_limit, deadline })
+    }
+
+    /// The next line. `None`: there is no more, or the child's time is over. A line that is longer
+    /// than the limit comes in pieces. Not to be cancelled: what was read of a line would be lost.
+    ///
+    /// # Errors
+    /// The kernel's reason, or that the line is no text.
+    pub async fn line(&mut self) -> io::Result<Option<String>> {
+        let mut line = String::new();
+        let mut bounded = (&mut self.stdout).take(self.line_limit);
+        match timeout_at(self.deadline, bounded.read_line(&mut line)).await {
+            Ok(read) => Ok((read? > 0).then_some(line)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// What it wrote to stderr, once its output is closed; at most as much as a line.
+    pub async fn last_words(&mut self) -> String {
+        let mut said = Captured::default();
+        let limit = usize::try_from(self.line_limit).unwrap_or(usize::MAX);
+        // What holds stderr open may live on: what was said until then counts.
+        let _ = timeout(LAST_WORDS, drain(self.stderr.take(), &mut said, limit)).await;
+        said.text().trim().to_owned()
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the adapter that starts processes; cleared below")]
 fn spawn(spec: &ChildSpec) -> io::Result<Child> {
     Command::new(&spec.program)
@@ -244,6 +301,7 @@ async fn drain(pipe: Option<impl AsyncRead + Unpin>, into: &mut Captured, limit:
 }
 
 /// The child's process group: killed when dropped, unless the child has been reaped.
+#[derive(Debug)]
 struct Group(Option<Pid>);
 
 impl Group {

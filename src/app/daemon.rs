@@ -10,9 +10,10 @@ use super::publish::Publisher;
 use super::sink::RealSink;
 use super::web::Web;
 use super::world::{self, NoLedger, NoRecorder};
-use super::{Environment, load, signals, words};
+use super::{Environment, leaving, load, signals, words};
 use crate::adapters::control::{ControlServer, Orders, Stance};
 use crate::adapters::heartbeat::Heartbeat;
+use crate::adapters::host::inhibit::Inhibitor;
 use crate::adapters::host::systemd::ServiceManager;
 use crate::config::settings::Settings;
 use crate::decide::LIBRARY;
@@ -63,6 +64,10 @@ pub(super) async fn daemon(
         let opened = world::ledger(settings, &now).map_err(|error| Failure::of(&error))?;
         let (ledger, recorder, memory) = opened;
         load::keep_last_good(&loaded);
+        // Started by hand it takes no lock: nobody would end a child that a crash left behind.
+        let leaving = manager
+            .is_there()
+            .then(|| tokio::spawn(leaving::watch(Inhibitor::installed(), told.clone())));
         let kube = Arc::clone(&outside.kube);
         let publisher = Publisher::start(outside.clock.clone(), kube, told);
         let sink = sink.with_effects(settings).with_cluster(publisher);
@@ -70,6 +75,10 @@ pub(super) async fn daemon(
         let (end, sink) = run(memory).run(world, stop(&manager)).await;
         unwritten = end.unwritten;
         sink.finish().await;
+        // Gives the lock back: the host may go.
+        if let Some(leaving) = leaving {
+            leaving.abort();
+        }
     } else {
         tracing::info!("observing only: started without --execute");
         let memory = world::remembered(settings, &now)?;
@@ -109,7 +118,9 @@ fn heartbeat(settings: &Settings) -> Option<Heartbeat> {
     }
 }
 
-async fn stop(manager: &ServiceManager) {
+/// Resolves when somebody ends this process. From then on each tick asks the service manager for
+/// the time that what is under way still takes.
+pub(super) async fn stop(manager: &ServiceManager) {
     signals::interrupt().await;
     manager.stopping("waiting for what is under way");
 }

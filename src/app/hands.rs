@@ -13,19 +13,20 @@ use crate::model::action::{Action, Effect};
 use crate::model::command::{Command, WIRE};
 use crate::model::ids::MachineName;
 use crate::model::outcome::{ActionResult, Outcome};
-use crate::ports::{Clock, Hands};
+use crate::ports::{Clock, Hands, HostSwitch};
 
-/// The hands of a real host.
+/// The hands of a real host. What switches that host off is another thing in a rehearsal.
 #[derive(Debug)]
-pub(super) struct RealHands<C> {
+pub(super) struct RealHands<C, W> {
     pub(super) clock: C,
     pub(super) fleet: Fleet,
     pub(super) kube: Arc<KubeLink>,
     pub(super) switches: Switches,
     pub(super) vaults: Unsealer<FleetWays, C>,
+    pub(super) host: W,
 }
 
-impl<C: Clock + Clone + 'static> Hands for RealHands<C> {
+impl<C: Clock + Clone + 'static, W: HostSwitch> Hands for RealHands<C, W> {
     async fn perform(&self, action: Action) -> Outcome {
         let began = self.clock.now().mono;
         let result = match (&action.effect, action.effect.host()) {
@@ -33,6 +34,7 @@ impl<C: Clock + Clone + 'static> Hands for RealHands<C> {
             (Effect::UnsealVault { vault }, _) => {
                 Box::pin(self.vaults.unseal(vault, action.limit)).await
             }
+            (Effect::PowerOffHere { .. }, _) => self.this_host(&action).await,
             (_, Some(host)) => self.over_ssh(host, &action).await,
             (_, None) => self.kube.perform(&action.effect, &action.expect, action.limit).await,
         };
@@ -40,7 +42,16 @@ impl<C: Clock + Clone + 'static> Hands for RealHands<C> {
     }
 }
 
-impl<C> RealHands<C> {
+impl<C: Clock, W: HostSwitch> RealHands<C, W> {
+    /// What was decided in another boot of this host is not done in this one.
+    async fn this_host(&self, action: &Action) -> ActionResult {
+        if action.expect.boot_id.as_ref() != Some(&self.clock.now().boot) {
+            let why = "it was decided in another boot of this host".to_owned();
+            return ActionResult::Refused { why };
+        }
+        self.host.power_off(action.limit).await
+    }
+
     async fn over_ssh(&self, host: &MachineName, action: &Action) -> ActionResult {
         let (command, line) = match Command::line_of(action) {
             Ok(sent) => sent,

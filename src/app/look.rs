@@ -137,6 +137,7 @@ pub(super) fn request(orders: Vec<Order>, execute: bool) -> Request {
             | Order::Pause { .. }
             | Order::Resume { .. }
             | Order::ClearIntent { .. }
+            | Order::HostStops { .. }
             | Order::Ack { .. },
         )
         | None => (Verb::Converge, Author::Ananke),

@@ -6,6 +6,7 @@ mod failure;
 mod hands;
 mod hosts;
 mod intent;
+mod leaving;
 mod load;
 mod look;
 mod observer;
@@ -148,16 +149,16 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
                 let order = Order::Startup { by: caller.clone() };
                 let on_battery = allow_on_battery.then(|| caller.clone());
                 let wish = Wish { order, on_battery, execute, timeout };
-                Box::pin(rise::carry_out(settings?, wish, format)).await
+                Box::pin(rise::carry_out(settings?, wish, environment, format)).await
             }
             Verb::Shutdown(args) => {
-                Box::pin(shutdown::shutdown(settings?, args, &caller, format)).await
+                Box::pin(shutdown::shutdown(settings?, args, &caller, environment, format)).await
             }
             Verb::Converge { execute, allow_on_battery, timeout } => {
                 let order = Order::Converge { by: caller.clone() };
                 let on_battery = allow_on_battery.then(|| caller.clone());
                 let wish = Wish { order, on_battery, execute, timeout };
-                Box::pin(rise::carry_out(settings?, wish, format)).await
+                Box::pin(rise::carry_out(settings?, wish, environment, format)).await
             }
             Verb::History { last } => look::history(&settings?, last, format),
             Verb::Daemon { execute } => {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::Environment;
+use super::daemon::stop;
 use super::failure::{Ended, Failure};
 use super::load::{self, Loaded};
 use super::look;
@@ -18,6 +20,7 @@ use super::{words, world};
 use crate::adapters::clock::HostClock;
 use crate::adapters::control::{ControlClient, ControlEvent, OrderAnswer};
 use crate::adapters::disk::{FileLedger, FileRecorder};
+use crate::adapters::host::systemd::ServiceManager;
 use crate::cli::{Format, print_data, print_text};
 use crate::decide::LIBRARY;
 use crate::engine::{End, Run, Stop};
@@ -51,6 +54,7 @@ impl Wish {
 pub(super) async fn carry_out(
     loaded: Loaded,
     wish: Wish,
+    environment: Environment<'_>,
     format: Format,
 ) -> Result<Ended, Failure> {
     let (orders, timeout) = (wish.orders(), wish.timeout);
@@ -60,7 +64,12 @@ pub(super) async fn carry_out(
     let now = HostClock::new().map_err(|error| Failure::of(&error))?.now();
     match worker::find(&loaded.settings, &now).await? {
         Worker::Daemon(daemon) => hand_over(daemon, orders, timeout, format).await,
-        Worker::Here(opened) => run_here(&loaded, *opened, orders, timeout, format).await,
+        Worker::Here(opened) => {
+            // The unit of the boot listens to it; for a person nobody does.
+            let manager = ServiceManager::from_environment(environment)
+                .map_err(|error| Failure::of(&error))?;
+            run_here(&loaded, *opened, orders, timeout, (format, manager)).await
+        }
     }
 }
 
@@ -69,7 +78,7 @@ async fn run_here(
     (ledger, recorder, memory): (FileLedger, FileRecorder, Durable),
     orders: Vec<Order>,
     timeout: Option<u64>,
-    format: Format,
+    (format, manager): (Format, ServiceManager),
 ) -> Result<Ended, Failure> {
     let settings = &loaded.settings;
     let outside = world::outside(settings)?;
@@ -78,7 +87,8 @@ async fn run_here(
     let (wishes, told) = mpsc::channel(1);
     let kube = Arc::clone(&outside.kube);
     let publisher = Publisher::start(outside.clock.clone(), kube, wishes);
-    let mut sink = RealSink::silent().with_effects(settings).with_cluster(publisher);
+    let sink = RealSink::silent().with_effects(settings).with_cluster(publisher);
+    let mut sink = sink.with_manager(manager.clone());
     if format == Format::Text {
         sink = sink.with_terminal();
     }
@@ -92,7 +102,7 @@ async fn run_here(
         orders: told,
     };
     let world = world::world(settings, outside, ledger, recorder, sink);
-    let (end, sink) = run.run(world, interrupt()).await;
+    let (end, sink) = run.run(world, stop(&manager)).await;
     sink.finish().await;
     let summary = summary(&end.last, &end.done);
     print_end(&end, &summary, format)

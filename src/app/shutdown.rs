@@ -1,5 +1,6 @@
 //! `shutdown`: a person wants the cluster down.
 
+use super::Environment;
 use super::failure::{Ended, Failure};
 use super::load::Loaded;
 use super::rise::{self, Wish};
@@ -12,6 +13,7 @@ pub(super) async fn shutdown(
     loaded: Loaded,
     args: ShutdownArgs,
     caller: &str,
+    environment: Environment<'_>,
     format: Format,
 ) -> Result<Ended, Failure> {
     let order = Order::Shutdown {
@@ -23,7 +25,8 @@ pub(super) async fn shutdown(
         },
         drain: !args.skip_drain,
         snapshot: !args.skip_etcd_snapshot,
+        host_stays: args.keep_own_host,
     };
     let wish = Wish { order, on_battery: None, execute: args.execute, timeout: args.timeout };
-    Box::pin(rise::carry_out(loaded, wish, format)).await
+    Box::pin(rise::carry_out(loaded, wish, environment, format)).await
 }

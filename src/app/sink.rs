@@ -90,6 +90,11 @@ impl RealSink {
         manager: ServiceManager,
     ) -> Self {
         self.control = Some(control);
+        self.with_manager(manager)
+    }
+
+    /// Shows progress to the service manager, and asks it for the time that an end takes.
+    pub(super) fn with_manager(mut self, manager: ServiceManager) -> Self {
         self.beat = manager.progress();
         self.manager = manager;
         self

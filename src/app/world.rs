@@ -10,6 +10,7 @@ use super::ways::FleetWays;
 use crate::adapters::clock::HostClock;
 use crate::adapters::disk::{FileLedger, FileRecorder, OpenError, history};
 use crate::adapters::guard::parse;
+use crate::adapters::host::poweroff::Systemctl;
 use crate::adapters::host::timesync::{WallSync, ask_chrony};
 use crate::adapters::kube::{KubeLink, KubeconfigFile};
 use crate::adapters::probe::Unsealer;
@@ -117,7 +118,8 @@ pub(super) fn remembered(settings: &Settings, now: &Moment) -> Result<Durable, F
 }
 
 /// The world of a loop that acts.
-pub(super) type RealWorld<L, R, S> = World<HostClock, RealObserver, RealHands<HostClock>, L, R, S>;
+pub(super) type RealWorld<L, R, S> =
+    World<HostClock, RealObserver, RealHands<HostClock, Systemctl>, L, R, S>;
 
 /// Puts the world together around a ledger, a recorder and a sink.
 pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
@@ -131,7 +133,9 @@ pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
     let observer = RealObserver::start(&clock, settings, &fleet, Arc::clone(&kube));
     let switches = Switches::of(settings);
     let vaults = Unsealer::new(settings, clock.clone(), FleetWays(fleet.clone()));
-    let hands = Arc::new(RealHands { clock: clock.clone(), fleet, kube, switches, vaults });
+    let host = Systemctl::installed();
+    let hands = RealHands { clock: clock.clone(), fleet, kube, switches, vaults, host };
+    let hands = Arc::new(hands);
     World { clock, observer, hands, ledger, recorder, sink }
 }
 

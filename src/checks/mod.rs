@@ -42,6 +42,7 @@ mod node_fresh;
 mod nothing_left;
 mod off;
 mod other_off;
+mod own_host_off;
 mod packages_there;
 mod pods_untroubled;
 mod power_suffices;
@@ -120,6 +121,7 @@ pub use node_fresh::CHECK as NODE_FRESH;
 pub(crate) use node_fresh::MOVES_NEEDED;
 pub use nothing_left::CHECK as NOTHING_LEFT;
 pub use other_off::CHECK as OTHER_OFF;
+pub use own_host_off::CHECK as OWN_HOST_OFF;
 pub use packages_there::CHECK as PACKAGES_THERE;
 pub use pods_untroubled::CHECK as PODS_UNTROUBLED;
 pub(crate) use pods_untroubled::{DELETE_LEFT_OVER, TRIES as DELETE_LEFT_OVER_TRIES};
@@ -215,6 +217,7 @@ pub static ALL: &[&Check] = &[
     &SERVER_OFF,
     &OTHER_OFF,
     &JUMP_OFF,
+    &OWN_HOST_OFF,
     &POWERED_ON,
 ];
 

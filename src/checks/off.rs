@@ -27,7 +27,7 @@ pub(super) fn off(sit: &Situation<'_>, name: &MachineName) -> Verdict {
         return verdict;
     }
     if name.as_str() == sit.policy.owner {
-        return Verdict::skipped("ananke's own host: switched off by hand, after all others");
+        return Verdict::skipped("ananke's own host: it comes last (own-host-off)");
     }
     let told = sit.descent().is_some_and(|descent| descent.told.contains(name));
     match sit.host(name) {

@@ -199,6 +199,9 @@ pub struct ShutdownArgs {
     /// Do not save the datastore first
     #[arg(long)]
     pub skip_etcd_snapshot: bool,
+    /// Leave ananke's own host on at the end, for this reason, whatever shutdown.own_host says
+    #[arg(long, value_name = "WHY")]
+    pub keep_own_host: Option<String>,
     /// Stop waiting after this many seconds (exit code 3)
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,

@@ -24,7 +24,7 @@ use super::tree::{At, Place};
 use super::walk::Values;
 use crate::model::cluster::ObjectPath;
 use crate::model::ids::{GateId, MachineName};
-use crate::model::policy::{FluxPolicy, Limits, Policy, ShutdownRules, Timing};
+use crate::model::policy::{FluxPolicy, Limits, OwnHost, Policy, ShutdownRules, Timing};
 use crate::model::power::PowerPolicy;
 use crate::model::time::Span;
 
@@ -135,6 +135,7 @@ fn shutdown(values: &Values<'_>, faults: &mut Vec<Fault>) -> ShutdownRules {
         quiet: rules.quiet,
         jump: rules.jump,
         wakes: rules.wakes,
+        own_host: keys::shutdown::OWN_HOST.given(values).map(|given| own_host(&given.value)),
         against_budgets: rules.against_budgets,
     };
     rules.against_budgets = against_budgets(values, &rules, faults);
@@ -167,6 +168,11 @@ fn against_budgets(
         (name, time)
     };
     given.unwrap_or_default().into_iter().map(read).collect()
+}
+
+/// The words of the key; one that is none of them was refused before.
+fn own_host(word: &str) -> OwnHost {
+    if word == OwnHost::Poweroff.word() { OwnHost::Poweroff } else { OwnHost::StaysOn }
 }
 
 fn timing(values: &Values<'_>, faults: &mut Vec<Fault>) -> Timing {

@@ -568,6 +568,7 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &shutdown::STOP,
     &shutdown::PODS,
     &shutdown::POWER_OFF,
+    &shutdown::OWN_HOST,
     &shutdown::SERVICES,
     &shutdown::STAYS,
     &shutdown::AGAINST_BUDGETS,

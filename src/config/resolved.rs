@@ -203,6 +203,7 @@ fn shutdown(out: &mut String, rules: &ShutdownRules) {
         let times = rules.against_budgets.iter().map(|(name, time)| (name.as_str(), exact(*time)));
         lines.push(("against_budgets", flow_map(times)));
     }
+    lines.extend(rules.own_host.map(|own| ("own_host", own.word().to_owned())));
     group(out, "shutdown", &lines);
 }
 

@@ -32,12 +32,14 @@ pub(super) struct Wish {
     pub(super) scope: Scope,
     pub(super) drain: bool,
     pub(super) snapshot: bool,
+    /// Why ananke's own host stays on at the end.
+    pub(super) host_stays: Option<String>,
 }
 
 /// Somebody wants it down: a person, or a UPS. Asked again on the way it changes what is left out,
 /// and gives the stages that are not done their time anew.
 pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
-    let Wish { by, why, to, scope, drain, snapshot } = wish;
+    let Wish { by, why, to, scope, drain, snapshot, host_stays } = wish;
     let going = is_under_way(durable);
     let down = durable.intent.desired != Desired::Up;
     let covered = durable.intent.scope.covers(&scope);
@@ -64,10 +66,11 @@ pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
         descent.servers.clear();
     }
     // Nothing is learned of a cluster that was half up, nor of a way down in two pieces.
-    descent.teaches = if down { descent.teaches && covered } else { good_day };
+    descent.teaches = if down { going && descent.teaches && covered } else { good_day };
     descent.held.clear();
     descent.turn = None;
     (descent.drain, descent.snapshot) = (drain, snapshot);
+    (descent.host_stays, descent.host_told) = (host_stays, None);
     durable.descent = Some(descent);
     let cause = cause("shutdown", &by);
     let since = if going { durable.intent.since } else { now.wall };
@@ -309,12 +312,15 @@ fn runs(host: &HostFacts) -> bool {
 
 /// Writes down that an action can't be taken back, before it is taken.
 pub(super) fn note_point_of_no_return(action: &Action, input: &TickInput, durable: &mut Durable) {
-    let breaks = matches!(action.effect, Effect::PowerOff { .. })
+    let breaks = matches!(action.effect, Effect::PowerOff { .. } | Effect::PowerOffHere { .. })
         || matches!(&action.effect, Effect::StopUnit { host, .. }
             if breaks_quorum(host, input, durable));
     let Some(descent) = &mut durable.descent else { return };
     if let Effect::PowerOff { host } = &action.effect {
         descent.told.insert(host.clone());
+    }
+    if action.effect.ends_host() {
+        descent.host_told = Some(input.now.boot.clone());
     }
     if !breaks {
         return;

@@ -15,6 +15,10 @@ pub(super) fn keep(now: Mono, action: &Action, result: &ActionResult, durable: &
     if let Effect::PowerOff { host } = &action.effect {
         power_off(host, result, descent);
     }
+    // The host of this process did not go off: its next boot has another reason.
+    if action.effect.ends_host() && not_done {
+        descent.host_told = None;
+    }
     if let Effect::EvictPods { node, tier, .. } = &action.effect {
         eviction(now, node, *tier, result, descent);
     }

@@ -100,7 +100,10 @@ static MAINS_BACK: HoldRule = HoldRule {
     name: "mains-back",
     protects: "a shutdown that nobody needs any more, as long as it can be taken back",
     judge: |candidate, sit| {
-        let rests = pressure::rests(sit.durable, sit.power);
+        let rests = match candidate.effect.ends_host() {
+            true => pressure::has_no_reason(sit.durable, sit.power),
+            false => pressure::rests(sit.durable, sit.power),
+        };
         (rests && candidate.effect.leads() == Leads::Down)
             .then(|| Hold::MainsBack { by: sit.durable.intent.by.to_string() })
     },
@@ -239,8 +242,12 @@ static NO_KEY: HoldRule = HoldRule {
 static IN_FLIGHT: HoldRule = HoldRule {
     name: "in-flight",
     protects: "one change at a time on one machine",
-    judge: |candidate, _| {
-        let what = candidate.tally.busy(candidate.target, candidate.effect.host())?;
+    judge: |candidate, sit| {
+        // What ends this host comes after everything, unless a battery does not wait for it.
+        let last = candidate.effect.ends_host() && !pressure::is_pressed(sit.durable);
+        let any = candidate.tally.anything().filter(|_| last);
+        let busy = || candidate.tally.busy(candidate.target, candidate.effect.host());
+        let what = any.or_else(busy)?;
         Some(Hold::InFlight { what: what.to_owned() })
     },
 };

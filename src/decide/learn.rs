@@ -27,15 +27,18 @@ use super::assess::Judged;
 use super::{episode, heard, lease, way};
 
 /// The first tick of a process: what only an earlier one saw is not known to this one. An API that
-/// accepted its write then has to accept one of ours, and is not waited for.
+/// accepted its write then has to accept one of ours, and is not waited for. Nor is the end of this
+/// host, which has begun no process while it ended.
 pub(super) fn new_process(input: &TickInput, memory: &mut Memory) {
     if memory.passing.tick > 0 {
         return;
     }
     memory.passing.began = input.now.mono;
-    let proofs = memory.durable.attempts.get_mut(&remedies::PROVE_WRITE.id);
-    for tried in proofs.into_iter().flat_map(BTreeMap::values_mut) {
-        tried.verify_until = None;
+    for remedy in [&remedies::PROVE_WRITE.id, &remedies::POWER_OFF_OWN_HOST.id] {
+        let targets = memory.durable.attempts.get_mut(remedy);
+        for tried in targets.into_iter().flat_map(BTreeMap::values_mut) {
+            tried.verify_until = None;
+        }
     }
 }
 

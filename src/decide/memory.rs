@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::memory::{Memory, Passing};
+use super::{descent, episode};
+use crate::model::episode::EndKind;
+use crate::model::intent::Progress;
+use crate::model::memory::{Durable, Memory, Passing};
 use crate::model::time::Moment;
+use crate::remedies;
 
 /// The memory as this boot may use it: what was counted stays, what was timed starts again, since
 /// the monotonic clock of another boot means nothing in this one.
@@ -17,6 +21,7 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
     durable.boot = now.boot.clone();
     // Whatever a UPS was before, its clock began anew.
     durable.upses.clear();
+    durable.host_stops = None;
     if let Some(episode) = &mut durable.episode {
         episode.opened = now.mono;
     }
@@ -43,5 +48,21 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
     for flight in durable.in_flight.values_mut() {
         flight.since = now.mono;
     }
+    own_host_is_back(now, durable);
     memory
+}
+
+/// What the boot of ananke's own host says of the way down: where it was told to switch itself
+/// off, it was the last, and everything before it was off or given up. Who came on since was
+/// switched on by the power that is back, and is not switched off again.
+fn own_host_is_back(now: &Moment, durable: &mut Durable) {
+    if !durable.descent.as_ref().is_some_and(|it| it.host_went_off(&now.boot)) {
+        return;
+    }
+    if descent::is_under_way(durable) {
+        durable.intent.progress = Progress::ShutdownComplete;
+        episode::end(now, durable, EndKind::Down);
+    }
+    // It helped. Whoever switches this host off once more begins to count anew.
+    durable.attempts.remove(&remedies::POWER_OFF_OWN_HOST.id);
 }

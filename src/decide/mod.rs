@@ -8,6 +8,7 @@ mod episode;
 mod grace;
 mod heard;
 mod holds;
+mod host;
 mod ladder;
 mod learn;
 mod lease;
@@ -56,6 +57,7 @@ pub static LIBRARY: Library = Library { up: gates::ALL, down: down::ALL, holds: 
 /// The same input gives the same decision, byte for byte: `replay` depends on it.
 pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let mut memory = memory::rebased(&input.memory, &input.now);
+    host::still_there(&input.now, &mut memory.durable);
     orders::obey(library, &input.request.orders, &input.now, &mut memory.durable);
     memory.passing.power = power::look(library, input, &mut memory);
     power::wish(input, &memory.passing.power, &mut memory.durable);
@@ -77,6 +79,7 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let phase = phase::phase(&way, input, &judged, &memory.durable);
     let mut alarms = power::alarms(input, &mut memory);
     alarms.extend(alarms::raise(&way, input, &judged, &mut memory));
+    alarms.extend(host::alarm(input, &memory.durable));
     episode::close_when_good(input, &judged, phase, &mut memory);
     descent::close_when_down(input, phase, &mut memory.durable);
     let wake = wake::wake(input, &judged, &plan, &memory);

@@ -5,7 +5,7 @@ use super::{Library, episode, way};
 use crate::model::episode::{Cause, EndKind};
 use crate::model::ids::{GateId, MachineName};
 use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
-use crate::model::memory::{Durable, Pause};
+use crate::model::memory::{Durable, HostStops, Pause};
 use crate::model::tick::Order;
 use crate::model::time::Moment;
 use crate::model::verdict::Target;
@@ -15,7 +15,7 @@ pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &
     for order in orders {
         match order {
             Order::Startup { by } => start(now, durable, by),
-            Order::Shutdown { by, why, to, drain, snapshot } => {
+            Order::Shutdown { by, why, to, drain, snapshot, host_stays } => {
                 let wish = Wish {
                     by: Author::Person { name: by.clone() },
                     why: why.clone(),
@@ -23,6 +23,7 @@ pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &
                     scope: Scope::Whole,
                     drain: *drain,
                     snapshot: *snapshot,
+                    host_stays: host_stays.clone(),
                 };
                 descent::order(now, durable, wish);
             }
@@ -52,6 +53,10 @@ pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &
                 end_wish(now, durable, Author::Person { name: by.clone() });
             }
             Order::Ack { by, name } => ack(library, now, durable, by, name),
+            Order::HostStops { stops: true } => {
+                durable.host_stops.get_or_insert(HostStops { at: now.mono, wall: now.wall });
+            }
+            Order::HostStops { stops: false } => durable.host_stops = None,
         }
     }
 }

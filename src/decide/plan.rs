@@ -149,6 +149,9 @@ fn consider(
 /// What the receiver must still find as we saw it.
 fn expect(sit: &Situation<'_>, finding: &Finding, effect: &Effect, channel: Channel) -> Expect {
     let Some(name) = finding.target.machine() else { return Expect::default() };
+    if effect.ends_host() {
+        return Expect { boot_id: Some(sit.durable.boot.clone()), ..Expect::default() };
+    }
     if channel == Channel::Api {
         let node = sit.node(name).ok().flatten();
         return Expect {

@@ -50,9 +50,14 @@ pub(super) fn is_pressed(durable: &Durable) -> bool {
 /// Whether a UPS wanted it down, gives no reason for it now, and it can still be taken back: then
 /// nothing more goes down until mains have stayed, or are gone again.
 pub(super) fn rests(durable: &Durable, power: &PowerView) -> bool {
+    !past_return(durable) && has_no_reason(durable, power)
+}
+
+/// Whether a UPS wanted it down, and gives no reason for it now. Then ananke's own host does not
+/// go off, also past the point of no return: nobody would switch it on, because its power is back.
+pub(super) fn has_no_reason(durable: &Durable, power: &PowerView) -> bool {
     matches!(durable.intent.by, Author::Ups { .. })
         && is_under_way(durable)
-        && !past_return(durable)
         && !power.upses.is_empty()
         && power.going_down().next().is_none()
 }
@@ -66,7 +71,8 @@ const LEAST: Span = Span::secs(20);
 pub(super) fn due(stage: &Stage, sit: &Situation<'_>) -> Option<Mono> {
     let descent = sit.descent()?;
     let began = descent.stages.get(&stage.gate.id)?.began;
-    if rests(sit.durable, sit.power) {
+    let last = stage.gate.id == down::OWN_HOST_OFF.gate.id;
+    if rests(sit.durable, sit.power) || (last && has_no_reason(sit.durable, sit.power)) {
         return None;
     }
     let rules = &sit.policy.shutdown;

@@ -93,6 +93,11 @@ impl Tally {
         self.started.get(remedy).copied().unwrap_or(0)
     }
 
+    /// What is under way anywhere, or was chosen now: the first of it.
+    pub(super) fn anything(&self) -> Option<&str> {
+        self.busy.first().map(String::as_str)
+    }
+
     /// What is under way on a target, or on a machine: the first of both.
     pub(super) fn busy(&self, target: &Target, host: Option<&MachineName>) -> Option<&str> {
         let target = self.busy_targets.get(target);

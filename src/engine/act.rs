@@ -10,8 +10,25 @@ use crate::model::action::Action;
 use crate::model::outcome::Outcome;
 use crate::ports::Hands;
 
+/// What was begun, each with what became of it as far as anybody knows.
+pub(super) type Begun = Vec<(Action, Option<Outcome>)>;
+
+/// Begins actions. What becomes of them arrives by itself.
+pub(super) fn begin_all<H: Hands>(
+    actions: &[&Action],
+    hands: &Arc<H>,
+    told: &mpsc::Sender<Outcome>,
+    begun: &mut Begun,
+) {
+    for action in actions.iter().copied() {
+        info!(action = %action.id, remedy = %action.remedy, "{}", action.effect);
+        act(hands, action.clone(), told.clone());
+        begun.push((action.clone(), None));
+    }
+}
+
 /// Starts one action; its outcome arrives by itself.
-pub(super) fn act<H: Hands>(hands: &Arc<H>, action: Action, told: mpsc::Sender<Outcome>) {
+fn act<H: Hands>(hands: &Arc<H>, action: Action, told: mpsc::Sender<Outcome>) {
     let hands = Arc::clone(hands);
     tokio::spawn(async move {
         let outcome = hands.perform(action).await;

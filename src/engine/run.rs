@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::error;
 
-use super::act::{act, note};
+use super::act::{begin_all, note};
 use super::failpoint;
 use crate::decide::{Library, tick};
 use crate::model::action::Action;
@@ -164,15 +164,14 @@ impl Run {
                 state.heard.push(outcome);
             }
             let record = Arc::new(self.one_tick(&mut world, &mut state));
-            for action in &record.decision.plan.steps {
-                if self.request.execute {
-                    info!(action = %action.id, remedy = %action.remedy, "{}", action.effect);
-                    act(&world.hands, action.clone(), told.clone());
-                    state.done.push((action.clone(), None));
-                }
-            }
+            let steps = record.decision.plan.steps.iter().filter(|_| self.request.execute);
+            let (last, others): (Vec<_>, Vec<_>) = steps.partition(|it| it.effect.ends_host());
+            begin_all(&others, &world.hands, &told, &mut state.done);
             world.recorder.keep(&record);
             world.sink.publish(&record).await;
+            // What ends this host comes when its record and the reports are on disk: the sink
+            // writes the files before it returns.
+            begin_all(&last, &world.hands, &told, &mut state.done);
             let idle = state.memory.durable.in_flight.is_empty();
             if idle && (state.interrupted || self.is_over(&record, world.clock.now().mono)) {
                 let unwritten = settle(&mut world, &self.policy, &mut state);

@@ -103,6 +103,11 @@ pub enum Effect {
         /// Which machine.
         host: MachineName,
     },
+    /// Switch ananke's own host off, as the last of all: after the reports are on disk.
+    PowerOffHere {
+        /// Its name.
+        host: MachineName,
+    },
     /// Switch a machine on: by Wake-on-LAN, an outlet, or a configured command.
     Wake {
         /// Which machine.
@@ -246,6 +251,7 @@ impl Effect {
             | Self::EndPods { .. }
             | Self::SaveDatastore { .. }
             | Self::PowerOff { .. }
+            | Self::PowerOffHere { .. }
             | Self::SuspendFlux { .. }
             | Self::EvictPods { .. } => Leads::Down,
             Self::Cordon { record, .. } => match record.kind {
@@ -259,6 +265,11 @@ impl Effect {
             | Self::RequestReconcile { .. }
             | Self::WriteCanary => Leads::Neither,
         }
+    }
+
+    /// Whether ananke's own host ends with it.
+    pub const fn ends_host(&self) -> bool {
+        matches!(self, Self::PowerOffHere { .. })
     }
 
     /// The machine whose guard carries the effect out, if it goes over SSH.
@@ -277,6 +288,7 @@ impl Effect {
             | Self::MarkManual { .. }
             | Self::ClearMark { .. }
             | Self::WriteCanary
+            | Self::PowerOffHere { .. }
             | Self::Wake { .. }
             | Self::SuspendFlux { .. }
             | Self::ResumeFlux { .. }
@@ -308,6 +320,7 @@ impl fmt::Display for Effect {
             Self::EndPods { host } => write!(f, "end the pods that still run on {host}"),
             Self::SaveDatastore { host } => write!(f, "save the datastore on {host}"),
             Self::PowerOff { host } => write!(f, "power off {host}"),
+            Self::PowerOffHere { host } => write!(f, "power off this host, {host}"),
             Self::Wake { machine } => write!(f, "power on {machine}"),
             Self::SuspendFlux { object } => write!(f, "suspend {object}"),
             Self::ResumeFlux { object } => write!(f, "resume {object}"),

@@ -29,6 +29,16 @@ pub struct Alarm {
     pub by_hand: Vec<String>,
 }
 
+impl Alarm {
+    /// What stands in place of a check where this host itself is stopped by somebody.
+    pub const HOST_STOPS: CheckId = CheckId::fixed("host-stops");
+
+    /// Whether it says that ananke's own host is being stopped, past ananke.
+    pub fn is_of_host_end(&self) -> bool {
+        self.check == Self::HOST_STOPS
+    }
+}
+
 /// A remedy that was tried for a target in this episode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {

@@ -130,6 +130,7 @@ impl Command {
             | Effect::MarkManual { .. }
             | Effect::ClearMark { .. }
             | Effect::WriteCanary
+            | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }

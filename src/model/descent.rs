@@ -58,6 +58,13 @@ pub struct Descent {
     pub past_return: Option<NoReturn>,
     /// Who wants the cluster up again as soon as it is down.
     pub turn: Option<Author>,
+    /// Why ananke's own host stays on at the end, by the word of who ordered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_stays: Option<String>,
+    /// The boot in which ananke's own host was told to switch itself off, as the last of all.
+    /// Written down before it is done. Another boot is the proof that it went off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_told: Option<BootId>,
 }
 
 impl Descent {
@@ -83,7 +90,14 @@ impl Descent {
             saved: None,
             past_return: None,
             turn: None,
+            host_stays: None,
+            host_told: None,
         }
+    }
+
+    /// Whether ananke's own host was switched off at the end of this way, and has booted since.
+    pub fn host_went_off(&self, boot: &BootId) -> bool {
+        self.host_told.as_ref().is_some_and(|told| told != boot)
     }
 
     /// How a stage ended, if it did.

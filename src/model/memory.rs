@@ -75,6 +75,18 @@ pub struct Durable {
     /// What the stages of the last ways down added to them.
     #[serde(default, skip_serializing_if = "StageTimes::is_empty")]
     pub stage_times: StageTimes,
+    /// Since when ananke's own host is being stopped in this boot, as its service manager said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_stops: Option<HostStops>,
+}
+
+/// When ananke's own host was about to be switched off or restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostStops {
+    /// On the clock of the boot that ends by it.
+    pub at: Mono,
+    /// For people.
+    pub wall: Timestamp,
 }
 
 impl Durable {
@@ -109,6 +121,7 @@ impl Durable {
             normal: Normal::default(),
             descent: None,
             stage_times: StageTimes::default(),
+            host_stops: None,
         }
     }
 }

@@ -155,6 +155,9 @@ pub struct ShutdownRules {
     pub jump: Option<MachineName>,
     /// Machines that ananke has a way to switch on.
     pub wakes: BTreeSet<MachineName>,
+    /// What becomes of ananke's own host at the end. `None`: nobody said that it may go off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_host: Option<OwnHost>,
     /// Namespaces of what applications depend on: their pods go after the applications.
     #[serde(default = "ShutdownRules::known_services")]
     pub services: BTreeSet<String>,
@@ -166,6 +169,27 @@ pub struct ShutdownRules {
     /// may be overruled only a person knows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub against_budgets: BTreeMap<String, Span>,
+}
+
+/// What becomes of ananke's own host when all other machines were switched off
+/// (`shutdown.own_host`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnHost {
+    /// It switches itself off.
+    Poweroff,
+    /// It stays on: something else feeds it, or somebody else switches it off.
+    StaysOn,
+}
+
+impl OwnHost {
+    /// The word that the configuration has for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Poweroff => "poweroff",
+            Self::StaysOn => "stays-on",
+        }
+    }
 }
 
 impl ShutdownRules {
@@ -211,6 +235,14 @@ impl ShutdownRules {
         Self::STAYS.iter().map(|name| (*name).to_owned()).collect()
     }
 
+    /// How long ananke's own host may take to go off. None at all where it does not.
+    pub const fn own_host_off(&self) -> Span {
+        match self.own_host {
+            Some(OwnHost::Poweroff) => self.power_off,
+            Some(OwnHost::StaysOn) | None => Span::ZERO,
+        }
+    }
+
     /// With which tier the pods of a namespace go. `None`: they are not evicted.
     pub fn tier(&self, namespace: &str) -> Option<PodTier> {
         if self.stays.contains(namespace) {
@@ -235,6 +267,7 @@ impl Default for ShutdownRules {
             quiet: Span::secs(10),
             jump: None,
             wakes: BTreeSet::new(),
+            own_host: None,
             services: Self::known_services(),
             stays: Self::known_to_stay(),
             against_budgets: BTreeMap::new(),

@@ -95,6 +95,9 @@ pub enum Order {
         drain: bool,
         /// Whether the datastore is saved first.
         snapshot: bool,
+        /// Why ananke's own host stays on at the end, whatever the configuration says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host_stays: Option<String>,
     },
     /// The host booted: bring the cluster up unless a person wants it down.
     Converge {
@@ -130,6 +133,12 @@ pub enum Order {
         by: String,
         /// The gate or machine, as the person wrote it.
         name: String,
+    },
+    /// Not of a person to ananke: the service manager says that this host is about to be switched
+    /// off or restarted, or that nothing came of it.
+    HostStops {
+        /// Whether it is.
+        stops: bool,
     },
 }
 

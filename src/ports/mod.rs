@@ -8,10 +8,10 @@ use crate::model::action::Action;
 use crate::model::ids::MachineName;
 use crate::model::memory::Durable;
 use crate::model::observation::Observation;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::record::{LedgerRecord, TickRecord};
 use crate::model::tick::Order;
-use crate::model::time::{Moment, Mono};
+use crate::model::time::{Moment, Mono, Span};
 
 /// The only source of time.
 pub trait Clock: Send + Sync {
@@ -54,6 +54,13 @@ pub trait Hands: Send + Sync + 'static {
     /// Carries out one action and says what became of it. Bounded by the action's own limit.
     /// Never retries: the next tick is the retry.
     fn perform(&self, action: Action) -> impl Future<Output = Outcome> + Send;
+}
+
+/// What switches ananke's own host off.
+pub trait HostSwitch: Send + Sync + 'static {
+    /// Asks for the host to be stopped in order and switched off. A good end says that it was
+    /// asked, and no more: the proof is another boot. Bounded by `limit`.
+    fn power_off(&self, limit: Span) -> impl Future<Output = ActionResult> + Send;
 }
 
 /// The write-ahead record. When `append` returns, the record is on disk.

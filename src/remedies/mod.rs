@@ -18,6 +18,7 @@ mod install_packages;
 mod load_module;
 mod mark_missing;
 mod power_off;
+mod power_off_own_host;
 mod power_on;
 mod prove_write;
 mod request_reconcile;
@@ -52,6 +53,7 @@ pub use install_packages::REMEDY as INSTALL_PACKAGES;
 pub use load_module::REMEDY as LOAD_MODULE;
 pub use mark_missing::REMEDY as MARK_MISSING;
 pub use power_off::REMEDY as POWER_OFF;
+pub use power_off_own_host::REMEDY as POWER_OFF_OWN_HOST;
 pub use power_on::REMEDY as POWER_ON;
 pub use prove_write::REMEDY as PROVE_WRITE;
 pub use request_reconcile::REMEDY as REQUEST_RECONCILE;
@@ -114,6 +116,7 @@ pub static ALL: &[&Remedy] = &[
     &STOP_SERVER,
     &END_PODS,
     &POWER_OFF,
+    &POWER_OFF_OWN_HOST,
     &POWER_ON,
 ];
 

@@ -106,6 +106,7 @@ impl SmallLoop {
             | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
+            | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }

@@ -248,6 +248,7 @@ impl<'a> Verifier<'a> {
             | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
+            | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
@@ -338,6 +339,7 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::MendHost { host, .. }
         | Effect::SaveDatastore { host }
         | Effect::PowerOff { host }
+        | Effect::PowerOffHere { host }
         | Effect::Wake { machine: host } => Some(host),
         Effect::Cordon { node, .. }
         | Effect::Uncordon { node, .. }

@@ -13,7 +13,8 @@ pub fn alarm_text(alarm: &Alarm, now: Mono) -> String {
         labelled("  what", &format!("{} at {}: {}", alarm.target, alarm.gate, alarm.what)),
         labelled("  since", &format!("{} ago", now.since(alarm.since))),
     ];
-    if !matches!(alarm.target, Target::Ups(_)) {
+    let host_ends = alarm.is_of_host_end();
+    if !matches!(alarm.target, Target::Ups(_)) && !host_ends {
         lines.push(labelled("  tried", &tried(&alarm.tried)));
     }
     let mut steps: Vec<String> = alarm.by_hand.clone();
@@ -22,7 +23,7 @@ pub fn alarm_text(alarm: &Alarm, now: Mono) -> String {
     let of_ups = matches!(alarm.target, Target::Ups(_));
     if of_ups {
         steps.push("see more:  ananke why power".to_owned());
-    } else {
+    } else if !host_ends {
         steps.push(format!("tell ananke to go on:  sudo ananke ack {name}"));
     }
     let numbered: Vec<String> =
@@ -51,7 +52,10 @@ pub fn at_the_end(record: &TickRecord, alarms: &[Alarm]) -> String {
     let degraded =
         record.decision.assessment.gates.iter().any(|gate| gate.state == GateState::Degraded);
     let power = alarms.iter().all(|alarm| matches!(alarm.target, Target::Ups(_)));
-    let first = if power {
+    let host_ends = alarms.iter().any(Alarm::is_of_host_end);
+    let first = if host_ends {
+        "ananke's host is being switched off or restarted, and the cluster is not down."
+    } else if power {
         "something is wrong with its power. A person should look."
     } else if degraded {
         "ananke goes on without something. A person is needed for it."
@@ -64,6 +68,10 @@ pub fn at_the_end(record: &TickRecord, alarms: &[Alarm]) -> String {
         lines.push(alarm_text(alarm, now));
     }
     lines.push(String::new());
-    lines.push(labelled("meanwhile", "the rest is watched, and cordon leases are kept"));
+    let meanwhile = match host_ends {
+        true => "nobody looks after the cluster",
+        false => "the rest is watched, and cordon leases are kept",
+    };
+    lines.push(labelled("meanwhile", meanwhile));
     lines.join("\n")
 }

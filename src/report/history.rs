@@ -139,12 +139,13 @@ fn entries(record: &LedgerRecord, outcomes: &BTreeMap<&ActionId, &Outcome>) -> V
 fn order_text(order: &Order) -> String {
     match order {
         Order::Startup { by } => format!("startup, by {by}"),
-        Order::Shutdown { by, why, to, .. } => {
+        Order::Shutdown { by, why, to, host_stays, .. } => {
             let mode = match to {
                 Desired::Up | Desired::DownClusterOnly => "cluster-only",
                 Desired::DownPoweroff => "poweroff",
             };
-            format!("shutdown ({mode}), by {by}: {why}")
+            let stays = host_stays.as_ref().map(|why| format!(" (this host stays on: {why})"));
+            format!("shutdown ({mode}), by {by}: {why}{}", stays.unwrap_or_default())
         }
         Order::Converge { by } => format!("converge, by {by}"),
         Order::Pause { by, why } => format!("pause, by {by}: {why}"),
@@ -152,6 +153,8 @@ fn order_text(order: &Order) -> String {
         Order::AllowOnBattery { by } => format!("a start on battery is allowed, by {by}"),
         Order::ClearIntent { by } => format!("intent clear, by {by}"),
         Order::Ack { by, name } => format!("ack {name}, by {by}"),
+        Order::HostStops { stops: true } => "this host is to go off or to restart".to_owned(),
+        Order::HostStops { stops: false } => "this host stays on after all".to_owned(),
     }
 }
 

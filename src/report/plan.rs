@@ -32,6 +32,7 @@ pub fn plan_text(record: &TickRecord) -> String {
     if record.decision.memory.durable.intent.desired == Desired::DownPoweroff {
         let stays_off = super::power::stays_off(&record.input.policy);
         lines.extend(stays_off.map(|line| labelled("stays off", &line)));
+        lines.push(labelled("this host", &super::power::own_host(&record.input.policy)));
     }
     lines.extend(super::power::energy(record, down));
     lines.push(after(record, down));

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text::{count, labelled, listed};
-use crate::model::policy::Policy;
+use crate::model::policy::{OwnHost, Policy};
 use crate::model::power::{
     Arming, Budget, DomainView, Fit, Measure, OnLow, PowerView, StageBudget, UpsName, UpsRules,
     UpsState, UpsView,
@@ -175,6 +175,7 @@ pub(super) fn details(record: &TickRecord) -> Vec<String> {
     lines.extend(armed(record).map(|armed| labelled("  power", &armed)));
     if matches!(power.arming, Arming::Armed { on_low: OnLow::Poweroff }) {
         lines.extend(stays_off(&record.input.policy).map(|line| labelled("  stay off", &line)));
+        lines.push(labelled("  this host", &own_host(&record.input.policy)));
     }
     for (name, ups) in &power.upses {
         let Some(rules) = policy.upses.get(name) else { continue };
@@ -222,6 +223,18 @@ fn stages(budget: &Budget) -> Vec<String> {
         None => format!("{}: never measured, and may take {}", it.stage, it.most),
     };
     budget.stages.iter().map(line).collect()
+}
+
+/// What becomes of ananke's own host at the end of a power-off.
+pub(super) fn own_host(policy: &Policy) -> String {
+    let owner = &policy.owner;
+    match policy.shutdown.own_host {
+        Some(OwnHost::Poweroff) => {
+            format!("{owner}, this host, switches itself off as the last; its firmware starts it")
+        }
+        Some(OwnHost::StaysOn) => format!("{owner}, this host, stays on (shutdown.own_host)"),
+        None => format!("{owner}, this host, stays on: shutdown.own_host does not say poweroff"),
+    }
 }
 
 /// Who is not switched on again by ananke after a power-off, if there is somebody.

@@ -51,6 +51,15 @@ pub fn headline(record: &TickRecord) -> String {
     if let Some(pause) = &durable.paused {
         text += &format!(". Paused by {}: {}", pause.by, pause.why);
     }
+    let down = durable.intent.desired != Desired::Up;
+    let descent = durable.descent.as_ref().filter(|_| down);
+    if descent.is_some_and(|descent| descent.host_went_off(&durable.boot)) {
+        text += ". This host was switched off as the last of all, and is on again";
+    }
+    if let Some(stops) = &durable.host_stops {
+        let since = now.since(stops.at);
+        text += &format!(". THIS HOST IS BEING SWITCHED OFF OR RESTARTED, for {since}");
+    }
     text
 }
 

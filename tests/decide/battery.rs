@@ -145,6 +145,7 @@ fn what_was_left_out_or_half_up_teaches_nothing() {
         to,
         drain,
         snapshot: true,
+        host_stays: None,
     };
     let mut rig = site(Some(OnLow::ClusterOnly));
     rig.order(order(false, Desired::DownClusterOnly));

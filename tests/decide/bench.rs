@@ -527,7 +527,7 @@ impl World {
                 (machine.leaving, machine.deaf_since) = (true, now);
             }
             Effect::EndPods { host } => self.host(host.as_str()).emptied = true,
-            Effect::Wake { .. } | Effect::UnsealVault { .. } => {
+            Effect::Wake { .. } | Effect::UnsealVault { .. } | Effect::PowerOffHere { .. } => {
                 return ActionResult::Failed { why: format!("the bench can't {}", action.effect) };
             }
         }

@@ -184,6 +184,7 @@ fn a_person_may_leave_both_out() {
         to: Desired::DownClusterOnly,
         drain: false,
         snapshot: false,
+        host_stays: None,
     });
     rig.until(600, is_down);
     assert_eq!((evicts(&rig), rig.world.cluster.saved), (Vec::new(), 0));
@@ -204,6 +205,7 @@ fn a_budget_that_never_gives_is_named_to_a_person_who_may_go_on_without() {
         to: Desired::DownClusterOnly,
         drain: false,
         snapshot: true,
+        host_stays: None,
     });
     rig.until(600, is_down);
     assert_eq!(rig.world.cluster.saved, 1, "the snapshot was made before");

@@ -19,7 +19,7 @@ use ananke::model::tick::{Decision, Order, TickInput};
 use ananke::model::verdict::Target;
 use ananke::remedies::{self, When};
 
-use crate::bench::{Secs, World};
+use crate::bench::{Power, Secs, World};
 
 /// Every breach of this tick. `step` is how long ago the tick before was.
 pub(crate) fn breaches(
@@ -83,7 +83,10 @@ fn knowledge(input: &TickInput, action: &Action, found: &mut Found) {
         if seen.is_none_or(|seen| seen.fresh(now, fresh_for).is_err()) {
             found.push(("knowledge", format!("{} on an unseen machine", action.effect)));
         }
-    } else if !matches!(action.effect, Effect::Wake { .. } | Effect::UnsealVault { .. }) {
+    } else if !matches!(
+        action.effect,
+        Effect::Wake { .. } | Effect::UnsealVault { .. } | Effect::PowerOffHere { .. }
+    ) {
         if !matches!(input.observation.api.link, Link::Up { .. }) {
             found.push(("knowledge", format!("{} without an API", action.effect)));
         }
@@ -97,9 +100,10 @@ fn knowledge(input: &TickInput, action: &Action, found: &mut Found) {
 /// What a person or another tool holds is left alone.
 fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mut Found) {
     let Some(name) = action.target.machine() else { return };
+    // ananke's own host need not be in the inventory.
+    let Some(machine) = input.policy.machines.get(name) else { return };
     let none = BTreeMap::new();
     let sit = situation(input, decision, &none);
-    let machine = &input.policy.machines[name];
     if action.effect.host().is_some() {
         let down = action.effect.leads() == Leads::Down;
         let masked = !down
@@ -149,6 +153,7 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::MendHost { .. }
         | Effect::SaveDatastore { .. }
         | Effect::PowerOff { .. }
+        | Effect::PowerOffHere { .. }
         | Effect::Wake { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
@@ -220,6 +225,21 @@ fn way_down(input: &TickInput, decision: &Decision, world: &World, found: &mut F
             }
             if descent.past_return.is_none() {
                 found.push(("no-return", format!("{host} is switched off, not noted")));
+            }
+        }
+        if action.effect.ends_host() {
+            let given_up = |name: &MachineName| spent(name) && !descent.off.contains(name);
+            let on = |name: &MachineName| {
+                let host = world.hosts.get(name);
+                host.is_some_and(|host| host.power == Power::On && !host.leaving)
+            };
+            let own = &input.policy.owner;
+            let mut machines = input.policy.machines.keys().filter(|it| it.as_str() != own);
+            if let Some(name) = machines.find(|name| on(name) && !given_up(name)) {
+                found.push(("own-host", format!("{} while {name} is on", action.effect)));
+            }
+            if descent.host_told.as_ref() != Some(&input.now.boot) {
+                found.push(("own-host", format!("{}, not noted", action.effect)));
             }
         }
         if let Effect::Wake { machine } = &action.effect

@@ -11,6 +11,7 @@ mod flux;
 mod hosts;
 mod invariants;
 mod mending;
+mod own_host;
 mod power;
 mod power_on;
 mod probes;

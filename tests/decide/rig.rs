@@ -217,6 +217,8 @@ impl Rig {
             .unwrap_or(self.fate);
         let lost = || ActionResult::Unknown { why: "the connection was lost".to_owned() };
         let (after, result) = match fate {
+            // This host's own end: a test boots it, or lets it hang.
+            Fate::Arrives if action.effect.ends_host() => (0, ActionResult::Done),
             Fate::Arrives => (0, self.carry_out(action)),
             Fate::Slow { seconds } => (seconds, self.carry_out(action)),
             Fate::Refused => (0, ActionResult::Refused { why: "an older epoch".to_owned() }),

@@ -19,7 +19,8 @@ fn by() -> String {
 }
 
 pub(crate) fn shutdown(to: Desired) -> Order {
-    Order::Shutdown { by: by(), why: "new racks".to_owned(), to, drain: true, snapshot: true }
+    let why = "new racks".to_owned();
+    Order::Shutdown { by: by(), why, to, drain: true, snapshot: true, host_stays: None }
 }
 
 fn startup() -> Order {

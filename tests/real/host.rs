@@ -29,10 +29,10 @@ use ananke::ports::Clock;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A limit that no test of a well-behaved child comes near.
-const AMPLE: Span = Span::secs(20);
+pub(crate) const AMPLE: Span = Span::secs(20);
 
 /// A limit that is meant to be reached.
-const SHORT: Span = Span::millis(300);
+pub(crate) const SHORT: Span = Span::millis(300);
 
 #[expect(clippy::disallowed_methods, reason = "a test measures and polls in real time")]
 fn now() -> Instant {
@@ -40,7 +40,7 @@ fn now() -> Instant {
 }
 
 /// Polls until there is a value.
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = now() + PATIENCE;
     loop {
         if let Some(value) = look() {
@@ -57,13 +57,13 @@ fn shell(script: &str, limit: Span) -> ChildSpec {
 }
 
 /// Whether the process is gone or only waits to be reaped.
-fn is_dead(pid: &str) -> bool {
+pub(crate) fn is_dead(pid: &str) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", pid.trim())) else { return true };
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
 }
 
 /// An executable script in `dir`.
-fn script(dir: &Path, name: &str, body: &str) -> String {
+pub(crate) fn script(dir: &Path, name: &str, body: &str) -> String {
     let path = dir.join(name);
     fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();

@@ -6,6 +6,7 @@ mod control;
 mod disk;
 mod guard;
 mod host;
+mod host_end;
 mod kube;
 mod nut;
 mod output;

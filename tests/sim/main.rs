@@ -2,6 +2,7 @@
 
 mod alone;
 mod blackout;
+mod host_end;
 mod kills;
 mod rehearse;
 mod stage;

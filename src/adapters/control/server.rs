@@ -331,8 +331,10 @@ fn objection(stance: Stance, order: &Order) -> Option<String> {
         | Order::AllowOnBattery { by }
         | Order::Resume { by }
         | Order::ClearIntent { by } => &[by],
-        Order::Pause { by, why } | Order::Shutdown { by, why, .. } => &[by, why],
+        Order::Shutdown { by, why, host_stays: Some(stays), .. } => &[by, why, stays],
+        Order::Pause { by, why } | Order::Shutdown { by, why, host_stays: None, .. } => &[by, why],
         Order::Ack { by, name } => &[by, name],
+        Order::HostStops { .. } => &[],
     };
     let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
     (longest > TEXT_LIMIT).then(|| format!("a text in the order is longer than {TEXT_LIMIT} bytes"))

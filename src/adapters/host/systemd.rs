@@ -87,6 +87,11 @@ impl ServiceManager {
         Ok(Self(Some(Arc::new(Link { socket, address, watchdog, stopping, failing }))))
     }
 
+    /// Whether there is somebody to talk to.
+    pub const fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The first tick is done: what waits for this unit may go on.
     pub fn ready(&self, status: &str) {
         self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);

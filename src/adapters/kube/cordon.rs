@@ -68,6 +68,7 @@ impl<'a> Change<'a> {
             | Effect::MendHost { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
+            | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }

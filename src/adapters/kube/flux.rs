@@ -45,6 +45,7 @@ impl<'a> FluxChange<'a> {
             | Effect::EndPods { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
+            | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
             | Effect::MendHost { .. }
             | Effect::DeletePod { .. }

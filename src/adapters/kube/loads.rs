@@ -36,6 +36,7 @@ impl<'a> LoadChange<'a> {
             | Effect::EndPods { .. }
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
+            | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }

@@ -27,7 +27,8 @@ use crate::model::memory::Durable;
 use crate::model::outcome::{ActionResult, Outcome};
 use crate::model::record::{LedgerRecord, TickRecord};
 use crate::model::tick::Order;
-use crate::ports::{Clock, Hands, Ledger, LedgerError, Sink, Told};
+use crate::model::time::Span;
+use crate::ports::{Clock, Hands, HostSwitch, Ledger, LedgerError, Sink, Told};
 use crate::sim::faces::SimClock;
 use crate::sim::faces::driver::{Ananke, Heard, Start, asked, exited, tell};
 use crate::sim::faces::memory::{Fuse, Place};
@@ -213,7 +214,8 @@ impl Birth {
             start.request.execute.then(|| Publisher::start(clock.clone(), Arc::clone(&kube), told));
         let switches = Switches::of(&settings);
         let vaults = Unsealer::new(&settings, clock.clone(), FleetWays(fleet.clone()));
-        let hands = RealHands { clock: clock.clone(), fleet, kube, switches, vaults };
+        let host = SimulatedHost { clock: clock.clone(), fuse: fuse.clone() };
+        let hands = RealHands { clock: clock.clone(), fleet, kube, switches, vaults, host };
         let world = World {
             clock,
             observer,
@@ -266,8 +268,23 @@ impl Ledger for MortalLedger {
 
 /// The real hands of a process that may die.
 struct MortalHands {
-    hands: RealHands<SimClock>,
+    hands: RealHands<SimClock, SimulatedHost>,
     fuse: Fuse,
+}
+
+/// The host of a life that is not there: it goes off with all that runs on it, and the next life
+/// begins in another boot. The host on which this is rehearsed hears nothing of it.
+struct SimulatedHost {
+    clock: SimClock,
+    fuse: Fuse,
+}
+
+impl HostSwitch for SimulatedHost {
+    async fn power_off(&self, _: Span) -> ActionResult {
+        self.clock.boot_anew();
+        self.fuse.burn();
+        ActionResult::Unknown { why: "the host went off".to_owned() }
+    }
 }
 
 impl Hands for MortalHands {

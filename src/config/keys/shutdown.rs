@@ -91,3 +91,12 @@ pub(in crate::config) static AGAINST_BUDGETS: Key<Map<Length>> = key(
     "{shop: 30s}",
     Used,
 );
+pub(in crate::config) static OWN_HOST: Key<Text> = key(
+    "shutdown.own_host",
+    Text::OneOf(&["poweroff", "stays-on"]),
+    "What becomes of this very host when all other machines were switched off. poweroff: it \
+     switches itself off, as the last, and its firmware has to start it when power returns. \
+     stays-on: it does not. Without it nothing is done, only told.",
+    "poweroff",
+    Used,
+);

@@ -140,6 +140,7 @@ const OTHER: &[(&str, &str)] = &[
     ("shutdown.services", "[other]"),
     ("shutdown.stays", "[other]"),
     ("shutdown.against_budgets", "{shop: 20s}"),
+    ("shutdown.own_host", "stays-on"),
     ("cordon.lease", "50m"),
     ("cordon.limit", "2"),
     ("runtime_safety_factor", "1.20"),

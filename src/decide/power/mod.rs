@@ -11,7 +11,7 @@ pub(super) use wish::wish;
 
 use super::Library;
 
-use crate::gates::down::Stage;
+use crate::gates::down::{self, Stage};
 use crate::model::facts::{Blind, BlindKind, Seen};
 use crate::model::intent::Desired;
 use crate::model::memory::{Durable, Memory};
@@ -62,10 +62,12 @@ pub(super) fn look(library: &Library, input: &TickInput, memory: &mut Memory) ->
 }
 
 /// The stages of the way down that a UPS may ask for, from top to bottom, each with how long it
-/// may take.
+/// may take. That of ananke's own host is none of them: nobody is left to measure it, and the
+/// budget has a tail for it.
 fn stages(library: &Library, policy: &Policy) -> Vec<(StageId, Span)> {
     let to = policy.power.on_low.map_or(Desired::DownPoweroff, wish::how_far);
-    let stages = library.down.iter().filter(|stage| (stage.part)(to));
+    let own = &down::OWN_HOST_OFF.gate.id;
+    let stages = library.down.iter().filter(|it| (it.part)(to) && it.gate.id != *own);
     let limit = |stage: &Stage| (stage.limit)(&policy.shutdown);
     stages.map(|it| (StageId::new(it.gate.id.as_str()), limit(it))).collect()
 }

@@ -41,7 +41,7 @@ fn go_down(input: &TickInput, view: &PowerView, on_low: OnLow, durable: &mut Dur
         // Within one outage it only ever grows.
         scope = wider(scope, &before.scope);
     }
-    if is_wanted(before, to, &scope) {
+    if is_wanted(before, to, &scope) && !came_on(input, durable, &scope) {
         return;
     }
     let mut names: Vec<_> = view.going_down().flat_map(|(_, down)| &down.upses).collect();
@@ -53,7 +53,7 @@ fn go_down(input: &TickInput, view: &PowerView, on_low: OnLow, durable: &mut Dur
     }
     let by = Author::Ups { name: names.join(", ") };
     let why = reason(view, &scope);
-    let wish = Wish { by, why, to, scope, drain: true, snapshot: true };
+    let wish = Wish { by, why, to, scope, drain: true, snapshot: true, host_stays: None };
     descent::order(&input.now, durable, wish);
 }
 
@@ -65,6 +65,23 @@ fn is_wanted(intent: &Intent, desired: Desired, scope: &Scope) -> bool {
         (Desired::DownPoweroff, _) => true,
     };
     far && intent.scope.covers(scope)
+}
+
+/// Whether machines came on by themselves after they were switched off, with the power that was
+/// back: a battery that gives out before anybody wanted them up has them switched off once more.
+fn came_on(input: &TickInput, durable: &Durable, scope: &Scope) -> bool {
+    let intent = &durable.intent;
+    let over = intent.progress == Progress::ShutdownComplete;
+    let off = over && intent.desired == Desired::DownPoweroff;
+    let Some(descent) = durable.descent.as_ref().filter(|_| off) else { return false };
+    let (now, fresh_for) = (input.now.mono, input.policy.timing.fresh_for);
+    let given_up =
+        |name: &&MachineName| descent.left.contains_key(*name) || descent.vouched.contains(*name);
+    let mut told = descent.told.iter().filter(|name| scope.concerns(name) && !given_up(name));
+    told.any(|name| {
+        let host = input.observation.hosts.get(name).and_then(|it| it.if_fresh(now, fresh_for));
+        host.is_some_and(|host| descent.up_before.get(name) != Some(&host.boot_id))
+    })
 }
 
 fn wider(one: Scope, other: &Scope) -> Scope {

@@ -14,6 +14,7 @@ mod flux_suspended;
 mod jump_off;
 mod nodes_cordoned;
 mod others_off;
+mod own_host_off;
 mod servers_emptied;
 mod servers_off;
 mod servers_stopped;
@@ -29,6 +30,7 @@ pub use flux_suspended::STAGE as FLUX_SUSPENDED;
 pub use jump_off::STAGE as JUMP_OFF;
 pub use nodes_cordoned::STAGE as NODES_CORDONED;
 pub use others_off::STAGE as OTHERS_OFF;
+pub use own_host_off::STAGE as OWN_HOST_OFF;
 pub use servers_emptied::STAGE as SERVERS_EMPTIED;
 pub use servers_off::STAGE as SERVERS_OFF;
 pub use servers_stopped::STAGE as SERVERS_STOPPED;
@@ -56,6 +58,7 @@ pub static ALL: &[&Stage] = &[
     &SERVERS_OFF,
     &OTHERS_OFF,
     &JUMP_OFF,
+    &OWN_HOST_OFF,
 ];
 
 /// A declared stage. No field has a default: a missing one does not compile.
@@ -83,6 +86,8 @@ pub enum Late {
     /// Machine by machine: for a UPS the way goes on without one whose time is spent; a person is
     /// asked, unless the machine was not up when the way began.
     Left,
+    /// It goes on being tried, and a person is asked: nothing comes after it that needs the time.
+    Kept,
 }
 
 /// Whether a stage has to stay so.

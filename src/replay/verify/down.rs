@@ -21,6 +21,13 @@ impl Verifier<'_> {
                 let text = format!("{host} is switched off, and nothing says that this is final");
                 self.broken("no-return", text);
             }
+            if let Effect::PowerOffHere { host } = &action.effect {
+                let noted = descent.host_told.as_ref() == Some(&record.at.boot);
+                if !noted || descent.past_return.is_none() {
+                    let text = format!("this host, {host}, goes off, and no later boot can say so");
+                    self.broken("own-host", text);
+                }
+            }
             if let Effect::StopUnit { host, unit: Unit::K3s } = &action.effect
                 && !descent.servers.contains(host)
             {

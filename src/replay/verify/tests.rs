@@ -94,6 +94,11 @@ const MUTATIONS: &[(&str, Mutation)] = &[
         l[1].begin[0].effect = Effect::PowerOff { host };
         l[1].memory.descent = Some(descent());
     }),
+    ("own-host", |l| {
+        let host = MachineName::fixed("w-1");
+        l[1].begin[0].effect = Effect::PowerOffHere { host };
+        l[1].memory.descent = Some(descent());
+    }),
     ("server-order", |l| {
         let host = MachineName::fixed("w-1");
         l[1].begin[0].effect = Effect::StopUnit { host, unit: Unit::K3s };

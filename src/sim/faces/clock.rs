@@ -1,6 +1,8 @@
 //! The time of a simulated site.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -25,15 +27,31 @@ pub struct SimClock {
     /// The wall clock when the world's time was zero.
     epoch: Timestamp,
     boot: BootId,
+    /// How often ananke's own host was switched off since. All clones share it.
+    boots: Arc<AtomicU32>,
 }
 
 impl SimClock {
     /// A clock that shows `now` at this moment, and the wall clock `wall` with it.
     ///
-    /// `boot` is the boot of ananke's own host, which no power loss of the site touches.
+    /// `boot` is the boot of ananke's own host, which no power loss of the site touches: it ends
+    /// when ananke switches it off.
     pub fn start(now: Mono, wall: Timestamp, speed: NonZeroU32, boot: BootId) -> Self {
         let epoch = wall.checked_sub(signed(now)).unwrap_or(Timestamp::UNIX_EPOCH);
-        Self { origin: Instant::now(), began: now, speed, epoch, boot }
+        Self { origin: Instant::now(), began: now, speed, epoch, boot, boots: Arc::default() }
+    }
+
+    /// ananke's own host goes off: what runs on it next runs in another boot. Its monotonic clock
+    /// goes on all the same, because it is the world's.
+    pub fn boot_anew(&self) {
+        self.boots.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn boot(&self) -> BootId {
+        match self.boots.load(Ordering::Relaxed) {
+            0 => self.boot.clone(),
+            boots => BootId::new(format!("{}-{boots}", self.boot)),
+        }
     }
 
     /// How many times as fast as real time.
@@ -64,7 +82,7 @@ impl Clock for SimClock {
     fn now(&self) -> Moment {
         let mono = self.mono();
         let wall = self.epoch.checked_add(signed(mono)).unwrap_or(Timestamp::MAX);
-        Moment { boot: self.boot.clone(), mono, wall, wall_trusted: true }
+        Moment { boot: self.boot(), mono, wall, wall_trusted: true }
     }
 
     async fn sleep_until(&self, at: Mono) {

@@ -13,7 +13,7 @@ pub(super) fn act(effect: &Effect) -> Option<Act> {
         Effect::Uncordon { node, .. } => (Doing::Uncordon, node),
         Effect::MarkManual { node, .. } => (Doing::Mark, node),
         Effect::MendHost { host, .. } => (Doing::Mend, host),
-        Effect::PowerOff { host } => (Doing::PowerOff, host),
+        Effect::PowerOff { host } | Effect::PowerOffHere { host } => (Doing::PowerOff, host),
         Effect::Wake { machine } => (Doing::Wake, machine),
         Effect::ClearMark { .. }
         | Effect::WriteCanary

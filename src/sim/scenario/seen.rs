@@ -43,6 +43,8 @@ fn told(order: &Order) -> String {
         Order::AllowOnBattery { by } => format!("is allowed by {by} to start on battery"),
         Order::Resume { by } => format!("is told by {by} to go on"),
         Order::ClearIntent { by } => format!("is told by {by} that the cluster is wanted up"),
+        Order::HostStops { stops: true } => "hears that its host is stopped".to_owned(),
+        Order::HostStops { stops: false } => "hears that its host stays on".to_owned(),
         Order::Ack { by, name } => format!("is told by {by} that they did their part on {name}"),
     }
 }

@@ -44,6 +44,7 @@ shipped![
     "never-wakes",
     "one-server-short",
     "outage",
+    "own-host-last",
     "paused",
     "power-returns-early",
     "power-returns-late",

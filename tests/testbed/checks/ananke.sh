@@ -91,11 +91,16 @@ brings_up_at_boot() {
 	}
 	ananke_active "$1"
 }
-# What a clean shutdown can be delayed with. ananke takes no such lock yet: the machine is able to.
-inhibits() {
-	local list
-	list=$(bed ssh "$1" "sudo systemd-inhibit --mode=delay --what=shutdown --who=check sh -c 'systemd-inhibit --list'")
-	[[ $list =~ check\ .*\ shutdown\ .*\ delay ]]
+# The daemon's lock of logind.
+inhibits() { [[ $(bed ssh "$1" sudo systemd-inhibit --list) =~ ananke\ .*\ shutdown\ .*\ delay ]]; }
+# Somebody switches the host off, past ananke: the ledger has it before the host is gone.
+stopped_past_ananke() {
+	within 60 inhibits "$1"
+	bed ssh "$1" sudo systemctl poweroff || true # the connection may end first
+	within 60 is_off "$1"
+	bed node-on "$1"
+	within 60 ananke_active "$1"
+	[[ $(bed ssh "$1" sudo ananke history) == *"this host is to go off or to restart"* ]]
 }
 gone() {
 	[[ $(bed ssh "$1" 'ls -d /usr/local/bin/ananke /etc/ananke /var/lib/ananke /etc/systemd/system/ananke* 2>/dev/null | wc -l') == 0 ]]
@@ -109,7 +114,7 @@ two_hosts() {
 	on_hosts enabled_and_active
 	on_hosts boots_by_itself
 	on_hosts watched
-	on_hosts inhibits
+	on_hosts stopped_past_ananke
 	brings_up_at_boot ops-1
 	bed uninstall
 	on_hosts gone

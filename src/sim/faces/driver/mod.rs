@@ -113,6 +113,7 @@ fn shutdown(flags: &str) -> Order {
         to: if poweroff { Desired::DownPoweroff } else { Desired::DownClusterOnly },
         drain: !given("--skip-drain"),
         snapshot: !given("--skip-etcd-snapshot"),
+        host_stays: given("--keep-own-host").then(|| "the rehearsal says so".to_owned()),
     }
 }
 

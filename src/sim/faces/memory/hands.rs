@@ -107,6 +107,12 @@ impl MemoryHands {
                 ActionResult::Done
             }
             (Effect::UnsealVault { vault: name }, _) => vault::unseal(self, name).await,
+            // The host goes off with all that runs on it, and the next life has another boot.
+            (Effect::PowerOffHere { .. }, _) => {
+                self.stage.clock().boot_anew();
+                self.fuse.burn();
+                return lost();
+            }
             (_, Some(host)) => self.on(host, action).await,
             (_, None) => write::perform(self, action).await,
         };
