@@ -1,6 +1,7 @@
 use super::{AskMissing, Check, no_grace};
 use crate::model::facts::{GuardState, HostFacts, Sudo};
 use crate::model::ids::CheckId;
+use crate::model::peers::Standing;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
 
@@ -20,7 +21,7 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
     managed
         .map(|(name, _, host)| {
             let verdict = match host {
-                Ok(host) => guard(host),
+                Ok(host) => guard(host, *sit.standing == Standing::Alone),
                 // That it does not answer is the finding of ssh-answers, in the same gate. Said
                 // twice, and once as unknown, the gate could never open without the machine.
                 Err(blind) => Verdict::skipped(format!("sudo can't be asked: {blind}")),
@@ -30,10 +31,13 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
         .collect()
 }
 
-fn guard(host: &HostFacts) -> Verdict {
+fn guard(host: &HostFacts, alone: bool) -> Verdict {
     match (&host.guard, &host.sudo) {
         (_, Sudo::Refused { why }) => Verdict::fail(format!("sudo refuses: {why}")),
         (GuardState::Current, Sudo::Works) => Verdict::Pass,
+        (GuardState::Absent, Sudo::Works) if !alone => {
+            Verdict::fail("unguarded: nothing else keeps two ananke hosts apart")
+        }
         (GuardState::Absent, Sudo::Works) => {
             Verdict::skipped("unguarded: only plain systemctl start and stop are used")
         }

@@ -35,6 +35,7 @@ pub(super) fn open(now: &Moment, durable: &mut Durable, cause: Cause) {
         opened: now.mono,
         opened_wall: now.wall,
         on_battery: None,
+        as_peer: None,
         end: None,
     });
     durable.attempts = BTreeMap::new();

@@ -9,6 +9,7 @@ use crate::model::assessment::Finding;
 use crate::model::facts::GuardState;
 use crate::model::ids::RemedyId;
 use crate::model::memory::Attempts;
+use crate::model::peers::Standing;
 use crate::model::plan::Hold;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
@@ -147,7 +148,12 @@ fn channel(remedy: &Remedy, effect: &Effect, sit: &Situation<'_>) -> Result<Chan
     match (&host.guard, remedy.needs) {
         (GuardState::Current, _) => Ok(Channel::Guard),
         (GuardState::Other { version }, _) => Err(Hold::OtherGuard { version: version.clone() }),
-        (GuardState::Absent, Need::GuardOrPlain) => Ok(Channel::Unguarded),
-        (GuardState::Absent, Need::Guard | Need::Api | Need::Here) => Err(Hold::Unguarded),
+        // Past the guard nothing fences two ananke hosts.
+        (GuardState::Absent, Need::GuardOrPlain) if *sit.standing == Standing::Alone => {
+            Ok(Channel::Unguarded)
+        }
+        (GuardState::Absent, Need::GuardOrPlain | Need::Guard | Need::Api | Need::Here) => {
+            Err(Hold::Unguarded)
+        }
     }
 }

@@ -72,6 +72,12 @@ pub enum Effect {
     },
     /// Renew our own Lease: proof that the API takes writes.
     WriteCanary,
+    /// Have a node's guard take the word of this ananke host, under the number of the action, and
+    /// no older one's. Nothing else changes.
+    Claim {
+        /// On which machine.
+        host: MachineName,
+    },
     /// Put something on a host right that is below Kubernetes.
     MendHost {
         /// On which machine.
@@ -245,6 +251,7 @@ impl Effect {
             | Self::MarkManual { .. }
             | Self::ClearMark { .. }
             | Self::MendHost { .. }
+            | Self::Claim { .. }
             | Self::RequestReconcile { .. }
             | Self::WriteCanary => Leads::Neither,
         }
@@ -258,6 +265,7 @@ impl Effect {
             | Self::ResetFailedUnit { host, .. }
             | Self::StopUnit { host, .. }
             | Self::MendHost { host, .. }
+            | Self::Claim { host }
             | Self::EndPods { host }
             | Self::SaveDatastore { host }
             | Self::PowerOff { host } => Some(host),
@@ -291,6 +299,7 @@ impl fmt::Display for Effect {
             Self::MarkManual { node, .. } => write!(f, "mark {node} for a person"),
             Self::ClearMark { node } => write!(f, "take the mark for a person off {node}"),
             Self::WriteCanary => f.write_str("renew ananke's own Lease"),
+            Self::Claim { host } => write!(f, "have the guard of {host} accept this host"),
             Self::MendHost { host, mending } => write!(f, "{mending} on {host}"),
             Self::StopUnit { host, unit } => write!(f, "stop {unit} on {host}"),
             Self::EndPods { host } => write!(f, "end the pods that still run on {host}"),

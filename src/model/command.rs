@@ -125,6 +125,7 @@ impl Command {
             Effect::EndPods { .. } => GuardVerb::EndPods,
             Effect::SaveDatastore { .. } => GuardVerb::SaveDatastore,
             Effect::PowerOff { .. } => GuardVerb::PowerOff,
+            Effect::Claim { .. } => GuardVerb::Claim,
             Effect::Cordon { .. }
             | Effect::Uncordon { .. }
             | Effect::MarkManual { .. }
@@ -175,6 +176,7 @@ impl Command {
             GuardVerb::Restart(_)
             | GuardVerb::ResetFailed(_)
             | GuardVerb::Mend(_)
+            | GuardVerb::Claim
             | GuardVerb::EndPods
             | GuardVerb::SaveDatastore
             | GuardVerb::PowerOff => Err(Unsendable::NeedsGuard),

@@ -14,6 +14,7 @@ use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineNam
 use super::intent::{Author, Desired, Intent, Progress, Scope};
 use super::object::ObjectName;
 use super::outcome::ActionResult;
+use super::peers::{PartMemory, Standing};
 use super::power::{PowerView, UpsKept, UpsMemory, UpsName};
 use super::time::{Moment, Mono, Span};
 use super::verdict::Target;
@@ -72,6 +73,10 @@ pub struct Durable {
     /// The way down that is under way, or that is not taken back whole yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descent: Option<Descent>,
+    /// The part of this host among several. `None`: it is the only one, or its state is new and it
+    /// has to learn first what the others and the nodes know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartMemory>,
 }
 
 impl Durable {
@@ -105,6 +110,7 @@ impl Durable {
             beneath: None,
             normal: Normal::default(),
             descent: None,
+            part: None,
         }
     }
 }
@@ -276,6 +282,12 @@ pub struct Passing {
     pub power_told: BTreeMap<UpsName, BTreeMap<String, PowerTold>>,
     /// Since when the API has not answered. `None` while it does.
     pub control_plane_lost: Option<Mono>,
+    /// Who acts, as this tick has it. Worked out anew each time, so it is never kept.
+    #[serde(skip)]
+    pub standing: Standing,
+    /// What was told of the other ananke hosts, and since when it stands.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_of_peers: BTreeMap<String, Mono>,
 }
 
 /// An alarm about a UPS that was told.

@@ -16,6 +16,7 @@ use crate::model::intent::{Author, Desired};
 use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Passing, Pause};
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
+use crate::model::peers::{Coordination, Standing};
 use crate::model::plan::Plan;
 use crate::model::policy::{FluxPolicy, HostNeeds, Limits, Policy, ShutdownRules, Timing};
 use crate::model::power::{PowerPolicy, PowerView};
@@ -107,6 +108,7 @@ impl SmallLoop {
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
@@ -190,6 +192,7 @@ impl SmallLoop {
             opened: Mono(0),
             opened_wall: Timestamp::UNIX_EPOCH,
             on_battery: None,
+            as_peer: None,
             end: None,
         });
         self.memory.attempts.clear();
@@ -282,18 +285,21 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 shutdown: ShutdownRules::default(),
                 probes: BTreeMap::new(),
                 ingress: IngressPolicy::default(),
+                coordination: Coordination::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
                 execute: true,
                 by: Author::Ananke,
                 orders: Vec::new(),
+                stand_in: false,
             },
             observation: Observation {
                 probes: BTreeMap::new(),
                 hosts: BTreeMap::new(),
                 hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
+                peers: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
                     endpoints: BTreeMap::new(),
@@ -313,6 +319,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             phase: Phase::Looking,
             plan: Plan::default(),
             power: PowerView::default(),
+            standing: Standing::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 5_000), why: "the next look".into() },

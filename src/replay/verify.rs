@@ -249,6 +249,7 @@ impl<'a> Verifier<'a> {
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
@@ -334,6 +335,7 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::ResetFailedUnit { host, .. }
         | Effect::StopUnit { host, .. }
         | Effect::EndPods { host }
+        | Effect::Claim { host }
         | Effect::MendHost { host, .. }
         | Effect::SaveDatastore { host }
         | Effect::PowerOff { host }

@@ -73,6 +73,7 @@ fn situation<'a>(
         durable: &record.decision.memory.durable,
         passing: &record.decision.memory.passing,
         power: &record.decision.power,
+        standing: &record.decision.standing,
         missing,
     }
 }

@@ -95,6 +95,7 @@ impl Rig {
                 execute: true,
                 by: Author::Ananke,
                 orders: Vec::new(),
+                stand_in: false,
             },
             fate: Fate::Arrives,
             fates: BTreeMap::new(),

@@ -23,6 +23,7 @@ use ananke::model::ids::BootId;
 use ananke::model::intent::Author;
 use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::observation::Observation;
+use ananke::model::peers::Standing;
 use ananke::model::plan::Plan;
 use ananke::model::power::PowerView;
 use ananke::model::record::{TICK_FORMAT, TickRecord};
@@ -112,12 +113,14 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                 execute: true,
                 by: Author::Ananke,
                 orders: Vec::new(),
+                stand_in: false,
             },
             observation: Observation {
                 probes: BTreeMap::new(),
                 hosts: BTreeMap::new(),
                 hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
+                peers: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
                     endpoints: BTreeMap::new(),
@@ -137,6 +140,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             phase: Phase::Recovering,
             plan: Plan::default(),
             power: PowerView::default(),
+            standing: Standing::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 1), why: "test".to_owned() },

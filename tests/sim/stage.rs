@@ -59,6 +59,7 @@ impl Theatre {
             execute: true,
             by: Author::Person { name: "tester".to_owned() },
             orders: vec![Order::Startup { by: "tester".to_owned() }],
+            stand_in: false,
         };
         let life = Life { settings, request, stop: Stop::Settled { by }, orders, fuse };
         life.live(&self.stage, &self.disk, &self.ticks, fates, std::future::pending()).await

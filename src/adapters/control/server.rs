@@ -329,6 +329,7 @@ fn objection(stance: Stance, order: &Order) -> Option<String> {
         Order::Startup { by }
         | Order::Converge { by }
         | Order::AllowOnBattery { by }
+        | Order::AllowPeer { by, .. }
         | Order::Resume { by }
         | Order::ClearIntent { by } => &[by],
         Order::Pause { by, why } | Order::Shutdown { by, why, .. } => &[by, why],

@@ -69,6 +69,7 @@ impl<'a> Change<'a> {
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }

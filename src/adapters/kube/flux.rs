@@ -46,6 +46,7 @@ impl<'a> FluxChange<'a> {
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::MendHost { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }

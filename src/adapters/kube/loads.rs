@@ -37,6 +37,7 @@ impl<'a> LoadChange<'a> {
             | Effect::SaveDatastore { .. }
             | Effect::PowerOff { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }

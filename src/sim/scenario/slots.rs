@@ -16,7 +16,7 @@ const LONGEST: Span = Span::mins(24 * 60);
 const MOST: u32 = 1_000;
 
 /// The names of the reasons to hold (`model::plan::Hold::name`).
-pub(super) const HOLDS: [&str; 26] = [
+pub(super) const HOLDS: [&str; 34] = [
     "paused",
     "intent-down",
     "power",
@@ -43,6 +43,14 @@ pub(super) const HOLDS: [&str; 26] = [
     "last-schedulable",
     "storm",
     "not-managed",
+    "follows",
+    "awaits-coordinator",
+    "not-coordinator",
+    "relearns",
+    "disputed",
+    "overtaken",
+    "handed-over",
+    "unclaimed",
 ];
 
 /// The commands that run ananke's loop.

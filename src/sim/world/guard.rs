@@ -163,6 +163,7 @@ impl World {
                     );
                 }
                 GuardVerb::Mend(_)
+                | GuardVerb::Claim
                 | GuardVerb::EndPods
                 | GuardVerb::SaveDatastore
                 | GuardVerb::PowerOff => String::new(),
@@ -178,6 +179,7 @@ impl World {
             }
             GuardVerb::ResetFailed(_) => self.reset_unit(machine),
             GuardVerb::Mend(_)
+            | GuardVerb::Claim
             | GuardVerb::EndPods
             | GuardVerb::SaveDatastore
             | GuardVerb::PowerOff => {}

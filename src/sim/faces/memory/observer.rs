@@ -1,6 +1,6 @@
 //! What is seen of a world in memory, at the pace of the real observers and with their patience.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -103,6 +103,7 @@ impl Observer for MemoryObserver {
             hosts: state.looks.seen().clone(),
             hygiene: state.looks.hygiene().clone(),
             upses: state.gauges.seen().clone(),
+            peers: BTreeMap::new(),
             probes: state.questions.seen().clone(),
             api: state.link.facts(),
             cluster: state.link.cluster(),
