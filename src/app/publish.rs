@@ -80,7 +80,8 @@ impl Publisher {
             self.outages += 1;
         }
         self.was_up = up;
-        for event in report::events(record) {
+        let acts = record.decision.standing.acts();
+        for event in report::events(record).into_iter().filter(|_| acts) {
             if self.events.try_send(event).is_err() {
                 self.dropped += 1;
                 tracing::debug!(dropped = self.dropped, "an Event finds no room and is dropped");
@@ -140,6 +141,11 @@ impl<C: Clock> Writer<C> {
     async fn round(&mut self, last_word: bool) -> Option<Mono> {
         let shown = self.seen.borrow_and_update().clone()?;
         if !matches!(shown.record.input.observation.api.link, Link::Up { .. }) {
+            return None;
+        }
+        // Of several ananke hosts only the one that acts has its word in the cluster.
+        if !shown.record.decision.standing.acts() {
+            (self.known, self.last) = (None, None);
             return None;
         }
         if shown.outages != self.outages {

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use super::scalar::{exact, joined};
 use super::settings::{Encryption, Settings, SshTarget, TurnOn};
 use crate::model::ids::MachineName;
-use crate::model::policy::{HostNeeds, Needs, Role, ShutdownRules, TimeSync};
+use crate::model::peers::Coordination;
+use crate::model::policy::{HostNeeds, Needs, Policy, Role, ShutdownRules, TimeSync};
 use crate::model::time::Span;
 
 /// The settings as they are used, as a configuration that means exactly the same on this host.
@@ -161,6 +162,7 @@ fn groups(out: &mut String, settings: &Settings) {
     group(out, "startup", &lines);
     hosts(out, &policy.hosts);
     power(out, settings);
+    coordination(out, &settings.policy);
     shutdown(out, &policy.shutdown);
     let lease = ("lease", exact(timing.cordon_lease));
     group(out, "cordon", &[lease, ("limit", policy.limits.cordons.to_string())]);
@@ -219,6 +221,23 @@ fn hosts(out: &mut String, needs: &HostNeeds) {
     group(out, "hosts", &lines);
 }
 
+/// The other ananke hosts, if there are any, and what belongs to a start.
+fn coordination(out: &mut String, policy: &Policy) {
+    let Coordination { role, peers, failover_after } = &policy.coordination;
+    let mut lines = Vec::new();
+    if !peers.is_empty() {
+        lines.push(("role", role.to_string()));
+        lines.push(("peer_hosts", names(peers.iter())));
+        lines.push(("failover_after", exact(*failover_after)));
+    }
+    if !policy.power.upses.is_empty() {
+        lines.push(("allow_startup_on_battery", policy.power.start_on_battery.to_string()));
+    }
+    if !lines.is_empty() {
+        group(out, "coordination", &lines);
+    }
+}
+
 /// Without a UPS nothing is left of it that means anything, but how machines are switched on.
 fn power(out: &mut String, settings: &Settings) {
     let power = &settings.policy.power;
@@ -232,8 +251,6 @@ fn power(out: &mut String, settings: &Settings) {
     let percent = power.budget.factor_percent;
     line(out, "runtime_safety_factor", &format!("{}.{:02}", percent / 100, percent % 100));
     line(out, "default_budget_seconds", &power.budget.default.as_secs().to_string());
-    let on_battery = power.start_on_battery.to_string();
-    group(out, "coordination", &[("allow_startup_on_battery", on_battery)]);
     let upses = power.upses.iter().map(|(name, rules)| {
         let certificate = match settings.nut.upses.get(name) {
             Some(Encryption::Pinned { file }) => Some(text(&file.display().to_string())),

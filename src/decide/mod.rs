@@ -31,6 +31,7 @@ use crate::gates::down::{self, Stage};
 use crate::gates::{self, Gate};
 use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, Memory, Passing};
+use crate::model::peers::Standing;
 use crate::model::plan::Missing;
 use crate::model::situation::Situation;
 use crate::model::tick::{Decision, Order, TickInput};
@@ -82,7 +83,10 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     let phase = peers::phase(input, &memory, phase);
     let mut alarms = power::alarms(input, &mut memory);
     alarms.extend(peers::alarms(input, &mut memory));
-    alarms.extend(alarms::raise(&way, input, &judged, &mut memory));
+    // Who only follows leaves what is wrong with the cluster to the host that acts.
+    if !matches!(memory.passing.standing, Standing::Follows { .. }) {
+        alarms.extend(alarms::raise(&way, input, &judged, &mut memory));
+    }
     episode::close_when_good(input, &judged, phase, &mut memory);
     descent::close_when_down(input, phase, &mut memory.durable);
     let wake = wake::wake(input, &judged, &plan, &memory);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::assessment::Phase;
 use super::facts::{Blind, BlindKind, Seen};
 use super::ids::{CheckId, EpisodeId, Epoch, MachineName};
-use super::intent::{Author, Desired, Scope};
+use super::intent::{Author, Desired, Intent, Scope};
 use super::observation::Steady;
 use super::time::{Mono, Span};
 
@@ -286,21 +286,16 @@ impl Standing {
     }
 }
 
-/// The wish for down of an intent, as another host hears of it. None for one that is heard itself,
-/// and for up.
-pub fn own_wish(
-    by: &Author,
-    why: &str,
-    to: Desired,
-    scope: &Scope,
-    (drain, snapshot): (bool, bool),
-) -> Option<PeerWish> {
-    let (by, ups) = match by {
-        Author::Person { name } => (name.clone(), false),
-        Author::Ups { name } => (name.clone(), true),
-        Author::Ananke => ("ananke".to_owned(), false),
-        Author::Host { .. } => return None,
+/// The wish for down of an intent, as other hosts hear of it; with the host on which it was made,
+/// if that is another one. None for up.
+pub fn wish_of(intent: &Intent, drain: bool, snapshot: bool) -> Option<(Option<&str>, PeerWish)> {
+    let (host, by, ups) = match &intent.by {
+        Author::Person { name } => (None, name.clone(), false),
+        Author::Ups { name } => (None, name.clone(), true),
+        Author::Ananke => (None, "ananke".to_owned(), false),
+        Author::Host { host, name, ups } => (Some(host.as_str()), name.clone(), *ups),
     };
-    let (why, scope) = (why.to_owned(), scope.clone());
-    (to != Desired::Up).then_some(PeerWish { by, ups, why, to, scope, drain, snapshot })
+    let (why, to, scope) = (intent.reason.clone(), intent.desired, intent.scope.clone());
+    let wish = PeerWish { by, ups, why, to, scope, drain, snapshot };
+    (to != Desired::Up).then_some((host, wish))
 }
