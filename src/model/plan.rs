@@ -279,11 +279,6 @@ impl Hold {
                 | Self::PersonHold { .. }
                 | Self::ForeignCordon { .. }
                 | Self::NotManaged
-                | Self::NotActing {
-                    standing: Standing::NotAsked { .. }
-                        | Standing::Disputed { .. }
-                        | Standing::Overtaken { .. }
-                }
         )
     }
 }

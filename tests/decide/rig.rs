@@ -18,6 +18,7 @@ use ananke::model::verdict::Target;
 use ananke::replay;
 
 use crate::bench::{Secs, World};
+use crate::company::Company;
 use crate::invariants::breaches;
 use crate::site;
 use crate::wall::wall;
@@ -58,6 +59,8 @@ pub(crate) struct Rig {
     /// The bench time at which ananke's own host booted, and how often it has.
     pub(crate) zero: Secs,
     pub(crate) own_boots: u32,
+    /// The other ananke host, and what the guards keep.
+    pub(crate) company: Company,
     due: Vec<(Secs, Outcome)>,
     pub(crate) ledger: Vec<LedgerRecord>,
     pub(crate) taken: Vec<Action>,
@@ -102,6 +105,7 @@ impl Rig {
             trusted: true,
             zero,
             own_boots: 1,
+            company: Company::default(),
             due: Vec::new(),
             ledger: Vec::new(),
             taken: Vec::new(),
@@ -156,7 +160,7 @@ impl Rig {
                 orders: std::mem::take(&mut self.request.orders),
                 ..self.request.clone()
             },
-            observation: self.world.observe(self.zero),
+            observation: self.company.shown(self.world.observe(self.zero), self.now().mono),
             outcomes: due.into_iter().map(|(_, outcome)| outcome).collect(),
             memory: self.memory.clone(),
         }
@@ -218,7 +222,7 @@ impl Rig {
             .unwrap_or(self.fate);
         let lost = || ActionResult::Unknown { why: "the connection was lost".to_owned() };
         let (after, result) = match fate {
-            Fate::Arrives => (0, self.world.perform(action)),
+            Fate::Arrives => (0, self.deliver(action)),
             Fate::Slow { seconds } => (seconds, self.world.perform(action)),
             Fate::Refused => (0, ActionResult::Refused { why: "an older epoch".to_owned() }),
             Fate::Failed => (0, ActionResult::Failed { why: "exit status 1".to_owned() }),
@@ -235,6 +239,12 @@ impl Rig {
         let now = self.now().mono;
         let outcome = Outcome { action: action.id.clone(), result, began: now, ended: now };
         self.due.push((self.world.now + after, outcome));
+    }
+
+    /// The guard has the first word.
+    fn deliver(&mut self, action: &Action) -> ActionResult {
+        let refused = self.company.fence(action);
+        refused.unwrap_or_else(|| self.world.perform(action))
     }
 
     /// ananke is killed and started again: durable memory through its bytes, the rest is gone.

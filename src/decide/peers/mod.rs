@@ -143,13 +143,31 @@ fn attends(input: &TickInput, durable: &mut Durable) -> Standing {
     Standing::Acts { why: format!("it stands in for {host}, which gives no word") }
 }
 
-/// Where the cluster stands: for a host that follows, by the word of the one that acts, if the two
-/// want the same.
+/// Where the cluster stands. For a host that follows: by the word of the one that acts, if the two
+/// want the same. For one that may not act until a person says so, what is not good is blocked.
 pub(super) fn phase(input: &TickInput, memory: &Memory, own: Phase) -> Phase {
-    let Standing::Follows { host } = &memory.passing.standing else { return own };
-    let Ok(facts) = word(input, host) else { return own };
+    let durable = &memory.durable;
+    if durable.paused.is_some() {
+        return own;
+    }
     let up = |desired: Desired| desired == Desired::Up;
-    let same = up(facts.desired) == up(memory.durable.intent.desired);
-    // What a person paused here is held here.
-    if same && memory.durable.paused.is_none() { facts.phase } else { own }
+    match &memory.passing.standing {
+        Standing::Follows { host } => {
+            let facts = word(input, host).ok();
+            let same = facts.filter(|facts| up(facts.desired) == up(durable.intent.desired));
+            same.map_or(own, |facts| facts.phase)
+        }
+        Standing::NotAsked { .. } | Standing::Disputed { .. } | Standing::Overtaken { .. }
+            if own == Phase::Recovering =>
+        {
+            Phase::Blocked
+        }
+        Standing::Alone
+        | Standing::Acts { .. }
+        | Standing::Awaits { .. }
+        | Standing::NotAsked { .. }
+        | Standing::Relearns { .. }
+        | Standing::Disputed { .. }
+        | Standing::Overtaken { .. } => own,
+    }
 }
