@@ -24,6 +24,7 @@ pub(super) async fn shutdown(
         drain: !args.skip_drain,
         snapshot: !args.skip_etcd_snapshot,
     };
-    let wish = Wish { order, on_battery: None, execute: args.execute, timeout: args.timeout };
+    let (execute, timeout) = (args.execute, args.timeout);
+    let wish = Wish { order, consents: Vec::new(), execute, timeout };
     Box::pin(rise::carry_out(loaded, wish, format)).await
 }

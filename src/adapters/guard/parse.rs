@@ -242,7 +242,7 @@ pub fn action_result(sent: &Command, reply: &Reply) -> ActionResult {
             (_, Some(why)) => ActionResult::Refused { why },
             (_, None) => ActionResult::Failed { why: failure(&status.to_string(), reply) },
         },
-        Command::Facts | Command::Hygiene { .. } | Command::Kubeconfig => {
+        Command::Facts | Command::Hygiene { .. } | Command::Kubeconfig | Command::Peer => {
             unknown("a look changes nothing")
         }
     }
