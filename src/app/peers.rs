@@ -110,7 +110,10 @@ impl Peers {
     }
 
     /// Talks with every other host from now on.
-    pub(super) fn start<C: Clock + Clone + 'static>(&self, clock: &C, fleet: &Fleet) -> JoinSet<()> {
+    pub(super) fn start<C>(&self, clock: &C, fleet: &Fleet) -> JoinSet<()>
+    where
+        C: Clock + Clone + 'static,
+    {
         let mut talks = JoinSet::new();
         for name in self.heard().into_keys() {
             talks.spawn(converse(self.clone(), name, clock.clone(), fleet.clone()));

@@ -25,8 +25,10 @@ pub(super) fn read(
     let is_peer = role.as_ref().is_some_and(|role| role.value == "peer");
     let broken = keys::PEERS.broken(values) || keys::ROLE.broken(values);
     if peers.is_empty() {
-        if let Some(role) = role.filter(|_| is_peer && !broken && given.is_none()) {
-            let message = "a peer has to know its coordinator: `coordination.peer_hosts` is missing";
+        let named = given.is_some_and(|given| !given.value.is_empty());
+        if let Some(role) = role.filter(|_| is_peer && !broken && !named) {
+            let message = "a peer has to know its coordinator, and `coordination.peer_hosts` names \
+                           nobody";
             let fault = Fault::error(Code::MissingKey, message).at(role.at);
             faults.push(fault.help("name the coordinator first, then the other peers"));
         }

@@ -237,7 +237,8 @@ fn a_host_without_its_state_observes_until_it_has_heard_all() {
     // The other one still knows what a person wanted here.
     let wish = wish("brad", false);
     let heard = Some(("watch-1".to_owned(), wish));
-    let facts = PeerFacts { heard, desired: Desired::DownClusterOnly, ..idle(OTHER, HostRole::Peer) };
+    let desired = Desired::DownClusterOnly;
+    let facts = PeerFacts { heard, desired, ..idle(OTHER, HostRole::Peer) };
     says(&mut rig, facts);
     let decision = rig.step(5);
     let durable = &decision.memory.durable;

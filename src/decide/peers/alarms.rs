@@ -64,7 +64,7 @@ fn of_standing(
         }
         Standing::Overtaken { claim } => {
             let (host, epoch) = (MachineName::new(claim.owner.clone()), claim.epoch);
-            let what = format!("the nodes have accepted it under epoch {epoch}: this host observes");
+            let what = format!("the nodes accepted it, under epoch {epoch}: this host observes");
             Some((host, "overtaken", what, now))
         }
         Standing::Relearns { what } => {

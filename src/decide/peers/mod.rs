@@ -80,11 +80,10 @@ pub(super) fn stand(input: &TickInput, durable: &mut Durable) -> Standing {
 /// Another host is what only one can be, or nobody is what one has to be.
 fn disputed(input: &TickInput) -> Option<Standing> {
     let coordination = &input.policy.coordination;
-    let find = |role| heard(input).find(move |(_, facts)| facts.role == role);
     let (host, what) = match coordination.role {
         HostRole::Coordinator => {
-            let (host, _) = find(HostRole::Coordinator)?;
-            (host, "there are two coordinators")
+            let other = heard(input).find(|(_, facts)| facts.role == HostRole::Coordinator);
+            (other?.0, "there are two coordinators")
         }
         HostRole::Peer => {
             let host = coordination.coordinator()?;
