@@ -76,7 +76,7 @@ fn other(record: &TickRecord, name: &MachineName) -> String {
     match peers::word(name, &input.policy.cluster, seen, now) {
         Ok(facts) => format!("{} {name}: {}, seen {age} ago", title(facts.role), does(facts)),
         Err(blind) => match seen {
-            Some(Seen::Known { .. }) => format!("{name}: no word that counts ({blind})"),
+            Some(Seen::Known { .. }) => format!("{name}: no word that counts: {blind}"),
             Some(Seen::Unknown { .. }) | None => format!("{name}: silent for {age}: {blind}"),
         },
     }

@@ -3,6 +3,7 @@
 mod alone;
 mod blackout;
 mod kills;
+mod pair;
 mod rehearse;
 mod stage;
 mod web;

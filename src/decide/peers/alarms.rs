@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::gates;
 use crate::model::alarm::Alarm;
+use crate::model::facts::BlindKind;
 use crate::model::ids::MachineName;
 use crate::model::memory::Memory;
 use crate::model::peers::{self, Standing};
@@ -25,9 +26,11 @@ pub(in crate::decide) fn alarms(input: &TickInput, memory: &mut Memory) -> Vec<A
     let mut raised: Vec<(MachineName, &str, String, Mono)> = Vec::new();
     for name in &input.policy.coordination.peers {
         let since = silent_since(input, name);
-        if let Err(blind) = word(input, name)
-            && now.since(since) >= SILENT
-        {
+        let Err(blind) = word(input, name) else { continue };
+        if blind.kind == BlindKind::Identity {
+            let what = format!("this is not the ananke host that it should be: {blind}");
+            raised.push((name.clone(), "identity", what, now));
+        } else if now.since(since) >= SILENT {
             let what = format!("this ananke host is silent: {blind}");
             raised.push((name.clone(), "silent", what, since));
         }

@@ -38,7 +38,8 @@ fn heard(input: &TickInput) -> impl Iterator<Item = (&MachineName, &PeerFacts)> 
 /// Since when a host gives no word that counts.
 fn silent_since(input: &TickInput, name: &MachineName) -> Mono {
     match input.observation.peers.get(name) {
-        Some(Seen::Known { at, .. }) => *at,
+        // A loop that hangs is answered for by its last tick.
+        Some(Seen::Known { value, at }) => Mono(at.0.saturating_sub(value.age.as_millis())),
         Some(Seen::Unknown { since, .. }) => *since,
         None => input.now.mono,
     }
