@@ -151,14 +151,16 @@ pub(super) fn phase(input: &TickInput, memory: &Memory, own: Phase) -> Phase {
         return own;
     }
     let up = |desired: Desired| desired == Desired::Up;
+    let runs = input.now.mono.since(memory.passing.began);
     match &memory.passing.standing {
         Standing::Follows { host } => {
             let facts = word(input, host).ok();
             let same = facts.filter(|facts| up(facts.desired) == up(durable.intent.desired));
             same.map_or(own, |facts| facts.phase)
         }
+        // A process that has just begun has not heard the others yet.
         Standing::NotAsked { .. } | Standing::Disputed { .. } | Standing::Overtaken { .. }
-            if own == Phase::Recovering =>
+            if own == Phase::Recovering && runs >= input.policy.coordination.failover_after =>
         {
             Phase::Blocked
         }
