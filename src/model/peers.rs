@@ -211,10 +211,10 @@ pub fn age(seen: &Seen<PeerFacts>, now: Mono) -> Span {
 /// What this host must not forget of its part among the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct PartMemory {
-    /// It may make one claim newer than any that the nodes know: a person asked for a start, or it
-    /// stands in for a coordinator.
-    #[serde(default)]
-    pub may_claim: bool,
+    /// In which episode it may make one claim newer than any that the nodes know: a person asked
+    /// for that start, or it stands in for a coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_claim: Option<EpisodeId>,
     /// In which episode this peer stands in for its coordinator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_in: Option<EpisodeId>,

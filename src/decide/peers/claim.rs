@@ -1,6 +1,7 @@
 //! The claim: under which number this host acts, and how many guards have accepted it. The guards
 //! of a majority of the nodes are the fence: two hosts can't both have them under one number.
 
+use crate::decide::episode;
 use crate::model::facts::GuardState;
 use crate::model::ids::Epoch;
 use crate::model::memory::Durable;
@@ -63,11 +64,13 @@ pub(super) fn keep(input: &TickInput, durable: &mut Durable) -> Result<(), Claim
     let Some(newest) = others.max().filter(|claim| claim.epoch >= durable.epoch) else {
         return Ok(());
     };
+    let open = episode::open_id(durable);
     let part = durable.part.get_or_insert_default();
-    if !part.may_claim && !others_yield(input) {
+    let may = part.may_claim.is_some() && part.may_claim == open;
+    if !may && !others_yield(input) {
         return Err(newest.clone());
     }
-    part.may_claim = false;
+    part.may_claim = None;
     durable.epoch = Epoch(newest.epoch.0 + 1);
     Ok(())
 }

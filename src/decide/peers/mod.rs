@@ -138,7 +138,7 @@ fn attends(input: &TickInput, durable: &mut Durable) -> Standing {
     }
     if !stands_in {
         part.stands_in = episode;
-        part.may_claim = true;
+        part.may_claim = episode;
     }
     Standing::Acts { why: format!("it stands in for {host}, which gives no word") }
 }

@@ -19,7 +19,8 @@ pub(in crate::decide) fn heed(input: &TickInput, durable: &mut Durable) {
         return;
     }
     if input.request.orders.iter().any(|order| matches!(order, Order::Startup { .. })) {
-        durable.part.get_or_insert_default().may_claim = true;
+        let open = episode::open_id(durable);
+        durable.part.get_or_insert_default().may_claim = open;
     }
     let_go(input, durable);
     for (name, facts) in heard(input) {
