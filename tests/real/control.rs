@@ -8,12 +8,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ananke::adapters::control::{
     BindError, ControlClient, ControlError, ControlEvent, ControlServer, LOCK, OrderAnswer, Orders,
-    SOCKET, Stance,
+    SOCKET, Stance, Talk,
 };
 use ananke::adapters::process::{ChildSpec, End, run};
 use ananke::model::assessment::{Assessment, Phase};
@@ -23,13 +23,14 @@ use ananke::model::ids::BootId;
 use ananke::model::intent::Author;
 use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::observation::Observation;
-use ananke::model::peers::Standing;
+use ananke::model::peers::{PeerFacts, Standing};
 use ananke::model::plan::Plan;
 use ananke::model::power::PowerView;
 use ananke::model::record::{TICK_FORMAT, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use ananke::model::time::{Moment, Mono, Span};
 use ananke::ports::Sink;
+use ananke::report::peer_facts;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -262,6 +263,27 @@ async fn nobody_but_root_gets_in() {
     let said = as_nobody(&socket).await;
     assert_eq!(said, "{\"refused\":{\"why\":\"only root may connect\"}}\n");
     assert!(client(&dir).await.status().await.unwrap().is_none());
+}
+
+// --- other ananke hosts
+
+#[tokio::test]
+async fn another_host_is_told_and_heard_in_one_exchange() {
+    let (dir, server, _orders) = server(Stance::Observes).await;
+    let said = peer_facts(&tick(1, 0), Span::ZERO);
+    let mut client = client(&dir).await;
+    assert_eq!(soon(client.peer(Some(said.clone()))).await.unwrap(), None, "nobody answers yet");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let (ours, notes) = (said.clone(), Arc::clone(&heard));
+    server.answer_peers(Talk::new(move |told: Option<PeerFacts>| {
+        notes.lock().unwrap().push(told);
+        Some(ours.clone())
+    }));
+    let other = PeerFacts { host: "watch-2".to_owned(), ..said.clone() };
+    for told in [None, Some(other.clone())] {
+        assert_eq!(soon(client.peer(told)).await.unwrap(), Some(said.clone()));
+    }
+    assert_eq!(*heard.lock().unwrap(), [None, Some(other)]);
 }
 
 // --- orders
