@@ -327,7 +327,8 @@ impl fmt::Display for Hold {
             Self::HandedOver { host } => write!(f, "{host} brings it down, for this host as well"),
             Self::Unclaimed { have, need } => write!(
                 f,
-                "the guards of {have} nodes have accepted this host, {need} make a majority"
+                "the guards of {have} nodes have accepted this host, {need} make a majority: more \
+                 nodes have to answer"
             ),
         }
     }
