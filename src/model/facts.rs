@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cordon::CordonMark;
 use super::hygiene::ClockFacts;
 use super::ids::{BootId, MachineId, MachineName};
-use super::peers::Fence;
+use super::peers::{Claim, Fence};
 use super::time::{Mono, Skew, Span};
 
 /// A fact with the time at which it was seen, or the reason why it could not be seen.
@@ -381,6 +381,19 @@ pub struct ApiFacts {
     pub canary: Seen<Canary>,
     /// Group/version/kind of what this cluster serves, of the kinds that ananke looks at.
     pub serves: Vec<String>,
+    /// Who acts, by the Lease of the ananke hosts. `None` where nobody looks: there is one host,
+    /// or the Lease can't be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<LeaseHolder>,
+}
+
+/// Who holds the Lease of the ananke hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseHolder {
+    /// Who, and under which number.
+    pub claim: Claim,
+    /// Whether it was seen to move lately, by the clock of who looks.
+    pub live: bool,
 }
 
 /// An accepted write of our own Lease.

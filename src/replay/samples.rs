@@ -307,6 +307,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     nodes: Seen::Unknown { why: blind(), since: unseen },
                     canary: Seen::Unknown { why: blind(), since: unseen },
                     serves: Vec::new(),
+                    holder: None,
                 },
                 cluster: ClusterFacts::bare(unseen),
                 disk: Ok(()),

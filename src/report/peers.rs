@@ -66,7 +66,12 @@ pub(super) fn acting(record: &TickRecord) -> String {
 /// What each other host says of itself, and how old that is. Empty where there is none.
 pub(super) fn others(record: &TickRecord) -> String {
     let names = record.input.policy.coordination.peers.iter();
-    names.map(|name| format!(". {}", other(record, name))).collect()
+    let hosts = names.map(|name| format!(". {}", other(record, name)));
+    let lease = record.input.observation.api.holder.iter().map(|holder| {
+        let idle = if holder.live { "" } else { ", which has not renewed it lately" };
+        format!(". The Lease names {}{idle}", holder.claim.owner)
+    });
+    hosts.chain(lease).collect()
 }
 
 fn other(record: &TickRecord, name: &MachineName) -> String {

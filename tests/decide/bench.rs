@@ -317,8 +317,7 @@ impl World {
                 host.alive_since = Some(now);
             }
             if works && now >= node.renewed + RENEW {
-                node.renewals += 1;
-                node.renewed = now;
+                (node.renewals, node.renewed) = (node.renewals + 1, now);
                 let boot_id = boot_id(name, host);
                 if node.boot_id != boot_id || node.ready != Ready::True {
                     (node.boot_id, node.ready) = (boot_id, Ready::True);
@@ -396,6 +395,7 @@ impl World {
             nodes,
             canary,
             serves: vec!["v1/Node".to_owned(), "coordination.k8s.io/v1/Lease".to_owned()],
+            holder: None,
         };
         let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
         let (disk, peers) = (self.disk.clone(), BTreeMap::new());

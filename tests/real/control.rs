@@ -129,6 +129,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                     nodes: Seen::Unknown { why: unseen.clone(), since: Mono(0) },
                     canary: Seen::Unknown { why: unseen, since: Mono(0) },
                     serves: Vec::new(),
+                    holder: None,
                 },
                 cluster: ClusterFacts::bare(Mono(0)),
                 disk: Ok(()),

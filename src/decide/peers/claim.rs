@@ -21,9 +21,12 @@ fn fences(input: &TickInput) -> impl Iterator<Item = &Fence> {
     })
 }
 
-/// Every claim that they show, those of whoever brings a machine down among them.
+/// Every claim that they show, those of whoever brings a machine down among them, and that of the
+/// Lease while it moves.
 fn claims(input: &TickInput) -> impl Iterator<Item = &Claim> {
-    fences(input).flat_map(|fence| fence.claim.iter().chain(&fence.down))
+    let lease = input.observation.api.holder.iter().filter(|holder| holder.live);
+    let fences = fences(input).flat_map(|fence| fence.claim.iter().chain(&fence.down));
+    fences.chain(lease.map(|holder| &holder.claim))
 }
 
 /// The newest number that is known to be this host's own.
