@@ -189,7 +189,8 @@ fn two_hosts_that_are_cut_off_from_each_other_do_not_both_act() {
             assert_eq!(peer.last.decision.phase, Phase::Converged, "cut after {after} s");
             let coordinator = coordinator.expect("nobody kills it").last;
             let standing = &coordinator.decision.standing;
-            assert!(matches!(standing, Standing::Overtaken { .. }), "after {after} s: {standing:?}");
+            let overtaken = matches!(standing, Standing::Overtaken { .. });
+            assert!(overtaken, "cut after {after} s: {standing:?}");
             pair.is_fenced();
         });
     }
