@@ -1,7 +1,6 @@
 use super::{AskMissing, Check, no_grace};
 use crate::model::facts::{GuardState, HostFacts, Sudo};
 use crate::model::ids::CheckId;
-use crate::model::peers::Standing;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
 
@@ -21,7 +20,7 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
     managed
         .map(|(name, _, host)| {
             let verdict = match host {
-                Ok(host) => guard(host, *sit.standing == Standing::Alone),
+                Ok(host) => guard(host, sit.standing.is_alone()),
                 // That it does not answer is the finding of ssh-answers, in the same gate. Said
                 // twice, and once as unknown, the gate could never open without the machine.
                 Err(blind) => Verdict::skipped(format!("sudo can't be asked: {blind}")),

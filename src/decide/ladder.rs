@@ -9,7 +9,6 @@ use crate::model::assessment::Finding;
 use crate::model::facts::GuardState;
 use crate::model::ids::RemedyId;
 use crate::model::memory::Attempts;
-use crate::model::peers::Standing;
 use crate::model::plan::Hold;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
@@ -149,7 +148,7 @@ fn channel(remedy: &Remedy, effect: &Effect, sit: &Situation<'_>) -> Result<Chan
         (GuardState::Current, _) => Ok(Channel::Guard),
         (GuardState::Other { version }, _) => Err(Hold::OtherGuard { version: version.clone() }),
         // Past the guard nothing fences two ananke hosts.
-        (GuardState::Absent, Need::GuardOrPlain) if *sit.standing == Standing::Alone => {
+        (GuardState::Absent, Need::GuardOrPlain) if sit.standing.is_alone() => {
             Ok(Channel::Unguarded)
         }
         (GuardState::Absent, Need::GuardOrPlain | Need::Guard | Need::Api | Need::Here) => {

@@ -8,7 +8,6 @@ use crate::gates::FRESH_READY;
 use crate::model::action::{Action, Effect};
 use crate::model::cordon::CordonKind;
 use crate::model::ids::{MachineName, RemedyId};
-use crate::model::peers::Standing;
 use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::verdict::Target;
@@ -65,7 +64,7 @@ impl Tally {
                 .values()
                 .filter(|held| held.record.kind == CordonKind::Recovery)
                 .count(),
-            claim: (*sit.standing != Standing::Alone)
+            claim: (!sit.standing.is_alone())
                 .then(|| (peers::accepted(sit), sit.policy.majority_of_guards())),
             started: verifying.collect(),
             busy: Vec::new(),

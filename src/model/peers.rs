@@ -59,7 +59,7 @@ impl Coordination {
     pub const FAILOVER_AFTER: Span = Span::mins(5);
 
     /// Whether there is no other ananke host.
-    pub fn is_alone(&self) -> bool {
+    pub const fn is_alone(&self) -> bool {
         self.peers.is_empty()
     }
 
@@ -280,6 +280,11 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Whether there is no other ananke host.
+    pub const fn is_alone(&self) -> bool {
+        matches!(self, Self::Alone)
+    }
+
     /// Whether this host is the one that acts.
     pub const fn acts(&self) -> bool {
         matches!(self, Self::Alone | Self::Acts { .. })

@@ -51,7 +51,7 @@ pub struct Policy {
     #[serde(default)]
     pub ingress: IngressPolicy,
     /// The ananke hosts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Coordination::is_alone")]
     pub coordination: Coordination,
 }
 

@@ -162,7 +162,7 @@ pub struct Decision {
     #[serde(default)]
     pub power: PowerView,
     /// Who acts, where there are several ananke hosts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Standing::is_alone")]
     pub standing: Standing,
     /// What ananke is at its end with. The new ones are told loudly.
     pub alarms: Vec<Alarm>,

@@ -39,6 +39,12 @@ pub fn peer_facts(record: &TickRecord, age: Span) -> PeerFacts {
     }
 }
 
+/// Who acts, and what the others say, for programs. `None`: there is one host.
+pub(super) fn in_words(record: &TickRecord) -> Option<String> {
+    let several = !record.input.policy.coordination.is_alone();
+    several.then(|| format!("{}{}", acting(record), others(record)))
+}
+
 /// Who acts, as the second line of the screen says it.
 pub(super) fn acting(record: &TickRecord) -> String {
     let owner = &record.input.policy.owner;
