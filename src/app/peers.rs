@@ -162,8 +162,12 @@ fn word(reply: &Reply) -> Result<PeerFacts, Blind> {
     let words: String = first.take(200).collect();
     match reply.status {
         None => Err(Blind::new(BlindKind::TimedOut, "the answer broke off")),
-        Some(0) => serde_json::from_slice(&reply.stdout)
-            .map_err(|error| Blind::new(BlindKind::Garbled, format!("its answer: {error}"))),
+        Some(0) => {
+            // A login shell may greet first.
+            let begins = reply.stdout.iter().position(|byte| *byte == b'{').unwrap_or_default();
+            serde_json::from_slice(reply.stdout.get(begins..).unwrap_or_default())
+                .map_err(|error| Blind::new(BlindKind::Garbled, format!("its answer: {error}")))
+        }
         Some(1) if !words.starts_with("sudo:") => {
             Err(Blind::new(BlindKind::Refused, format!("no ananke answers there: {words}")))
         }
@@ -240,7 +244,7 @@ mod tests {
         let text = r#"{"host":"b","cluster":"cluster","role":"coordinator","executes":true,
             "acts":true,"knows":true,"paused":false,"epoch":3,"phase":"converged","desired":"up",
             "scope":"whole","age":1000}"#;
-        let facts = word(&answer(Some(0), text, "")).unwrap();
+        let facts = word(&answer(Some(0), &format!("Welcome!\n{text}"), "")).unwrap();
         let gone = || Err(Blind::new(BlindKind::Unreachable, "no route"));
         peers.hear(&name, Ok(facts), Mono(1_000));
         peers.hear(&name, gone(), Mono(15_000));
