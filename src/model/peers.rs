@@ -1,13 +1,15 @@
 //! Several ananke hosts: what each of them is, what one knows of the others, and who acts.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::assessment::Phase;
 use super::facts::{Blind, BlindKind, Seen};
 use super::ids::{CheckId, EpisodeId, Epoch, MachineName};
-use super::intent::{Author, Desired, Intent, Scope};
+use super::intent::{Author, Desired, Intent, Progress, Scope};
 use super::observation::Steady;
 use super::time::{Mono, Span};
 
@@ -124,6 +126,10 @@ pub struct PeerWish {
     pub drain: bool,
     /// Whether the datastore is saved first.
     pub snapshot: bool,
+    /// Since when, for people; and by which it is known again.
+    pub since: Timestamp,
+    /// Whether all of it was down once: then nothing is done for it any more.
+    pub complete: bool,
 }
 
 /// What one ananke host says of itself to another: where its newest tick stands.
@@ -157,6 +163,9 @@ pub struct PeerFacts {
     /// The wish for down that it heard of, and from which host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<(String, PeerWish)>,
+    /// Wishes of other hosts that a person ended on it, by the host and since when they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overruled: BTreeMap<String, Timestamp>,
     /// How old its newest tick was when it said so.
     pub age: Span,
 }
@@ -215,6 +224,10 @@ pub struct PartMemory {
     /// for that start, or it stands in for a coordinator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_claim: Option<EpisodeId>,
+    /// Wishes of other hosts that a person ended here, by the host and since when they were: not
+    /// taken over again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overruled: BTreeMap<String, Timestamp>,
     /// In which episode this peer stands in for its coordinator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_in: Option<EpisodeId>,
@@ -301,6 +314,7 @@ pub fn wish_of(intent: &Intent, drain: bool, snapshot: bool) -> Option<(Option<&
         Author::Host { host, name, ups } => (Some(host.as_str()), name.clone(), *ups),
     };
     let (why, to, scope) = (intent.reason.clone(), intent.desired, intent.scope.clone());
-    let wish = PeerWish { by, ups, why, to, scope, drain, snapshot };
+    let (since, complete) = (intent.since, intent.progress == Progress::ShutdownComplete);
+    let wish = PeerWish { by, ups, why, to, scope, drain, snapshot, since, complete };
     (to != Desired::Up).then_some((host, wish))
 }

@@ -35,6 +35,7 @@ pub fn peer_facts(record: &TickRecord, age: Span) -> PeerFacts {
         scope: intent.scope.clone(),
         wish,
         heard,
+        overruled: durable.part.as_ref().map(|part| part.overruled.clone()).unwrap_or_default(),
         age,
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn idle(host: &str, role: HostRole) -> PeerFacts {
         scope: Scope::Whole,
         wish: None,
         heard: None,
+        overruled: BTreeMap::new(),
         age: Span::ZERO,
     }
 }

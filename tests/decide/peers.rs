@@ -16,6 +16,7 @@ use crate::company::{claim, idle};
 use crate::power;
 use crate::rig::{Rig, holds, on, story};
 use crate::site::name;
+use crate::wall::wall;
 
 /// The rig is `watch-1`; this is the other one.
 const OTHER: &str = "watch-2";
@@ -314,6 +315,8 @@ fn wish(by: &str, ups: bool) -> PeerWish {
         scope: Scope::Whole,
         drain: true,
         snapshot: true,
+        since: wall(9_000),
+        complete: false,
     }
 }
 
@@ -344,6 +347,41 @@ fn a_wish_of_the_other_host_counts_until_that_host_ends_it() {
     says(&mut rig, idle(OTHER, HostRole::Peer));
     rig.until(1_800, |d| d.memory.durable.intent.desired == Desired::Up);
     rig.until(1_800, |d| d.phase == Phase::Converged);
+}
+
+#[test]
+fn a_host_that_comes_back_with_an_old_wish_brings_nothing_down() {
+    // It was complete: it holds starts back, and nothing is done for it.
+    let mut rig = pair(HostRole::Coordinator);
+    rig.taken.clear();
+    let wanted = PeerWish { complete: true, ..wish("brad", false) };
+    let desired = Desired::DownClusterOnly;
+    let told = PeerFacts { wish: Some(wanted), desired, ..idle(OTHER, HostRole::Peer) };
+    says(&mut rig, told.clone());
+    rig.throughout(300, |d| !goes_down(d) && d.phase == Phase::Held);
+    assert!(rig.repairs().iter().all(|line| line.starts_with("have the guard")));
+    // A person here overrules it, for good.
+    rig.order(startup());
+    rig.until(900, |d| d.phase == Phase::Converged);
+    rig.throughout(60, |d| d.memory.durable.intent.desired == Desired::Up);
+    // A UPS of a host that is heard is not overruled.
+    let wanted = Some(wish("main@watch-2", true));
+    says(&mut rig, PeerFacts { wish: wanted, ..told });
+    rig.step(5);
+    rig.order(startup());
+    assert_eq!(rig.step(5).memory.durable.intent.desired, Desired::DownClusterOnly);
+}
+
+#[test]
+fn a_persons_wish_ends_where_it_was_made_when_a_person_ends_it_elsewhere() {
+    let mut rig = with(Rig::good_day(3, 4), HostRole::Coordinator);
+    let (by, to) = ("brad".to_owned(), Desired::DownClusterOnly);
+    let why = "new switches".to_owned();
+    rig.order(Order::Shutdown { by, why, to, drain: true, snapshot: true });
+    let since = rig.step(5).memory.durable.intent.since;
+    let overruled = [("watch-1".to_owned(), since)].into();
+    says(&mut rig, PeerFacts { overruled, ..idle(OTHER, HostRole::Peer) });
+    rig.until(1_800, |d| d.memory.durable.intent.desired == Desired::Up);
 }
 
 /// A peer whose own battery gives out.
