@@ -365,7 +365,7 @@ fn a_host_that_comes_back_with_an_old_wish_brings_nothing_down() {
     rig.until(900, |d| d.phase == Phase::Converged);
     rig.throughout(60, |d| d.memory.durable.intent.desired == Desired::Up);
     // A UPS of a host that is heard is not overruled.
-    let wanted = Some(wish("main@watch-2", true));
+    let wanted = Some(PeerWish { since: wall(9_500), ..wish("main@watch-2", true) });
     says(&mut rig, PeerFacts { wish: wanted, ..told });
     rig.step(5);
     rig.order(startup());
