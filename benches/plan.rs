@@ -116,7 +116,7 @@ impl Crank {
         let durable = Durable::fresh(&moment(world.now, zero));
         let orders = vec![Order::Startup { by: "bench".to_owned() }];
         let (verb, by) = (Verb::Daemon, Author::Ananke);
-        let request = Request { verb, execute: true, by, orders };
+        let request = Request { verb, execute: true, by, orders, stand_in: false };
         let memory = Memory { durable, passing: Passing::default() };
         Self { policy, world, memory, outcomes: Vec::new(), request, zero }
     }

@@ -34,6 +34,7 @@ const OPENING: Span = Span::mins(5);
 pub(super) async fn daemon(
     loaded: Loaded,
     execute: bool,
+    stand_in: bool,
     environment: Environment<'_>,
 ) -> Result<Ended, Failure> {
     let settings = &loaded.settings;
@@ -45,15 +46,19 @@ pub(super) async fn daemon(
     let (control, asked) = ControlServer::bind(&settings.run_dir, stance)
         .await
         .map_err(|error| Failure::of(&error))?;
+    control.answer_peers(outside.peers.talk(outside.clock.clone()));
     let control = Arc::new(control);
     let (told, orders) = mpsc::channel(ORDERS);
     let relay = tokio::spawn(relay(asked, told.clone()));
     let sink = RealSink::silent().with_service(Arc::clone(&control), manager.clone());
+    let sink = sink.with_peers(outside.peers.clone());
     let sink = sink.with_onlookers(page(settings).await, heartbeat(settings));
+    let (verb, by) = (Verb::Daemon, Author::Ananke);
+    let request = Request { verb, execute, by, orders: Vec::new(), stand_in };
     let run = |memory| Run {
         library: &LIBRARY,
         policy: settings.policy.clone(),
-        request: Request { verb: Verb::Daemon, execute, by: Author::Ananke, orders: Vec::new() },
+        request,
         memory,
         stop: Stop::Never,
         orders,

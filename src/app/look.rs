@@ -112,6 +112,7 @@ async fn newest(settings: &Settings, caller: &str) -> Result<TickRecord, Failure
         execute: false,
         by: Author::Person { name: caller.to_owned() },
         orders: Vec::new(),
+        stand_in: false,
     };
     dry_look(settings, request).await
 }
@@ -134,6 +135,7 @@ pub(super) fn request(orders: Vec<Order>, execute: bool) -> Request {
         Some(
             Order::Converge { .. }
             | Order::AllowOnBattery { .. }
+            | Order::AllowPeer { .. }
             | Order::Pause { .. }
             | Order::Resume { .. }
             | Order::ClearIntent { .. }
@@ -142,7 +144,7 @@ pub(super) fn request(orders: Vec<Order>, execute: bool) -> Request {
         )
         | None => (Verb::Converge, Author::Ananke),
     };
-    Request { verb, execute, by, orders }
+    Request { verb, execute, by, orders, stand_in: false }
 }
 
 /// A dry run of an order: one look, and what would be done.

@@ -1,6 +1,7 @@
 //! Wiring only: which adapters a verb uses, and how its answer ends the process.
 
 mod account;
+mod company;
 mod daemon;
 mod failure;
 mod hands;
@@ -11,6 +12,7 @@ mod load;
 mod look;
 mod observer;
 mod orders;
+mod peers;
 mod prepare;
 mod progress;
 mod publish;
@@ -100,6 +102,7 @@ fn dispatch(args: Args, environment: Environment<'_>) -> Result<Ended, Failure> 
         | Verb::Shutdown(_)
         | Verb::Converge { .. }
         | Verb::Daemon { .. }
+        | Verb::Peer
         | Verb::Plan
         | Verb::Why { .. }
         | Verb::History { .. }
@@ -139,31 +142,40 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
     // What runs the loop holds a whole tick: it lives on the heap.
     let ended = runtime.block_on(async {
         match args.verb {
-            Verb::Config { verb } => config_verb(&verb, settings, format),
+            Verb::Config { verb } => {
+                let loaded = settings?;
+                if matches!(verb, ConfigVerb::Check) {
+                    company::check(&loaded).await?;
+                }
+                config_verb(&verb, &loaded, format)
+            }
             Verb::Why { name } => {
                 Box::pin(look::why(settings, &caller, name.as_deref(), format)).await
             }
             Verb::Status => look::status(settings?, &caller, format).await,
             Verb::Plan => look::plan(settings?, &caller, format).await,
-            Verb::Startup { execute, allow_on_battery, timeout } => {
+            Verb::Startup { execute, allow_on_battery, allow_peer_startup, timeout } => {
                 let order = Order::Startup { by: caller.clone() };
-                let on_battery = allow_on_battery.then(|| caller.clone());
-                let wish = Wish { order, on_battery, execute, timeout };
+                let peer = allow_peer_startup.then_some(false);
+                let consents = consents(&caller, allow_on_battery, peer);
+                let wish = Wish { order, consents, execute, timeout };
                 Box::pin(rise::carry_out(settings?, wish, environment, format)).await
             }
             Verb::Shutdown(args) => {
                 Box::pin(shutdown::shutdown(settings?, args, &caller, environment, format)).await
             }
-            Verb::Converge { execute, allow_on_battery, timeout } => {
+            Verb::Converge { execute, allow_on_battery, auto_peer_failover, timeout } => {
                 let order = Order::Converge { by: caller.clone() };
-                let on_battery = allow_on_battery.then(|| caller.clone());
-                let wish = Wish { order, on_battery, execute, timeout };
+                let peer = auto_peer_failover.then_some(true);
+                let consents = consents(&caller, allow_on_battery, peer);
+                let wish = Wish { order, consents, execute, timeout };
                 Box::pin(rise::carry_out(settings?, wish, environment, format)).await
             }
             Verb::History { last } => look::history(&settings?, last, format),
-            Verb::Daemon { execute } => {
-                Box::pin(daemon::daemon(settings?, execute, environment)).await
+            Verb::Daemon { execute, auto_peer_failover } => {
+                Box::pin(daemon::daemon(settings?, execute, auto_peer_failover, environment)).await
             }
+            Verb::Peer => peers::peer(settings?).await,
             Verb::Replay { file, verify } => replay::replay(settings, file, verify, format),
             Verb::Prepare { account: Some(file), execute, .. } => {
                 account::account(settings?, &file, execute, format).await
@@ -193,14 +205,16 @@ fn configured(args: Args, environment: Environment<'_>) -> Result<Ended, Failure
     ended
 }
 
-fn config_verb(
-    verb: &ConfigVerb,
-    settings: Result<load::Loaded, Failure>,
-    format: Format,
-) -> Result<Ended, Failure> {
-    let loaded = settings?;
+/// What a person allows besides the order. Consent belongs to an open episode, so it comes after.
+fn consents(by: &str, on_battery: bool, only_if_silent: Option<bool>) -> Vec<Order> {
+    let battery = on_battery.then(|| Order::AllowOnBattery { by: by.to_owned() });
+    let allow = |only_if_silent| Order::AllowPeer { by: by.to_owned(), only_if_silent };
+    battery.into_iter().chain(only_if_silent.map(allow)).collect()
+}
+
+fn config_verb(verb: &ConfigVerb, loaded: &load::Loaded, format: Format) -> Result<Ended, Failure> {
     match verb {
-        ConfigVerb::Check => load::print_check(&loaded, format),
+        ConfigVerb::Check => load::print_check(loaded, format),
         ConfigVerb::Show => {
             let shown = config::resolved(&loaded.settings);
             let data: serde_json::Value = serde_saphyr::from_str(&shown)

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::hands::reply;
+use super::peers::Peers;
 use super::ways::FleetWays;
 use crate::adapters::guard::hygiene::hygiene_facts;
 use crate::adapters::guard::{Reply, parse};
@@ -46,6 +47,9 @@ pub(super) struct RealObserver {
     policy: Policy,
     probes: ProbeLink,
     probes_changed: watch::Receiver<u64>,
+    peers: Peers,
+    peers_changed: watch::Receiver<u64>,
+    _talks: JoinSet<()>,
     _looks: JoinSet<()>,
 }
 
@@ -56,6 +60,7 @@ impl RealObserver {
         settings: &Settings,
         fleet: &Fleet,
         kube: Arc<KubeLink>,
+        peers: Peers,
     ) -> Self {
         let (ssh, now) = (&settings.ssh, clock.now().mono);
         let machines: Shared = Arc::new(Mutex::new(Machines {
@@ -89,6 +94,7 @@ impl RealObserver {
         // What the configuration names needs no cluster to be known.
         probes.ask(&policy.probes);
         let probes_changed = probes.changed();
+        let (peers_changed, talks) = (peers.changed(), peers.start(clock, fleet));
         Self {
             machines,
             looked,
@@ -99,6 +105,9 @@ impl RealObserver {
             policy,
             probes,
             probes_changed,
+            peers,
+            peers_changed,
+            _talks: talks,
             _looks: looks,
         }
     }
@@ -119,6 +128,7 @@ impl Observer for RealObserver {
             hosts,
             hygiene,
             upses: self.nut.facts(),
+            peers: self.peers.heard(),
             api: self.kube.facts(),
             cluster,
             disk: Ok(()),
@@ -132,6 +142,7 @@ impl Observer for RealObserver {
             Ok(()) = self.kube_changed.changed() => {}
             Ok(()) = self.nut_changed.changed() => {}
             Ok(()) = self.probes_changed.changed() => {}
+            Ok(()) = self.peers_changed.changed() => {}
             else => std::future::pending().await,
         }
     }

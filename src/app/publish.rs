@@ -41,6 +41,7 @@ pub(super) struct Publisher {
     outages: u64,
     was_up: bool,
     dropped: u64,
+    kube: Arc<KubeLink>,
     task: JoinHandle<()>,
 }
 
@@ -55,7 +56,7 @@ impl Publisher {
         let (events, happened) = mpsc::channel(EVENTS);
         let writer = Writer {
             clock,
-            kube,
+            kube: Arc::clone(&kube),
             orders,
             seen,
             happened,
@@ -70,7 +71,7 @@ impl Publisher {
             not_before: Mono(0),
         };
         let task = tokio::spawn(writer.run());
-        Self { shown, events, outages: 0, was_up: false, dropped: 0, task }
+        Self { shown, events, outages: 0, was_up: false, dropped: 0, kube, task }
     }
 
     /// Takes a tick. Never waits.
@@ -80,7 +81,12 @@ impl Publisher {
             self.outages += 1;
         }
         self.was_up = up;
-        for event in report::events(record) {
+        let decision = &record.decision;
+        let acts = decision.standing.acts();
+        if !record.input.policy.coordination.is_alone() {
+            self.kube.share(acts.then_some(decision.memory.durable.epoch));
+        }
+        for event in report::events(record).into_iter().filter(|_| acts) {
             if self.events.try_send(event).is_err() {
                 self.dropped += 1;
                 tracing::debug!(dropped = self.dropped, "an Event finds no room and is dropped");
@@ -140,6 +146,11 @@ impl<C: Clock> Writer<C> {
     async fn round(&mut self, last_word: bool) -> Option<Mono> {
         let shown = self.seen.borrow_and_update().clone()?;
         if !matches!(shown.record.input.observation.api.link, Link::Up { .. }) {
+            return None;
+        }
+        // Of several ananke hosts only the one that acts has its word in the cluster.
+        if !shown.record.decision.standing.acts() {
+            (self.known, self.last) = (None, None);
             return None;
         }
         if shown.outages != self.outages {

@@ -35,8 +35,8 @@ use crate::report::{self, Deeds, ResultWord, Summary, summary};
 /// What a person, or the boot unit, asks for.
 pub(super) struct Wish {
     pub(super) order: Order,
-    /// Who said `--allow-on-battery`.
-    pub(super) on_battery: Option<String>,
+    /// What a person allows besides: `--allow-on-battery` and its like.
+    pub(super) consents: Vec<Order>,
     pub(super) execute: bool,
     /// In seconds.
     pub(super) timeout: Option<u64>,
@@ -45,8 +45,7 @@ pub(super) struct Wish {
 impl Wish {
     /// The orders, in the order in which they are given: consent belongs to an open episode.
     fn orders(&self) -> Vec<Order> {
-        let consent = self.on_battery.clone().map(|by| Order::AllowOnBattery { by });
-        std::iter::once(self.order.clone()).chain(consent).collect()
+        std::iter::once(&self.order).chain(&self.consents).cloned().collect()
     }
 }
 
@@ -88,7 +87,7 @@ async fn run_here(
     let kube = Arc::clone(&outside.kube);
     let publisher = Publisher::start(outside.clock.clone(), kube, wishes);
     let sink = RealSink::silent().with_effects(settings).with_cluster(publisher);
-    let mut sink = sink.with_manager(manager.clone());
+    let mut sink = sink.with_manager(manager.clone()).with_peers(outside.peers.clone());
     if format == Format::Text {
         sink = sink.with_terminal();
     }

@@ -27,6 +27,7 @@ pub(super) async fn shutdown(
         snapshot: !args.skip_etcd_snapshot,
         host_stays: args.keep_own_host,
     };
-    let wish = Wish { order, on_battery: None, execute: args.execute, timeout: args.timeout };
+    let (execute, timeout) = (args.execute, args.timeout);
+    let wish = Wish { order, consents: Vec::new(), execute, timeout };
     Box::pin(rise::carry_out(loaded, wish, environment, format)).await
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
+use super::peers::Peers;
 use super::progress::{self, Progress};
 use super::publish::Publisher;
 use super::web::Web;
@@ -37,6 +38,7 @@ pub(super) struct RealSink {
     publisher: Option<Publisher>,
     web: Option<Web>,
     heartbeat: Option<Heartbeat>,
+    peers: Option<Peers>,
     /// `None`: none are kept, or the file of a newer ananke is left alone.
     runs: Option<Runs>,
     deeds: Deeds,
@@ -59,6 +61,7 @@ impl RealSink {
             publisher: None,
             web: None,
             heartbeat: None,
+            peers: None,
             runs: None,
             deeds: Deeds::default(),
             last: String::new(),
@@ -103,6 +106,12 @@ impl RealSink {
     /// Serves the page, and beats for who watches from outside.
     pub(super) fn with_onlookers(mut self, web: Option<Web>, heartbeat: Option<Heartbeat>) -> Self {
         (self.web, self.heartbeat) = (web, heartbeat);
+        self
+    }
+
+    /// Tells the other ananke hosts.
+    pub(super) fn with_peers(mut self, peers: Peers) -> Self {
+        self.peers = Some(peers);
         self
     }
 
@@ -195,6 +204,9 @@ impl RealSink {
 
 impl Sink for RealSink {
     async fn publish(&mut self, record: &Arc<TickRecord>) {
+        if let Some(peers) = &self.peers {
+            peers.say(record);
+        }
         self.raise(record);
         self.write_files(record);
         self.keep_runs(record);

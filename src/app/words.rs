@@ -16,6 +16,7 @@ pub(super) struct Commands {
     envelope: &'static str,
     unguarded: Vec<String>,
     sudoers: Option<String>,
+    peer_sudoers: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +45,7 @@ impl Commands {
             envelope: ENVELOPE_FORM,
             unguarded: unguarded.collect(),
             sudoers: SudoUser::new("ananke").ok().map(|user| user.rule()),
+            peer_sudoers: SudoUser::new("ananke").ok().map(|user| user.peer_rule()),
         }
     }
 
@@ -64,6 +66,9 @@ impl Commands {
         lines.push(String::new());
         lines.push("the sudoers line, for ssh_user: ananke".to_owned());
         lines.extend(self.sudoers.iter().map(|rule| format!("  {rule}")));
+        lines.push(String::new());
+        lines.push("where there are several ananke hosts, the one on each of them".to_owned());
+        lines.extend(self.peer_sudoers.iter().map(|rule| format!("  {rule}")));
         lines.join("\n")
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::hands::{RealHands, reply};
 use super::observer::RealObserver;
+use super::peers::Peers;
 use super::switches::Switches;
 use super::ways::FleetWays;
 use crate::adapters::clock::HostClock;
@@ -40,6 +41,7 @@ pub(super) struct Outside {
     pub(super) clock: HostClock,
     pub(super) fleet: Fleet,
     pub(super) kube: Arc<KubeLink>,
+    pub(super) peers: Peers,
 }
 
 /// Connects to nobody yet, but starts to look at the API.
@@ -61,7 +63,8 @@ pub(super) fn outside(settings: &Settings) -> Result<Outside, Failure> {
         let fleet = fleet.clone();
         KubeLink::start(kube, owner, now, move || from_a_server(fleet.clone(), servers.clone()))
     };
-    Ok(Outside { clock, fleet, kube: Arc::new(link) })
+    let peers = Peers::new(settings, clock.now().mono);
+    Ok(Outside { clock, fleet, kube: Arc::new(link), peers })
 }
 
 /// Learns from chrony whether the wall clock may be trusted, where timesyncd does not say.
@@ -129,8 +132,8 @@ pub(super) fn world<L: Ledger, R: Recorder, S: Sink>(
     recorder: R,
     sink: S,
 ) -> RealWorld<L, R, S> {
-    let Outside { clock, fleet, kube } = outside;
-    let observer = RealObserver::start(&clock, settings, &fleet, Arc::clone(&kube));
+    let Outside { clock, fleet, kube, peers } = outside;
+    let observer = RealObserver::start(&clock, settings, &fleet, Arc::clone(&kube), peers);
     let switches = Switches::of(settings);
     let vaults = Unsealer::new(settings, clock.clone(), FleetWays(fleet.clone()));
     let host = Systemctl::installed();

@@ -20,7 +20,7 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
     managed
         .map(|(name, _, host)| {
             let verdict = match host {
-                Ok(host) => guard(host),
+                Ok(host) => guard(host, sit.standing.is_alone()),
                 // That it does not answer is the finding of ssh-answers, in the same gate. Said
                 // twice, and once as unknown, the gate could never open without the machine.
                 Err(blind) => Verdict::skipped(format!("sudo can't be asked: {blind}")),
@@ -30,10 +30,13 @@ fn judge(sit: &Situation<'_>) -> Vec<(Target, Verdict)> {
         .collect()
 }
 
-fn guard(host: &HostFacts) -> Verdict {
+fn guard(host: &HostFacts, alone: bool) -> Verdict {
     match (&host.guard, &host.sudo) {
         (_, Sudo::Refused { why }) => Verdict::fail(format!("sudo refuses: {why}")),
         (GuardState::Current, Sudo::Works) => Verdict::Pass,
+        (GuardState::Absent, Sudo::Works) if !alone => {
+            Verdict::fail("unguarded: nothing else keeps two ananke hosts apart")
+        }
         (GuardState::Absent, Sudo::Works) => {
             Verdict::skipped("unguarded: only plain systemctl start and stop are used")
         }

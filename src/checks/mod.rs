@@ -61,6 +61,7 @@ mod services_answer;
 mod services_evicted;
 mod services_run;
 mod ssh_answers;
+mod start_claimed;
 mod started_in_time;
 mod steady;
 mod stopped;
@@ -141,6 +142,7 @@ pub use services_answer::CHECK as SERVICES_ANSWER;
 pub use services_evicted::CHECK as SERVICES_EVICTED;
 pub use services_run::CHECK as SERVICES_RUN;
 pub use ssh_answers::CHECK as SSH_ANSWERS;
+pub use start_claimed::CHECK as START_CLAIMED;
 pub use started_in_time::CHECK as STARTED_IN_TIME;
 pub(crate) use started_in_time::began_in_time;
 pub use steady::CHECK as STEADY;
@@ -165,6 +167,7 @@ pub static ALL: &[&Check] = &[
     &INVENTORY_SANE,
     &SSH_ANSWERS,
     &GUARD_WORKS,
+    &START_CLAIMED,
     &CLOCK_RIGHT,
     &STARTED_IN_TIME,
     &DISKS_WRITABLE,

@@ -26,6 +26,7 @@ fn canary(sit: &Situation<'_>) -> Verdict {
     };
     match &sit.seen.api.canary {
         Seen::Known { at, .. } if at >= since => Verdict::Pass,
+        _ if !sit.standing.acts() => Verdict::skipped("only the ananke host that acts writes"),
         _ if !sit.request.execute => Verdict::skipped("unproven: a dry run writes nothing"),
         Seen::Known { .. } => Verdict::fail("no write was accepted since the API came up"),
         Seen::Unknown { why, .. } => Verdict::fail(why.detail.clone()),

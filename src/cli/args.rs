@@ -65,6 +65,9 @@ pub enum Verb {
         /// Start although a UPS is on battery, or can't be heard
         #[arg(long)]
         allow_on_battery: bool,
+        /// Start although this host is a peer
+        #[arg(long)]
+        allow_peer_startup: bool,
         /// Stop waiting after this many seconds (exit code 3)
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
@@ -79,6 +82,9 @@ pub enum Verb {
         /// Start although a UPS is on battery, or can't be heard
         #[arg(long)]
         allow_on_battery: bool,
+        /// On a peer: stand in for a coordinator that gives no word
+        #[arg(long)]
+        auto_peer_failover: bool,
         /// Stop waiting after this many seconds (exit code 3)
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
@@ -88,7 +94,12 @@ pub enum Verb {
         /// Act. Without this it only observes.
         #[arg(long)]
         execute: bool,
+        /// On a peer: stand in for a coordinator that gives no word
+        #[arg(long)]
+        auto_peer_failover: bool,
     },
+    /// What this host says of itself, for another ananke host that asks over SSH
+    Peer,
     /// Exactly what startup --execute would do now
     Plan,
     /// Why something is closed, what was tried, and what a person can do

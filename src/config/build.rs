@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::context::Context;
+use super::coordination;
 use super::files;
 use super::hosts;
 use super::inventory::Inventory;
@@ -45,7 +46,6 @@ pub(super) fn build(
     policy.vault_keys = vault.has_keys();
     let ssh = ssh(values, context, &inventory, faults);
     let kube = kube(values);
-    peers(values, faults);
     let notify_command = notify(values, faults);
     let heartbeat = heartbeat(values, faults);
     let web = web(values, faults);
@@ -104,6 +104,7 @@ fn policy(
         probes: probes::services(values, inventory, faults),
         ingress: probes::ingress(values, inventory, faults),
         vault_keys: false,
+        coordination: coordination::read(values, context, inventory, faults),
     }
 }
 
@@ -286,22 +287,6 @@ fn kube(values: &Values<'_>) -> KubeSettings {
         endpoints: endpoints.into_iter().map(|endpoint| endpoint.value).collect(),
         request: keys::REQUEST.get(values),
         namespace: keys::NAMESPACE.get(values),
-    }
-}
-
-/// To ignore these would be unsafe: two hosts would act without knowing of each other.
-fn peers(values: &Values<'_>, faults: &mut Vec<Fault>) {
-    let refuse = |message: &str, at: Place| {
-        Fault::error(Code::NotBuilt, message)
-            .at(at)
-            .help("run ananke on one host only; two would act without knowing of each other")
-    };
-    if let Some(role) = keys::ROLE.given(values).filter(|role| role.value == "peer") {
-        faults.push(refuse("this host can't be a peer: two hosts are not built yet", role.at));
-    }
-    let peers = keys::PEERS.given(values).map(|given| given.value).unwrap_or_default();
-    if let Some(peer) = peers.first() {
-        faults.push(refuse("there can be no peers: two hosts are not built yet", peer.at));
     }
 }
 

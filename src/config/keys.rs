@@ -14,6 +14,7 @@ use super::text::Text;
 use crate::model::policy::FluxPolicy;
 use crate::model::time::Span;
 
+pub(super) mod coordination;
 pub(super) mod hosts;
 pub(super) mod shutdown;
 
@@ -72,7 +73,11 @@ pub(super) static GROUPS: &[(&str, &str)] = &[
     ("ingress", "The hosts that the cluster's ingresses name. Each is asked as its users do."),
     ("notify", "How a person is called."),
     ("web", "The status page and the metrics of the daemon. Read-only, without a password."),
-    ("coordination", "Several ananke hosts. Not built yet: this host is the only one."),
+    (
+        "coordination",
+        "Several ananke hosts. One brings the cluster up; each brings down what its own UPS can't \
+         carry. Without `peer_hosts` this host is the only one.",
+    ),
 ];
 
 pub(super) static CLUSTER: Key<Or<Text, &str>> =
@@ -462,21 +467,6 @@ pub(super) static WEB_LISTEN: Key<Text> = key(
     Used,
 );
 
-pub(super) static ROLE: Key<Or<Text, &str>> = key(
-    "coordination.role",
-    Or(Text::OneOf(&["coordinator", "peer"]), "coordinator"),
-    "What this host is among the ananke hosts. This version knows `coordinator` only.",
-    "coordinator",
-    Used,
-);
-pub(super) static PEERS: Key<List<Text>> = key(
-    "coordination.peer_hosts",
-    List(Text::Address),
-    "The other ananke hosts. This version refuses any: two hosts are not built yet.",
-    "[]",
-    Used,
-);
-
 /// Every key, in the order of the example.
 pub(super) static KEYS: &[&dyn Entry] = &[
     &CLUSTER,
@@ -590,8 +580,9 @@ pub(super) static KEYS: &[&dyn Entry] = &[
     &HEARTBEAT_URL,
     &HEARTBEAT_EVERY,
     &WEB_LISTEN,
-    &ROLE,
-    &PEERS,
+    &coordination::ROLE,
+    &coordination::PEERS,
+    &coordination::FAILOVER_AFTER,
     &power::ALLOW_ON_BATTERY,
     &later::GUARD_MAX_AGE,
 ];

@@ -8,6 +8,7 @@
 
 mod build;
 mod context;
+mod coordination;
 mod example;
 mod fields;
 mod files;

@@ -89,8 +89,6 @@ pub enum Code {
     KeyReadable,
     /// A file of host keys that others may change.
     FileWritable,
-    /// Belongs to a part that is not built; ignoring it would be unsafe.
-    NotBuilt,
     /// Belongs to a part that is not built; it is ignored.
     NotUsed,
     /// A battery that gives out would shut nothing down.

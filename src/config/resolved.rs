@@ -1,5 +1,6 @@
 //! Settings as a file again, every default written out: `ananke config show`.
 
+mod coordination;
 mod probes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,6 +163,7 @@ fn groups(out: &mut String, settings: &Settings) {
     group(out, "startup", &lines);
     hosts(out, &policy.hosts);
     power(out, settings);
+    coordination::push(out, &settings.policy);
     shutdown(out, &policy.shutdown);
     let lease = ("lease", exact(timing.cordon_lease));
     group(out, "cordon", &[lease, ("limit", policy.limits.cordons.to_string())]);
@@ -238,8 +240,6 @@ fn power(out: &mut String, settings: &Settings) {
     let percent = power.budget.factor_percent;
     line(out, "runtime_safety_factor", &format!("{}.{:02}", percent / 100, percent % 100));
     line(out, "default_budget_seconds", &power.budget.default.as_secs().to_string());
-    let on_battery = power.start_on_battery.to_string();
-    group(out, "coordination", &[("allow_startup_on_battery", on_battery)]);
     let upses = power.upses.iter().map(|(name, rules)| {
         let certificate = match settings.nut.upses.get(name) {
             Some(Encryption::Pinned { file }) => Some(text(&file.display().to_string())),

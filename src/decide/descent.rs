@@ -92,7 +92,10 @@ pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
 pub(super) fn cause(verb: &str, by: &Author) -> Cause {
     match by {
         Author::Ups { name } => Cause::Ups { names: name.split(", ").map(str::to_owned).collect() },
-        Author::Person { .. } | Author::Ananke => {
+        Author::Host { host, name, ups: true } => {
+            Cause::Ups { names: vec![format!("{name} ({host})")] }
+        }
+        Author::Person { .. } | Author::Ananke | Author::Host { .. } => {
             Cause::Command { verb: verb.to_owned(), by: by.to_string() }
         }
     }

@@ -23,6 +23,12 @@ pub(super) fn is_open(durable: &Durable) -> bool {
     durable.episode.as_ref().is_some_and(|episode| episode.end.is_none())
 }
 
+/// The number of the episode that is open.
+pub(super) fn open_id(durable: &Durable) -> Option<EpisodeId> {
+    let open = durable.episode.as_ref().filter(|episode| episode.end.is_none());
+    open.map(|episode| episode.id)
+}
+
 /// Opens an episode, unless one is open: asking again does not refund what was tried.
 pub(super) fn open(now: &Moment, durable: &mut Durable, cause: Cause) {
     if is_open(durable) {
@@ -35,6 +41,7 @@ pub(super) fn open(now: &Moment, durable: &mut Durable, cause: Cause) {
         opened: now.mono,
         opened_wall: now.wall,
         on_battery: None,
+        as_peer: None,
         end: None,
     });
     durable.attempts = BTreeMap::new();

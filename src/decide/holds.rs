@@ -18,7 +18,7 @@ use crate::model::verdict::{Target, Verdict};
 use crate::remedies::{OnlyIf, Remedy, When};
 
 use super::tally::Tally;
-use super::{descent, episode, ladder, pressure};
+use super::{descent, episode, ladder, peers, pressure};
 
 /// A repair that would be made if nothing held it.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +50,18 @@ pub static RULES: &[&HoldRule] = &[
     &INTENT_DOWN,
     &INTENT_UP,
     &MAINS_BACK,
+    &peers::HANDED_OVER,
+    &peers::DISPUTED,
+    &peers::RELEARNS,
+    &peers::OVERTAKEN,
+    &peers::FOLLOWS,
+    &peers::AWAITS_COORDINATOR,
+    &peers::NOT_COORDINATOR,
     &POWER,
     &NO_EPISODE,
     &DISK_BROKEN,
     &NOT_MANAGED,
+    &peers::UNCLAIMED,
     &PERSON_HOLD,
     &FOREIGN_CORDON,
     &NO_KEY,

@@ -147,7 +147,12 @@ fn channel(remedy: &Remedy, effect: &Effect, sit: &Situation<'_>) -> Result<Chan
     match (&host.guard, remedy.needs) {
         (GuardState::Current, _) => Ok(Channel::Guard),
         (GuardState::Other { version }, _) => Err(Hold::OtherGuard { version: version.clone() }),
-        (GuardState::Absent, Need::GuardOrPlain) => Ok(Channel::Unguarded),
-        (GuardState::Absent, Need::Guard | Need::Api | Need::Here) => Err(Hold::Unguarded),
+        // Past the guard nothing fences two ananke hosts.
+        (GuardState::Absent, Need::GuardOrPlain) if sit.standing.is_alone() => {
+            Ok(Channel::Unguarded)
+        }
+        (GuardState::Absent, Need::GuardOrPlain | Need::Guard | Need::Api | Need::Here) => {
+            Err(Hold::Unguarded)
+        }
     }
 }

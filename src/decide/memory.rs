@@ -45,6 +45,10 @@ pub(super) fn rebased(memory: &Memory, now: &Moment) -> Memory {
             mark.ended = mark.ended.map(|_| now.mono);
         }
     }
+    // A coordinator that boots with this host is waited for anew.
+    if let Some(part) = &mut durable.part {
+        part.stands_in = None;
+    }
     for flight in durable.in_flight.values_mut() {
         flight.since = now.mono;
     }

@@ -15,6 +15,7 @@ mod lease;
 mod memory;
 mod normal;
 mod orders;
+mod peers;
 mod phase;
 mod plan;
 mod power;
@@ -32,6 +33,7 @@ use crate::gates::down::{self, Stage};
 use crate::gates::{self, Gate};
 use crate::model::ids::MachineName;
 use crate::model::memory::{Durable, Memory, Passing};
+use crate::model::peers::Standing;
 use crate::model::plan::Missing;
 use crate::model::situation::Situation;
 use crate::model::tick::{Decision, Order, TickInput};
@@ -61,6 +63,7 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     orders::obey(library, &input.request.orders, &input.now, &mut memory.durable);
     memory.passing.power = power::look(library, input, &mut memory);
     power::wish(input, &memory.passing.power, &mut memory.durable);
+    peers::heed(input, &mut memory.durable);
     descent::attend(&input.now, &mut memory.durable);
     pressure::hurry(input.now.mono, &memory.passing.power, &mut memory.durable);
     learn::new_process(input, &mut memory);
@@ -68,7 +71,10 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     learn::facts(input, &mut memory);
     descent::learn(input, &mut memory);
     learn::verified(library, input, &mut memory);
-    episode::open_on_trouble(input, &mut memory);
+    if !peers::leaves_it(input) {
+        episode::open_on_trouble(input, &mut memory);
+    }
+    memory.passing.standing = peers::stand(input, &mut memory.durable);
 
     let way = Way::to(memory.durable.intent.desired, library);
     descent::cut(&way, input, &mut memory);
@@ -77,8 +83,13 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     descent::keep(&way, input, &judged, &mut memory.durable);
     let plan = plan::plan(library, &way, input, &judged, &mut memory);
     let phase = phase::phase(&way, input, &judged, &memory.durable);
+    let phase = peers::phase(input, &memory, phase);
     let mut alarms = power::alarms(input, &mut memory);
-    alarms.extend(alarms::raise(&way, input, &judged, &mut memory));
+    alarms.extend(peers::alarms(input, &mut memory));
+    // Who only follows leaves what is wrong with the cluster to the host that acts.
+    if !matches!(memory.passing.standing, Standing::Follows { .. }) {
+        alarms.extend(alarms::raise(&way, input, &judged, &mut memory));
+    }
     alarms.extend(host::alarm(input, &memory.durable));
     episode::close_when_good(input, &judged, phase, &mut memory);
     descent::close_when_down(input, phase, &mut memory.durable);
@@ -87,7 +98,9 @@ pub fn tick(library: &Library, input: &TickInput) -> Decision {
     memory.passing.tick += 1;
     memory.passing.last_tick = input.now.mono;
     let power = std::mem::take(&mut memory.passing.power);
-    Decision { assessment: judged.assessment, phase, plan, power, alarms, memory, wake }
+    let standing = std::mem::take(&mut memory.passing.standing);
+    let assessment = judged.assessment;
+    Decision { assessment, phase, plan, power, standing, alarms, memory, wake }
 }
 
 /// What is remembered after an order that was given while no loop ran.
@@ -116,6 +129,7 @@ fn situation<'a>(
         durable,
         passing,
         power: &passing.power,
+        standing: &passing.standing,
         missing,
     }
 }

@@ -6,6 +6,7 @@ use crate::model::episode::{Cause, EndKind};
 use crate::model::ids::{GateId, MachineName};
 use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
 use crate::model::memory::{Durable, HostStops, Pause};
+use crate::model::peers::PeerLeave;
 use crate::model::tick::Order;
 use crate::model::time::Moment;
 use crate::model::verdict::Target;
@@ -38,6 +39,12 @@ pub(super) fn obey(library: &Library, orders: &[Order], now: &Moment, durable: &
             Order::AllowOnBattery { by } => {
                 if let Some(open) = durable.episode.as_mut().filter(|open| open.end.is_none()) {
                     open.on_battery = Some(by.clone());
+                }
+            }
+            Order::AllowPeer { by, only_if_silent } => {
+                let leave = PeerLeave { by: by.clone(), only_if_silent: *only_if_silent };
+                if let Some(open) = durable.episode.as_mut().filter(|open| open.end.is_none()) {
+                    open.as_peer = Some(leave);
                 }
             }
             Order::Pause { by, why } => {

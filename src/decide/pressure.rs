@@ -42,7 +42,7 @@ pub(super) fn hurry(now: Mono, power: &PowerView, durable: &mut Durable) {
 /// Whether a battery presses: what is late then is cut or left, and a disk that takes no record
 /// stops nothing.
 pub(super) fn is_pressed(durable: &Durable) -> bool {
-    let ups = matches!(durable.intent.by, Author::Ups { .. });
+    let ups = durable.intent.by.is_pressed();
     let ends = durable.descent.as_ref().is_some_and(|descent| descent.deadline.is_some());
     durable.intent.desired != Desired::Up && (ups || ends)
 }

@@ -12,6 +12,8 @@ use crate::model::policy::Role;
 use crate::model::situation::Situation;
 use crate::model::verdict::Target;
 
+use super::peers;
+
 /// The counts of one situation, and of the steps that were chosen in it so far.
 #[derive(Debug)]
 pub struct Tally {
@@ -28,6 +30,9 @@ pub struct Tally {
     pub(super) schedulable: Option<usize>,
     /// Recovery cordons of ours, with those that were chosen now.
     pub(super) cordons: usize,
+    /// Where there are several ananke hosts: how many guards have accepted this one, and how many
+    /// make a majority.
+    pub(super) claim: Option<(usize, usize)>,
     /// Attempts of each remedy that are being verified, and those that were chosen now.
     started: BTreeMap<RemedyId, usize>,
     /// What is under way or was chosen now, in order.
@@ -59,6 +64,8 @@ impl Tally {
                 .values()
                 .filter(|held| held.record.kind == CordonKind::Recovery)
                 .count(),
+            claim: (!sit.standing.is_alone())
+                .then(|| (peers::accepted(sit), sit.policy.majority_of_guards())),
             started: verifying.collect(),
             busy: Vec::new(),
             busy_targets: BTreeMap::new(),

@@ -15,6 +15,8 @@ use super::probe::ProbeName;
 use super::time::Span;
 use super::verdict::Target;
 
+mod words;
+
 /// One change of the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,6 +75,12 @@ pub enum Effect {
     },
     /// Renew our own Lease: proof that the API takes writes.
     WriteCanary,
+    /// Have a node's guard take the word of this ananke host, under the number of the action, and
+    /// no older one's. Nothing else changes.
+    Claim {
+        /// On which machine.
+        host: MachineName,
+    },
     /// Put something on a host right that is below Kubernetes.
     MendHost {
         /// On which machine.
@@ -262,6 +270,7 @@ impl Effect {
             | Self::MarkManual { .. }
             | Self::ClearMark { .. }
             | Self::MendHost { .. }
+            | Self::Claim { .. }
             | Self::RequestReconcile { .. }
             | Self::WriteCanary => Leads::Neither,
         }
@@ -280,6 +289,7 @@ impl Effect {
             | Self::ResetFailedUnit { host, .. }
             | Self::StopUnit { host, .. }
             | Self::MendHost { host, .. }
+            | Self::Claim { host }
             | Self::EndPods { host }
             | Self::SaveDatastore { host }
             | Self::PowerOff { host } => Some(host),
@@ -297,47 +307,6 @@ impl Effect {
             | Self::Scale { .. }
             | Self::UnsealVault { .. }
             | Self::EvictPods { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Effect {
-    /// In the imperative: it reads as a line of a plan.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::StartUnit { host, unit } => write!(f, "start {unit} on {host}"),
-            Self::RestartUnit { host, unit } => write!(f, "restart {unit} on {host}"),
-            Self::ResetFailedUnit { host, unit } => {
-                write!(f, "clear the failed state of {unit} on {host}")
-            }
-            Self::Cordon { node, record } => write!(f, "cordon {node} (lease {})", record.id),
-            Self::Uncordon { node, id } => write!(f, "uncordon {node} (own lease {id})"),
-            Self::MarkManual { node, .. } => write!(f, "mark {node} for a person"),
-            Self::ClearMark { node } => write!(f, "take the mark for a person off {node}"),
-            Self::WriteCanary => f.write_str("renew ananke's own Lease"),
-            Self::MendHost { host, mending } => write!(f, "{mending} on {host}"),
-            Self::StopUnit { host, unit } => write!(f, "stop {unit} on {host}"),
-            Self::EndPods { host } => write!(f, "end the pods that still run on {host}"),
-            Self::SaveDatastore { host } => write!(f, "save the datastore on {host}"),
-            Self::PowerOff { host } => write!(f, "power off {host}"),
-            Self::PowerOffHere { host } => write!(f, "power off this host, {host}"),
-            Self::Wake { machine } => write!(f, "power on {machine}"),
-            Self::SuspendFlux { object } => write!(f, "suspend {object}"),
-            Self::ResumeFlux { object } => write!(f, "resume {object}"),
-            Self::RequestReconcile { object, .. } => write!(f, "ask Flux to look at {object}"),
-            Self::EvictPods { node, tier, namespaces, overruled } => {
-                let named = |names: &BTreeSet<String>| {
-                    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-                };
-                write!(f, "evict {tier} from {node} ({}", named(namespaces))?;
-                if !overruled.is_empty() {
-                    write!(f, "; against the budgets in {}", named(overruled))?;
-                }
-                f.write_str(")")
-            }
-            Self::DeletePod { pod, .. } => write!(f, "delete the pod {pod}, to be made anew"),
-            Self::Scale { object, replicas } => write!(f, "scale {object} to {replicas}"),
-            Self::UnsealVault { vault } => write!(f, "unseal the vault {vault}"),
         }
     }
 }

@@ -21,6 +21,10 @@ pub const WIRE: Span = Span::secs(5);
 /// Where the guard lies on a machine. The only program that the sudoers rule names.
 pub const GUARD_PATH: &str = "/usr/local/sbin/ananke-guard";
 
+/// Where ananke lies on an ananke host. Another one asks it over SSH; the sudoers rule there names
+/// this verb of it only.
+pub const ANANKE_PATH: &str = "/usr/local/bin/ananke";
+
 /// Where the sudoers rule lies.
 pub const SUDOERS_PATH: &str = "/etc/sudoers.d/ananke";
 
@@ -51,6 +55,8 @@ pub enum Command {
     },
     /// The admin kubeconfig of a server, through the guard.
     Kubeconfig,
+    /// What another ananke host says of itself; what this one says goes on standard input.
+    Peer,
     /// A change through the guard.
     Guarded {
         /// What.
@@ -125,6 +131,7 @@ impl Command {
             Effect::EndPods { .. } => GuardVerb::EndPods,
             Effect::SaveDatastore { .. } => GuardVerb::SaveDatastore,
             Effect::PowerOff { .. } => GuardVerb::PowerOff,
+            Effect::Claim { .. } => GuardVerb::Claim,
             Effect::Cordon { .. }
             | Effect::Uncordon { .. }
             | Effect::MarkManual { .. }
@@ -177,6 +184,7 @@ impl Command {
             GuardVerb::Restart(_)
             | GuardVerb::ResetFailed(_)
             | GuardVerb::Mend(_)
+            | GuardVerb::Claim
             | GuardVerb::EndPods
             | GuardVerb::SaveDatastore
             | GuardVerb::PowerOff => Err(Unsendable::NeedsGuard),
@@ -192,6 +200,7 @@ impl Command {
             Self::Facts => format!("exec sh -c {}", quote(&looking())),
             Self::Hygiene { needs, disks } => closer(needs, disks),
             Self::Kubeconfig => format!("sudo -n {GUARD_PATH} kubeconfig"),
+            Self::Peer => format!("sudo -n {ANANKE_PATH} peer"),
             Self::Guarded { verb, envelope } => envelope.render(verb)?,
             // Exactly the words of the usual sudoers line: with --no-block it would not match.
             Self::PlainStart { unit } => format!("sudo -n systemctl start {unit}"),
@@ -312,6 +321,11 @@ impl SudoUser {
     /// The one line that gives a right.
     pub fn rule(&self) -> String {
         format!("{} ALL=(root) NOPASSWD: {GUARD_PATH}", self.0)
+    }
+
+    /// The one line that lets another ananke host ask, on a host where ananke runs.
+    pub fn peer_rule(&self) -> String {
+        format!("{} ALL=(root) NOPASSWD: {ANANKE_PATH} peer", self.0)
     }
 
     /// The whole sudoers file. A look every few seconds would write three lines of journal each

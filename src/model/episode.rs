@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::EpisodeId;
+use super::peers::PeerLeave;
 use super::time::Mono;
 
 /// An open or closed episode.
@@ -22,6 +23,9 @@ pub struct Episode {
     /// Who allowed it to start machines on battery, if a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_battery: Option<String>,
+    /// Who allowed a peer to start the cluster, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_peer: Option<PeerLeave>,
     /// How it ended, if it did.
     pub end: Option<EpisodeEnd>,
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cordon::CordonMark;
 use super::hygiene::ClockFacts;
 use super::ids::{BootId, MachineId, MachineName};
+use super::peers::{Fence, LeaseHolder};
 use super::time::{Mono, Skew, Span};
 
 /// A fact with the time at which it was seen, or the reason why it could not be seen.
@@ -166,6 +167,9 @@ pub struct HostFacts {
     /// What there is of pods.
     #[serde(default)]
     pub leftovers: Leftovers,
+    /// Whose word counts for the guard. `None` where it did not say: only root can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<Fence>,
 }
 
 /// What there is of pods on a machine, whoever looks after them.
@@ -377,6 +381,10 @@ pub struct ApiFacts {
     pub canary: Seen<Canary>,
     /// Group/version/kind of what this cluster serves, of the kinds that ananke looks at.
     pub serves: Vec<String>,
+    /// Who acts, by the Lease of the ananke hosts. `None` where nobody looks: there is one host,
+    /// or the Lease can't be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<LeaseHolder>,
 }
 
 /// An accepted write of our own Lease.

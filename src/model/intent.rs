@@ -111,6 +111,22 @@ pub enum Author {
     },
     /// ananke itself, when it found the cluster in trouble.
     Ananke,
+    /// Another ananke host, on which somebody wants it. Ends when that host says so.
+    Host {
+        /// Which.
+        host: String,
+        /// Who wants it there.
+        name: String,
+        /// Whether UPSes do.
+        ups: bool,
+    },
+}
+
+impl Author {
+    /// Whether a battery presses, on this host or on another.
+    pub const fn is_pressed(&self) -> bool {
+        matches!(self, Self::Ups { .. } | Self::Host { ups: true, .. })
+    }
 }
 
 impl fmt::Display for Author {
@@ -119,6 +135,8 @@ impl fmt::Display for Author {
             Self::Person { name } => f.pad(name),
             Self::Ups { name } => write!(f, "UPS {name}"),
             Self::Ananke => f.pad("ananke"),
+            Self::Host { host, name, ups: true } => write!(f, "UPS {name}, by the word of {host}"),
+            Self::Host { host, name, ups: false } => write!(f, "{name}, by the word of {host}"),
         }
     }
 }

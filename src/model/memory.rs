@@ -14,6 +14,7 @@ use super::ids::{ActionId, BootId, CheckId, EpisodeId, Epoch, GateId, MachineNam
 use super::intent::{Author, Desired, Intent, Progress, Scope};
 use super::object::ObjectName;
 use super::outcome::ActionResult;
+use super::peers::{PartMemory, Standing};
 use super::power::{PowerView, StageTimes, UpsKept, UpsMemory, UpsName};
 use super::time::{Moment, Mono, Span};
 use super::verdict::Target;
@@ -78,6 +79,10 @@ pub struct Durable {
     /// Since when ananke's own host is being stopped in this boot, as its service manager said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_stops: Option<HostStops>,
+    /// The part of this host among several. `None`: it is the only one, or its state is new and it
+    /// has to learn first what the others and the nodes know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartMemory>,
 }
 
 /// When ananke's own host was about to be switched off or restarted.
@@ -122,6 +127,7 @@ impl Durable {
             descent: None,
             stage_times: StageTimes::default(),
             host_stops: None,
+            part: None,
         }
     }
 }
@@ -293,6 +299,12 @@ pub struct Passing {
     pub power_told: BTreeMap<UpsName, BTreeMap<String, PowerTold>>,
     /// Since when the API has not answered. `None` while it does.
     pub control_plane_lost: Option<Mono>,
+    /// Who acts, as this tick has it. Worked out anew each time, so it is never kept.
+    #[serde(skip)]
+    pub standing: Standing,
+    /// What was told of the other ananke hosts, and since when it stands.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_of_peers: BTreeMap<String, Mono>,
 }
 
 /// An alarm about a UPS that was told.

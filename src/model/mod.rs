@@ -22,6 +22,7 @@ pub mod memory;
 pub mod object;
 pub mod observation;
 pub mod outcome;
+pub mod peers;
 pub mod plan;
 pub mod policy;
 pub mod power;

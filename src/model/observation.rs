@@ -8,6 +8,7 @@ use super::cluster::ClusterFacts;
 use super::facts::{ApiFacts, Blind, BlindKind, HostFacts, Link, Seen};
 use super::hygiene::HygieneFacts;
 use super::ids::MachineName;
+use super::peers::PeerFacts;
 use super::power::{UpsFacts, UpsName};
 use super::probe::{Finding, ProbeName};
 use super::time::{Mono, Span};
@@ -23,6 +24,9 @@ pub struct Observation {
     /// Each UPS, over NUT. Empty where none is configured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub upses: BTreeMap<UpsName, Seen<UpsFacts>>,
+    /// Each other ananke host, by its own word. Empty where there is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<MachineName, Seen<PeerFacts>>,
     /// What is asked from outside, as users of the cluster do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub probes: BTreeMap<ProbeName, Seen<Finding>>,
@@ -46,6 +50,7 @@ impl Observation {
         self.hosts.len() >= machines
             && self.hosts.values().all(looked)
             && self.upses.values().all(looked)
+            && self.peers.values().all(looked)
             && self.probes.values().all(looked)
             && self.api.link != Link::Probing
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::ids::{GateId, MachineName, RemedyId};
+use super::peers::{Claim, Standing};
 use super::power::UpsName;
 use super::time::{Mono, Span};
 use super::verdict::Target;
@@ -171,6 +172,23 @@ pub enum Hold {
     },
     /// The machine belongs to somebody else.
     NotManaged,
+    /// Another ananke host is to do it, or nobody may for now.
+    NotActing {
+        /// How it is with the ananke hosts.
+        standing: Standing,
+    },
+    /// Another ananke host brings it down, for this one as well.
+    HandedOver {
+        /// Which.
+        host: MachineName,
+    },
+    /// Too few guards have accepted the claim of this ananke host.
+    Unclaimed {
+        /// How many have.
+        have: usize,
+        /// How many make a majority.
+        need: usize,
+    },
 }
 
 impl Hold {
@@ -204,13 +222,25 @@ impl Hold {
             Self::LastSchedulable => "last-schedulable",
             Self::Storm { .. } => "storm",
             Self::NotManaged => "not-managed",
+            Self::NotActing { standing } => match standing {
+                Standing::Alone | Standing::Acts { .. } | Standing::Follows { .. } => "follows",
+                Standing::Awaits { .. } => "awaits-coordinator",
+                Standing::NotAsked { .. } => "not-coordinator",
+                Standing::Relearns { .. } => "relearns",
+                Standing::Disputed { .. } => "disputed",
+                Standing::Overtaken { .. } => "overtaken",
+            },
+            Self::HandedOver { .. } => "handed-over",
+            Self::Unclaimed { .. } => "unclaimed",
         }
     }
 
     /// When it ends by itself, if it does.
     pub const fn until(&self) -> Option<Mono> {
         match self {
-            Self::Verifying { until } | Self::BackOff { until } => Some(*until),
+            Self::Verifying { until }
+            | Self::BackOff { until }
+            | Self::NotActing { standing: Standing::Awaits { until, .. } } => Some(*until),
             Self::Paused { .. }
             | Self::IntentDown { .. }
             | Self::NoEpisode
@@ -235,6 +265,9 @@ impl Hold {
             | Self::CordonLimit { .. }
             | Self::LastSchedulable
             | Self::Storm { .. }
+            | Self::NotActing { .. }
+            | Self::HandedOver { .. }
+            | Self::Unclaimed { .. }
             | Self::NotManaged => None,
         }
     }
@@ -299,7 +332,43 @@ impl fmt::Display for Hold {
                 write!(f, "{failing} of {of} nodes fail at once: one cause elsewhere is likelier")
             }
             Self::NotManaged => f.write_str("ssh_managed_nodes leaves it to somebody else"),
+            Self::NotActing { standing } => not_acting(standing, f),
+            Self::HandedOver { host } => write!(f, "{host} brings it down, for this host as well"),
+            Self::Unclaimed { have, need } => write!(
+                f,
+                "the guards of {have} nodes have accepted this host, {need} make a majority: more \
+                 nodes have to answer"
+            ),
         }
+    }
+}
+
+/// Why this host does not act, with what would change it.
+fn not_acting(standing: &Standing, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match standing {
+        Standing::Alone | Standing::Acts { .. } => f.write_str("another ananke host acts"),
+        Standing::Follows { host } => write!(f, "{host} acts, and this host follows it"),
+        Standing::Awaits { host, .. } => {
+            write!(f, "the coordinator {host} is waited for; then this peer stands in for it")
+        }
+        Standing::NotAsked { host, why } => write!(
+            f,
+            "this host is a peer, and its coordinator {host} {why} (a person may lift that: \
+             ananke startup --execute --allow-peer-startup)"
+        ),
+        Standing::Relearns { what } => write!(
+            f,
+            "this host has lost its state, or never had one: {what} (a person may decide: \
+             ananke startup --execute)"
+        ),
+        Standing::Disputed { host, what } => {
+            write!(f, "{what}: correct coordination.role here or on {host}")
+        }
+        Standing::Overtaken { claim: Claim { epoch, owner } } => write!(
+            f,
+            "the nodes have accepted {owner} since, under epoch {epoch} (a person may decide: \
+             ananke startup --execute)"
+        ),
     }
 }
 

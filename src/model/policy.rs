@@ -9,6 +9,7 @@ use super::cluster::ObjectPath;
 use super::facts::Unit;
 use super::ids::{GateId, MachineName};
 use super::ingress::IngressPolicy;
+use super::peers::Coordination;
 use super::power::PowerPolicy;
 use super::probe::{Probe, ProbeName};
 use super::time::Span;
@@ -52,6 +53,9 @@ pub struct Policy {
     /// Whether this host knows where the keys of its vaults are. The keys are not settings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vault_keys: bool,
+    /// The ananke hosts.
+    #[serde(default, skip_serializing_if = "Coordination::is_alone")]
+    pub coordination: Coordination,
 }
 
 /// What is expected of Flux.
@@ -358,9 +362,16 @@ impl Policy {
     pub fn quorum(&self) -> usize {
         quorum(self.with_role(Role::Server).count())
     }
+
+    /// How many of the nodes that ananke may change make a majority: so many guards must have
+    /// accepted a claim.
+    pub fn majority_of_guards(&self) -> usize {
+        let guarded = self.machines.values().filter(|it| it.managed && it.role.is_node());
+        quorum(guarded.count())
+    }
 }
 
-/// How many of so many servers make a majority.
-pub const fn quorum(servers: usize) -> usize {
-    servers / 2 + 1
+/// How many of so many make a majority.
+pub const fn quorum(all: usize) -> usize {
+    all / 2 + 1
 }

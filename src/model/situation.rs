@@ -12,6 +12,7 @@ use super::ids::MachineName;
 use super::in_step::InStep;
 use super::memory::{Durable, Passing};
 use super::observation::Observation;
+use super::peers::Standing;
 use super::plan::Missing;
 use super::policy::{Machine, Policy, Role};
 use super::power::PowerView;
@@ -40,6 +41,8 @@ pub struct Situation<'a> {
     pub passing: &'a Passing,
     /// The UPSes, and what they forbid.
     pub power: &'a PowerView,
+    /// Who acts, where there are several ananke hosts.
+    pub standing: &'a Standing,
     /// Machines that a gate before this one gave up.
     pub missing: &'a BTreeMap<MachineName, Missing>,
 }

@@ -8,6 +8,7 @@ use super::intent::{Author, Desired};
 use super::memory::Memory;
 use super::observation::Observation;
 use super::outcome::Outcome;
+use super::peers::Standing;
 use super::plan::Plan;
 use super::policy::Policy;
 use super::power::PowerView;
@@ -42,6 +43,14 @@ pub struct Request {
     /// What a person told the loop to do since the last tick, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Order>,
+    /// Whether a peer may stand in for a coordinator that gives no word.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stand_in: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The verbs that run the loop.
@@ -122,6 +131,13 @@ pub enum Order {
         /// Who.
         by: String,
     },
+    /// In the episode that is open a peer may start the cluster, although it is no coordinator.
+    AllowPeer {
+        /// Who.
+        by: String,
+        /// Only once the coordinator gives no word any more.
+        only_if_silent: bool,
+    },
     /// Forget a wish for down.
     ClearIntent {
         /// Who.
@@ -154,6 +170,9 @@ pub struct Decision {
     /// The UPSes and what follows from them.
     #[serde(default)]
     pub power: PowerView,
+    /// Who acts, where there are several ananke hosts.
+    #[serde(default, skip_serializing_if = "Standing::is_alone")]
+    pub standing: Standing,
     /// What ananke is at its end with. The new ones are told loudly.
     pub alarms: Vec<Alarm>,
     /// What to remember.

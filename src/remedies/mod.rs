@@ -3,6 +3,7 @@
 //!
 //! To add one: a file with a `REMEDY` on top and its functions below, and one line in [`ALL`].
 
+mod claim_start;
 mod clear_failed_unit;
 mod clear_mark;
 mod cordon_for_repair;
@@ -39,6 +40,7 @@ mod uncordon_own;
 mod unit;
 mod unseal_vault;
 
+pub use claim_start::REMEDY as CLAIM_START;
 pub use clear_failed_unit::REMEDY as CLEAR_FAILED_UNIT;
 pub use clear_mark::REMEDY as CLEAR_MARK;
 pub use cordon_for_repair::REMEDY as CORDON_FOR_REPAIR;
@@ -118,6 +120,7 @@ pub static ALL: &[&Remedy] = &[
     &POWER_OFF,
     &POWER_OFF_OWN_HOST,
     &POWER_ON,
+    &CLAIM_START,
 ];
 
 /// How often a remedy may be tried on one target in one episode. `None`: no remedy has this name.

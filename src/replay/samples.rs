@@ -16,6 +16,7 @@ use crate::model::intent::{Author, Desired};
 use crate::model::memory::{Attempts, Durable, HeldCordon, InFlight, Memory, Passing, Pause};
 use crate::model::observation::Observation;
 use crate::model::outcome::{ActionResult, Outcome};
+use crate::model::peers::{Coordination, Standing};
 use crate::model::plan::Plan;
 use crate::model::policy::{FluxPolicy, HostNeeds, Limits, Policy, ShutdownRules, Timing};
 use crate::model::power::{PowerPolicy, PowerView};
@@ -108,6 +109,7 @@ impl SmallLoop {
             | Effect::PowerOff { .. }
             | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
@@ -192,6 +194,7 @@ impl SmallLoop {
             opened: Mono(0),
             opened_wall: Timestamp::UNIX_EPOCH,
             on_battery: None,
+            as_peer: None,
             end: None,
         });
         self.memory.attempts.clear();
@@ -285,18 +288,21 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                 probes: BTreeMap::new(),
                 ingress: IngressPolicy::default(),
                 vault_keys: false,
+                coordination: Coordination::default(),
             },
             request: Request {
                 verb: Verb::Daemon,
                 execute: true,
                 by: Author::Ananke,
                 orders: Vec::new(),
+                stand_in: false,
             },
             observation: Observation {
                 probes: BTreeMap::new(),
                 hosts: BTreeMap::new(),
                 hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
+                peers: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
                     endpoints: BTreeMap::new(),
@@ -304,6 +310,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
                     nodes: Seen::Unknown { why: blind(), since: unseen },
                     canary: Seen::Unknown { why: blind(), since: unseen },
                     serves: Vec::new(),
+                    holder: None,
                 },
                 cluster: ClusterFacts::bare(unseen),
                 disk: Ok(()),
@@ -316,6 +323,7 @@ pub(crate) fn tick(number: u64) -> TickRecord {
             phase: Phase::Looking,
             plan: Plan::default(),
             power: PowerView::default(),
+            standing: Standing::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 5_000), why: "the next look".into() },

@@ -250,6 +250,7 @@ impl<'a> Verifier<'a> {
             | Effect::PowerOff { .. }
             | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }
@@ -336,6 +337,7 @@ const fn machine(effect: &Effect) -> Option<&MachineName> {
         | Effect::ResetFailedUnit { host, .. }
         | Effect::StopUnit { host, .. }
         | Effect::EndPods { host }
+        | Effect::Claim { host }
         | Effect::MendHost { host, .. }
         | Effect::SaveDatastore { host }
         | Effect::PowerOff { host }

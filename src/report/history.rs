@@ -151,6 +151,10 @@ fn order_text(order: &Order) -> String {
         Order::Pause { by, why } => format!("pause, by {by}: {why}"),
         Order::Resume { by } => format!("resume, by {by}"),
         Order::AllowOnBattery { by } => format!("a start on battery is allowed, by {by}"),
+        Order::AllowPeer { by, only_if_silent } => match only_if_silent {
+            true => format!("a peer may stand in for a silent coordinator, by {by}"),
+            false => format!("a peer may start the cluster, by {by}"),
+        },
         Order::ClearIntent { by } => format!("intent clear, by {by}"),
         Order::Ack { by, name } => format!("ack {name}, by {by}"),
         Order::HostStops { stops: true } => "this host is to go off or to restart".to_owned(),

@@ -12,6 +12,7 @@ mod history;
 mod metrics;
 mod nut_traps;
 mod page;
+mod peers;
 mod plan;
 mod power;
 mod recovery_status;
@@ -33,6 +34,7 @@ pub use history::{History, history, history_text};
 pub use metrics::{METRICS, METRICS_TYPE, Metric, Tally, metrics};
 pub use nut_traps::nut_traps;
 pub use page::page;
+pub use peers::peer_facts;
 pub use plan::plan_text;
 pub use power::UpsLine;
 pub use recovery_status::{Anchor, Context, crd, crd_yaml, pace, recovery_status};
@@ -73,6 +75,7 @@ fn situation<'a>(
         durable: &record.decision.memory.durable,
         passing: &record.decision.memory.passing,
         power: &record.decision.power,
+        standing: &record.decision.standing,
         missing,
     }
 }

@@ -1,7 +1,7 @@
 //! `ananke status`: facts first, then what ananke does about them, then what the reader can do.
 
 use super::text::{count, labelled, listed, paragraph};
-use super::{certificates, power};
+use super::{certificates, peers, power};
 use crate::model::assessment::{GateState, GateView, Phase};
 use crate::model::facts::{Link, Seen};
 use crate::model::ids::MachineName;
@@ -65,7 +65,6 @@ pub fn headline(record: &TickRecord) -> String {
 
 /// The second line: who acts, and whether it may.
 pub fn acting_line(record: &TickRecord) -> String {
-    let owner = &record.input.policy.owner;
     let epoch = record.decision.memory.durable.epoch;
     let armed =
         if record.input.request.execute { "may act" } else { "observing only: nothing is changed" };
@@ -73,7 +72,11 @@ pub fn acting_line(record: &TickRecord) -> String {
     paragraph(
         "",
         "        ",
-        &format!("acting: {owner} (this host), epoch {epoch}, {armed}{power}"),
+        &format!(
+            "acting: {}, epoch {epoch}, {armed}{power}{}",
+            peers::acting(record),
+            peers::others(record)
+        ),
     )
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::peers;
 use super::power::{self, UpsLine};
 use super::status::held_line;
 use crate::model::action::Action;
@@ -90,6 +91,9 @@ pub struct Summary {
     /// Whether UPSes may have something shut down, in words. `None`: there is no UPS.
     #[serde(default)]
     pub armed: Option<String>,
+    /// Who acts, and how old the word of each other ananke host is. `None`: there is one host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<String>,
     /// The UPSes.
     #[serde(default)]
     pub upses: Vec<UpsLine>,
@@ -195,6 +199,7 @@ pub fn summary(record: &TickRecord, done: &[(Action, Option<Outcome>)]) -> Summa
         execute: input.request.execute,
         episode: decision.memory.durable.episode.as_ref().map(|episode| episode.id.0),
         armed: power::armed(record),
+        acting: peers::in_words(record),
         upses: power::ups_lines(record),
         gates: gates(record),
         actions: pick(false),

@@ -317,8 +317,7 @@ impl World {
                 host.alive_since = Some(now);
             }
             if works && now >= node.renewed + RENEW {
-                node.renewals += 1;
-                node.renewed = now;
+                (node.renewals, node.renewed) = (node.renewals + 1, now);
                 let boot_id = boot_id(name, host);
                 if node.boot_id != boot_id || node.ready != Ready::True {
                     (node.boot_id, node.ready) = (boot_id, Ready::True);
@@ -381,12 +380,11 @@ impl World {
             },
             Some(_) | None => unknown("nothing was written yet", at(zero)),
         };
-        let since = at(self.link_since);
         let link = if self.link_up {
-            Link::Up { since, endpoint: "https://10.0.0.11:6443".to_owned() }
+            Link::Up { since: at(self.link_since), endpoint: "https://10.0.0.11:6443".to_owned() }
         } else {
             let why = Blind::new(BlindKind::Unreachable, "connection refused");
-            Link::Down { since, why }
+            Link::Down { since: at(self.link_since), why }
         };
         let endpoints = [("https://10.0.0.11:6443".to_owned(), self.link_up)]
             .map(|(url, up)| (url, Seen::Known { value: up, at: at(self.now) }));
@@ -397,12 +395,13 @@ impl World {
             nodes,
             canary,
             serves: vec!["v1/Node".to_owned(), "coordination.k8s.io/v1/Lease".to_owned()],
+            holder: None,
         };
         let cluster = self.cluster.facts(self.link_up.then_some(at(self.now)), at(self.link_since));
-        let disk = self.disk.clone();
+        let (disk, peers) = (self.disk.clone(), BTreeMap::new());
         let upses = self.upses.iter().map(|(name, line)| (name.clone(), ups(line, at(self.now))));
         let probes = self.answers.seen(at(self.now));
-        Observation { hosts, hygiene, upses: upses.collect(), probes, api, cluster, disk }
+        Observation { hosts, hygiene, upses: upses.collect(), peers, probes, api, cluster, disk }
     }
 
     fn facts(&self, name: &MachineName, host: &Host) -> HostFacts {
@@ -418,6 +417,7 @@ impl World {
         let server = host.role == Role::Server;
         let member = server && host.active == UnitActive::Active;
         HostFacts {
+            fence: None,
             boot_id: boot_id(name, host),
             machine_id: MachineId::new(format!("machine-{name}-0123456789abcdef")),
             up_for: Span::secs(self.now - host.on_since),
@@ -521,12 +521,12 @@ impl World {
                 self.stop(host.as_str(), UnitActive::Inactive, "success");
             }
             Effect::PowerOff { host } => {
-                let now = self.now;
                 self.stop(host.as_str(), UnitActive::Inactive, "success");
                 let machine = self.host(host.as_str());
                 (machine.leaving, machine.deaf_since) = (true, now);
             }
             Effect::EndPods { host } => self.host(host.as_str()).emptied = true,
+            Effect::Claim { .. } => {}
             Effect::Wake { .. } | Effect::UnsealVault { .. } | Effect::PowerOffHere { .. } => {
                 return ActionResult::Failed { why: format!("the bench can't {}", action.effect) };
             }

@@ -9,7 +9,7 @@ use ananke::model::assessment::Phase;
 use ananke::model::cordon::{CordonKind, CordonMark};
 use ananke::model::facts::{Link, Unit, UnitActive, UnitLoad};
 use ananke::model::ids::{EpisodeId, MachineName, RemedyId};
-use ananke::model::intent::{Author, Desired, Progress};
+use ananke::model::intent::{Desired, Progress};
 use ananke::model::memory::Durable;
 use ananke::model::plan::Missing;
 use ananke::model::policy::Role;
@@ -69,6 +69,7 @@ fn situation<'a>(
         seen: &input.observation,
         durable: &decision.memory.durable,
         passing: &decision.memory.passing,
+        standing: &decision.standing,
         power: &decision.power,
         missing: none,
     }
@@ -155,6 +156,7 @@ fn ownership(input: &TickInput, decision: &Decision, action: &Action, found: &mu
         | Effect::PowerOff { .. }
         | Effect::PowerOffHere { .. }
         | Effect::Wake { .. }
+        | Effect::Claim { .. }
         | Effect::SuspendFlux { .. }
         | Effect::ResumeFlux { .. }
         | Effect::RequestReconcile { .. }
@@ -174,7 +176,7 @@ fn permission(input: &TickInput, decision: &Decision, found: &mut Found) {
     }
     let down = durable.intent.desired != Desired::Up;
     let presses = durable.descent.as_ref().is_some_and(|it| it.deadline.is_some());
-    let ups = down && (presses || matches!(durable.intent.by, Author::Ups { .. }));
+    let ups = down && (presses || durable.intent.by.is_pressed());
     for action in &decision.plan.steps {
         match action.effect.leads() {
             Leads::Up if down => {

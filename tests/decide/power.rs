@@ -95,6 +95,7 @@ pub(crate) fn wanted(decision: &Decision) -> &'static str {
             assert!(which.iter().all(|name| name.as_str().starts_with("a-")), "{which:?}");
             "hall down"
         }
+        (_, _, Author::Host { .. }) => "down by another host",
         (_, _, Author::Person { .. } | Author::Ananke) => "down by a person",
     }
 }

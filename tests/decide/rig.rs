@@ -18,6 +18,7 @@ use ananke::model::verdict::Target;
 use ananke::replay;
 
 use crate::bench::{Secs, World};
+use crate::company::Company;
 use crate::invariants::breaches;
 use crate::site;
 use crate::wall::wall;
@@ -58,6 +59,8 @@ pub(crate) struct Rig {
     /// The bench time at which ananke's own host booted, and how often it has.
     pub(crate) zero: Secs,
     pub(crate) own_boots: u32,
+    /// The other ananke host, and what the guards keep.
+    pub(crate) company: Company,
     due: Vec<(Secs, Outcome)>,
     pub(crate) ledger: Vec<LedgerRecord>,
     pub(crate) taken: Vec<Action>,
@@ -95,12 +98,14 @@ impl Rig {
                 execute: true,
                 by: Author::Ananke,
                 orders: Vec::new(),
+                stand_in: false,
             },
             fate: Fate::Arrives,
             fates: BTreeMap::new(),
             trusted: true,
             zero,
             own_boots: 1,
+            company: Company::default(),
             due: Vec::new(),
             ledger: Vec::new(),
             taken: Vec::new(),
@@ -155,7 +160,7 @@ impl Rig {
                 orders: std::mem::take(&mut self.request.orders),
                 ..self.request.clone()
             },
-            observation: self.world.observe(self.zero),
+            observation: self.company.shown(self.world.observe(self.zero), self.now().mono),
             outcomes: due.into_iter().map(|(_, outcome)| outcome).collect(),
             memory: self.memory.clone(),
         }
@@ -219,7 +224,7 @@ impl Rig {
         let (after, result) = match fate {
             // This host's own end: a test boots it, or lets it hang.
             Fate::Arrives if action.effect.ends_host() => (0, ActionResult::Done),
-            Fate::Arrives => (0, self.carry_out(action)),
+            Fate::Arrives => (0, self.deliver(action)),
             Fate::Slow { seconds } => (seconds, self.carry_out(action)),
             Fate::Refused => (0, ActionResult::Refused { why: "an older epoch".to_owned() }),
             Fate::Failed => (0, ActionResult::Failed { why: "exit status 1".to_owned() }),
@@ -236,6 +241,12 @@ impl Rig {
         let now = self.now().mono;
         let outcome = Outcome { action: action.id.clone(), result, began: now, ended: now };
         self.due.push((self.world.now + after, outcome));
+    }
+
+    /// The guard has the first word.
+    fn deliver(&mut self, action: &Action) -> ActionResult {
+        let refused = self.company.fence(action);
+        refused.unwrap_or_else(|| self.carry_out(action))
     }
 
     fn carry_out(&mut self, action: &Action) -> ActionResult {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ananke::model::ids::{GateId, MachineName};
 use ananke::model::ingress::IngressPolicy;
+use ananke::model::peers::Coordination;
 use ananke::model::policy::{
     FluxPolicy, HostNeeds, Limits, Machine, Policy, Role, ShutdownRules, Timing,
 };
@@ -50,5 +51,6 @@ pub(crate) fn policy(servers: usize, agents: usize) -> Policy {
         // Who asks nobody needs no answers: tests of the probes switch it on.
         ingress: IngressPolicy { check: false, ..IngressPolicy::default() },
         vault_keys: false,
+        coordination: Coordination::default(),
     }
 }

@@ -8,12 +8,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ananke::adapters::control::{
     BindError, ControlClient, ControlError, ControlEvent, ControlServer, LOCK, OrderAnswer, Orders,
-    SOCKET, Stance,
+    SOCKET, Stance, Talk,
 };
 use ananke::adapters::process::{ChildSpec, End, run};
 use ananke::model::assessment::{Assessment, Phase};
@@ -23,12 +23,14 @@ use ananke::model::ids::BootId;
 use ananke::model::intent::Author;
 use ananke::model::memory::{Durable, Memory, Passing};
 use ananke::model::observation::Observation;
+use ananke::model::peers::{PeerFacts, Standing};
 use ananke::model::plan::Plan;
 use ananke::model::power::PowerView;
 use ananke::model::record::{TICK_FORMAT, TickRecord};
 use ananke::model::tick::{Decision, Order, Request, TickInput, Verb, Wake};
 use ananke::model::time::{Moment, Mono, Span};
 use ananke::ports::Sink;
+use ananke::report::peer_facts;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -112,12 +114,14 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                 execute: true,
                 by: Author::Ananke,
                 orders: Vec::new(),
+                stand_in: false,
             },
             observation: Observation {
                 probes: BTreeMap::new(),
                 hosts: BTreeMap::new(),
                 hygiene: BTreeMap::new(),
                 upses: BTreeMap::new(),
+                peers: BTreeMap::new(),
                 api: ApiFacts {
                     link: Link::Probing,
                     endpoints: BTreeMap::new(),
@@ -125,6 +129,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
                     nodes: Seen::Unknown { why: unseen.clone(), since: Mono(0) },
                     canary: Seen::Unknown { why: unseen, since: Mono(0) },
                     serves: Vec::new(),
+                    holder: None,
                 },
                 cluster: ClusterFacts::bare(Mono(0)),
                 disk: Ok(()),
@@ -137,6 +142,7 @@ fn tick(number: u64, ballast: usize) -> TickRecord {
             phase: Phase::Recovering,
             plan: Plan::default(),
             power: PowerView::default(),
+            standing: Standing::default(),
             alarms: Vec::new(),
             memory,
             wake: Wake { at: Mono(number + 1), why: "test".to_owned() },
@@ -258,6 +264,27 @@ async fn nobody_but_root_gets_in() {
     let said = as_nobody(&socket).await;
     assert_eq!(said, "{\"refused\":{\"why\":\"only root may connect\"}}\n");
     assert!(client(&dir).await.status().await.unwrap().is_none());
+}
+
+// --- other ananke hosts
+
+#[tokio::test]
+async fn another_host_is_told_and_heard_in_one_exchange() {
+    let (dir, server, _orders) = server(Stance::Observes).await;
+    let said = peer_facts(&tick(1, 0), Span::ZERO);
+    let mut client = client(&dir).await;
+    assert_eq!(soon(client.peer(Some(said.clone()))).await.unwrap(), None, "nobody answers yet");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let (ours, notes) = (said.clone(), Arc::clone(&heard));
+    server.answer_peers(Talk::new(move |told: Option<PeerFacts>| {
+        notes.lock().unwrap().push(told);
+        Some(ours.clone())
+    }));
+    let other = PeerFacts { host: "watch-2".to_owned(), ..said.clone() };
+    for told in [None, Some(other.clone())] {
+        assert_eq!(soon(client.peer(told)).await.unwrap(), Some(said.clone()));
+    }
+    assert_eq!(*heard.lock().unwrap(), [None, Some(other)]);
 }
 
 // --- orders

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod change;
+mod claim;
 mod disk;
 mod down;
 mod hosts;

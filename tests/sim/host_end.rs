@@ -10,7 +10,7 @@ use ananke::replay::verify;
 use ananke::report::shutdown_report;
 use ananke::sim::faces::config::{self, Reach};
 use ananke::sim::faces::driver::Start;
-use ananke::sim::faces::memory::{Fuse, Life, all_well};
+use ananke::sim::faces::memory::{Company, Fuse, Life, all_well};
 use ananke::sim::scenario::ast::Setting;
 use ananke::sim::site::Site;
 use tokio::sync::mpsc;
@@ -23,7 +23,8 @@ async fn life(theatre: &Theatre, verb: Verb, fuse: Fuse) -> Option<End> {
     let settings = config::with(&theatre.site, &Reach::nowhere(), &[own]).expect("a configuration");
     let (_nobody, orders) = mpsc::channel(1);
     let Start { request, stop } = Start::of(verb, "--mode poweroff --skip-drain");
-    let life = Life { settings, request, stop, orders, fuse };
+    let company = Company::default();
+    let life = Life { settings, request, stop, orders, fuse, company };
     let (stage, disk, ticks) = (&theatre.stage, &theatre.disk, &theatre.ticks);
     life.live(stage, disk, ticks, all_well(), std::future::pending()).await
 }

@@ -4,6 +4,7 @@ mod alone;
 mod blackout;
 mod host_end;
 mod kills;
+mod pair;
 mod rehearse;
 mod stage;
 mod web;

@@ -11,7 +11,7 @@ use ananke::ports::Clock;
 use ananke::sim::deed::{Deed, Which};
 use ananke::sim::faces::Stage;
 use ananke::sim::faces::config::{self, Reach};
-use ananke::sim::faces::memory::{Disk, Fates, Fuse, Life, Ticks};
+use ananke::sim::faces::memory::{Company, Disk, Fates, Fuse, Life, Ticks};
 use ananke::sim::site::Site;
 use ananke::sim::world::World;
 use tokio::sync::mpsc;
@@ -59,8 +59,10 @@ impl Theatre {
             execute: true,
             by: Author::Person { name: "tester".to_owned() },
             orders: vec![Order::Startup { by: "tester".to_owned() }],
+            stand_in: false,
         };
-        let life = Life { settings, request, stop: Stop::Settled { by }, orders, fuse };
+        let (stop, company) = (Stop::Settled { by }, Company::default());
+        let life = Life { settings, request, stop, orders, fuse, company };
         life.live(&self.stage, &self.disk, &self.ticks, fates, std::future::pending()).await
     }
 

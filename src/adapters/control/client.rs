@@ -13,6 +13,7 @@ use super::protocol::{
     ControlEvent, ControlRequest, Hello, ORDER_LIMIT, OrderAnswer, PROTOCOL, REPLY_LIMIT, Received,
     SILENCE_LIMIT, WORD_LIMIT,
 };
+use crate::model::peers::PeerFacts;
 use crate::model::record::TickRecord;
 use crate::model::tick::Order;
 
@@ -127,6 +128,21 @@ impl ControlClient {
         Ok(tick)
     }
 
+    /// Tells the daemon what another ananke host says of itself, and gives what this one says.
+    /// `None` before its first tick.
+    ///
+    /// # Errors
+    /// [`ControlError`]
+    pub async fn peer(
+        &mut self,
+        told: Option<PeerFacts>,
+    ) -> Result<Option<PeerFacts>, ControlError> {
+        self.ask(ControlRequest::Peer(told.map(Box::new))).await?;
+        let received = receive(&mut self.lines, WORD_LIMIT).await?;
+        let Received::Peer(facts) = received else { return Err(out_of_turn(received)) };
+        Ok(facts.map(|facts| *facts))
+    }
+
     /// Follows the loop: the newest tick first, then each newer one.
     ///
     /// # Errors
@@ -155,9 +171,10 @@ impl Follow {
                 Received::Tick(tick) => return Ok(Some(ControlEvent::Tick(tick))),
                 Received::Done { why } => ControlEvent::Done { why },
                 Received::Refused { why } => ControlEvent::Refused { why },
-                other @ (Received::Hello(_) | Received::Answer(_) | Received::Status(_)) => {
-                    return Err(out_of_turn(other));
-                }
+                other @ (Received::Hello(_)
+                | Received::Answer(_)
+                | Received::Status(_)
+                | Received::Peer(_)) => return Err(out_of_turn(other)),
             };
             self.ended = true;
             return Ok(Some(event));
@@ -195,6 +212,7 @@ fn out_of_turn(received: Received) -> ControlError {
         Received::Hello(_)
         | Received::Answer(_)
         | Received::Status(_)
+        | Received::Peer(_)
         | Received::Tick(_)
         | Received::Beat
         | Received::Done { .. } => {

@@ -13,7 +13,7 @@ mod server;
 pub use bind::BindError;
 pub use client::{ControlClient, ControlError, Follow};
 pub use protocol::{ControlEvent, ControlRequest, Hello, OrderAnswer, PROTOCOL};
-pub use server::{ControlServer, Ordered, Orders, Stance};
+pub use server::{ControlServer, Ordered, Orders, Stance, Talk};
 
 /// The socket's name in the run directory.
 pub const SOCKET: &str = "control.sock";

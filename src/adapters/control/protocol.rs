@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::peers::PeerFacts;
 use crate::model::record::TickRecord;
 use crate::model::tick::Order;
 
@@ -70,6 +71,8 @@ pub enum ControlRequest {
     Status,
     /// The newest tick, and each newer one.
     Follow,
+    /// What this ananke host says of itself, for another one that says so of itself.
+    Peer(Option<Box<PeerFacts>>),
 }
 
 /// What became of an order. That the loop took it does not mean that it is carried out: the
@@ -120,6 +123,8 @@ pub(super) enum Reply<T> {
     Answer(OrderAnswer),
     /// The answer to `status`: nothing before the first tick.
     Status(Option<T>),
+    /// The answer to `peer`: nothing before the first tick.
+    Peer(Option<Box<PeerFacts>>),
     Tick(T),
     Beat,
     Done {

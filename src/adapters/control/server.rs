@@ -1,9 +1,10 @@
 //! The daemon's side of the socket.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
@@ -17,6 +18,7 @@ use super::protocol::{
     BEAT, ControlRequest, Hello, ORDER_LIMIT, OrderAnswer, PROTOCOL, READ_LIMIT, REQUEST_LIMIT,
     Reply, WORD_LIMIT,
 };
+use crate::model::peers::PeerFacts;
 use crate::model::record::TickRecord;
 use crate::model::tick::Order;
 use crate::ports::Sink;
@@ -45,10 +47,29 @@ pub enum Stance {
     Observes,
 }
 
+/// What this host says of itself to another one, which says so of itself.
+pub struct Talk(Box<dyn Fn(Option<PeerFacts>) -> Option<PeerFacts> + Send + Sync>);
+
+impl Talk {
+    /// Says it by this function, which must not wait.
+    pub fn new(
+        talk: impl Fn(Option<PeerFacts>) -> Option<PeerFacts> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(talk))
+    }
+}
+
+impl fmt::Debug for Talk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Talk").finish_non_exhaustive()
+    }
+}
+
 /// The server: shows ticks to whoever follows, until it is closed or dropped.
 #[derive(Debug)]
 pub struct ControlServer {
     news: watch::Sender<News>,
+    talk: Arc<OnceLock<Talk>>,
     task: JoinHandle<()>,
     socket: PathBuf,
     /// The kernel lets go of it when we die, however we die.
@@ -78,6 +99,7 @@ struct News {
 #[derive(Debug, Clone)]
 struct Desk {
     stance: Stance,
+    talk: Arc<OnceLock<Talk>>,
     orders: mpsc::Sender<Ordered>,
     news: watch::Receiver<News>,
 }
@@ -118,9 +140,15 @@ impl ControlServer {
         let Bound { listener, socket, lock } = bind_socket(run_dir).await?;
         let (orders, waiting) = mpsc::channel(WAITING_ORDERS);
         let (news, seen) = watch::channel(News::default());
-        let desk = Desk { stance, orders, news: seen };
+        let talk = Arc::new(OnceLock::new());
+        let desk = Desk { stance, talk: Arc::clone(&talk), orders, news: seen };
         let task = tokio::spawn(accept_all(listener, desk));
-        Ok((Self { news, task, socket, _lock: lock }, Orders(waiting)))
+        Ok((Self { news, talk, task, socket, _lock: lock }, Orders(waiting)))
+    }
+
+    /// Answers other ananke hosts from now on. The first one that is given counts.
+    pub fn answer_peers(&self, talk: Talk) {
+        self.talk.get_or_init(|| talk);
     }
 
     /// Shows a tick. Never waits: a client that is slow misses ticks.
@@ -250,6 +278,11 @@ async fn converse(lines: &mut Lines<UnixStream>, desk: &Desk) -> Result<(), Line
                 let tick = desk.news.borrow().tick.clone();
                 say(lines, &Reply::Status(tick.as_deref())).await?;
             }
+            ControlRequest::Peer(told) => {
+                let talk = desk.talk.get();
+                let facts = talk.and_then(|talk| (talk.0)(told.map(|facts| *facts)));
+                say(lines, &Reply::Peer(facts.map(Box::new))).await?;
+            }
             ControlRequest::Follow => return follow(lines, desk.news.clone()).await,
         }
     }
@@ -329,6 +362,7 @@ fn objection(stance: Stance, order: &Order) -> Option<String> {
         Order::Startup { by }
         | Order::Converge { by }
         | Order::AllowOnBattery { by }
+        | Order::AllowPeer { by, .. }
         | Order::Resume { by }
         | Order::ClearIntent { by } => &[by],
         Order::Shutdown { by, why, host_stays: Some(stays), .. } => &[by, why, stays],

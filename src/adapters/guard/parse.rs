@@ -11,13 +11,17 @@ use crate::model::facts::{
     Blind, BlindKind, Datastore, EtcdFacts, GuardState, HostFacts, Leftovers, Sudo, Unit,
     UnitActive, UnitFacts, UnitLoad,
 };
-use crate::model::ids::{BootId, MachineId};
+use crate::model::ids::{BootId, Epoch, MachineId};
 use crate::model::outcome::ActionResult;
+use crate::model::peers::{Claim, Fence};
 use crate::model::time::{Skew, Span};
 
 /// Length of one tick in `/proc/PID/stat`, in milliseconds: `USER_HZ` is 100 on every
 /// architecture that k3s is built for (proc_pid_stat(5), getconf CLK_TCK).
 const TICK_MS: u64 = 10;
+
+/// The longest name of an ananke host that the guard takes.
+const OWNER_MAX: usize = 64;
 
 /// What one look at a machine says.
 ///
@@ -45,6 +49,7 @@ pub fn host_facts(reply: &Reply) -> Result<HostFacts, Blind> {
         datastore: datastore(lines.optional("datastore"))?,
         etcd: etcd(&lines),
         leftovers: leftovers(&lines)?,
+        fence: fence(&lines)?,
     })
 }
 
@@ -161,6 +166,26 @@ fn leftovers(lines: &Lines<'_>) -> Result<Leftovers, Blind> {
     Ok(Leftovers { tasks, mounts: mounts.parse().map_err(|_| senseless("leftovers"))? })
 }
 
+/// `EPOCH OWNER`, or `-` where there is none. Whoever is not root can't read it.
+fn fence(lines: &Lines<'_>) -> Result<Option<Fence>, Blind> {
+    let claim = |key: &str| match lines.optional(key) {
+        None | Some("-") => Ok(None),
+        Some(line) => claim(line).map(Some).ok_or_else(|| senseless(key)),
+    };
+    if lines.optional("fence").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Fence { claim: claim("fence")?, down: claim("down")? }))
+}
+
+fn claim(line: &str) -> Option<Claim> {
+    let (epoch, owner) = line.split_once(' ')?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    let fits = !owner.is_empty() && owner.len() <= OWNER_MAX && owner.bytes().all(plain);
+    let epoch = Epoch(epoch.parse().ok()?);
+    fits.then(|| Claim { epoch, owner: owner.to_owned() })
+}
+
 /// What the member did not say within its time counts as no.
 fn etcd(lines: &Lines<'_>) -> Option<EtcdFacts> {
     let word = |key| lines.optional(key);
@@ -217,7 +242,7 @@ pub fn action_result(sent: &Command, reply: &Reply) -> ActionResult {
             (_, Some(why)) => ActionResult::Refused { why },
             (_, None) => ActionResult::Failed { why: failure(&status.to_string(), reply) },
         },
-        Command::Facts | Command::Hygiene { .. } | Command::Kubeconfig => {
+        Command::Facts | Command::Hygiene { .. } | Command::Kubeconfig | Command::Peer => {
             unknown("a look changes nothing")
         }
     }

@@ -9,8 +9,10 @@ use tokio::sync::{Notify, watch};
 use crate::model::cluster::ClusterFacts;
 use crate::model::facts::{ApiFacts, Blind, BlindKind, Canary, LeaseFacts, Link, NodeFacts, Seen};
 use crate::model::ids::MachineName;
+use crate::model::peers::LeaseHolder;
 use crate::model::time::{Moment, Mono};
 
+use super::acting::Terms;
 use super::looked::Looked;
 use super::shelves::{Shelf, Shelves};
 use super::wire::Wire;
@@ -23,6 +25,8 @@ pub(super) struct Board {
     wanted: watch::Sender<BTreeSet<MachineName>>,
     /// What the server serves; `None` until it has said so.
     served: watch::Sender<Option<Vec<String>>>,
+    /// The part of this host among several; `None` while it is the only one.
+    terms: watch::Sender<Option<Terms>>,
     /// Asks the supervisor to look at once.
     pub(super) nudge: Notify,
 }
@@ -55,6 +59,7 @@ impl Board {
                 since,
             },
             serves: Vec::new(),
+            holder: None,
         };
         let shelves = Shelves::new(since);
         let state = State { facts, shelves, leases: BTreeMap::new(), wire: None, refused: false };
@@ -64,6 +69,7 @@ impl Board {
             version: watch::Sender::new(0),
             wanted: watch::Sender::new(BTreeSet::new()),
             served: watch::Sender::new(None),
+            terms: watch::Sender::new(None),
             nudge: Notify::new(),
         }
     }
@@ -145,6 +151,28 @@ impl Board {
         });
     }
 
+    /// The part of this host among several, and when that changes.
+    pub(super) fn terms(&self) -> watch::Receiver<Option<Terms>> {
+        self.terms.subscribe()
+    }
+
+    pub(super) fn share(&self, terms: Terms) {
+        self.terms.send_if_modified(|known| {
+            let differs = known.as_ref() != Some(&terms);
+            *known = Some(terms);
+            differs
+        });
+    }
+
+    /// Who acts, by the Lease.
+    pub(super) fn holder(&self, holder: Option<LeaseHolder>) {
+        self.update(|state, _| {
+            let changed = state.facts.holder != holder;
+            state.facts.holder = holder;
+            changed
+        });
+    }
+
     /// Somebody's request was answered with 401: the credentials should be read again.
     pub(super) fn credentials_refused(&self) {
         self.lock().refused = true;
@@ -188,6 +216,7 @@ impl Board {
     pub(super) fn down(&self, why: Blind) {
         self.update(|state, now| {
             state.wire = None;
+            state.facts.holder = None;
             if let Seen::Unknown { why: old, .. } = &mut state.facts.nodes {
                 *old = why.clone();
             }

@@ -70,6 +70,7 @@ impl<'a> Change<'a> {
             | Effect::PowerOff { .. }
             | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }

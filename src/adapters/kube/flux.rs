@@ -47,6 +47,7 @@ impl<'a> FluxChange<'a> {
             | Effect::PowerOff { .. }
             | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::MendHost { .. }
             | Effect::DeletePod { .. }
             | Effect::Scale { .. }

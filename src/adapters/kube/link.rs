@@ -19,7 +19,7 @@ use super::connect::{Connect, KubeconfigSource};
 use super::looked::LOOKED;
 use super::probe::{Probe, Probes, Step, step, verdict};
 use super::wire::{Wire, get};
-use super::{discovery, leases, watch};
+use super::{acting, discovery, leases, watch};
 
 /// The pause between two rounds of probes while the link is up.
 const UP_PAUSE: Duration = Duration::from_secs(5);
@@ -242,6 +242,8 @@ impl Session {
         tasks.spawn(async move { watch::nodes(w, &b, request).await });
         let (w, b) = parts();
         tasks.spawn(async move { leases::poll(w, &b, request).await });
+        let (w, b) = parts();
+        tasks.spawn(async move { acting::keep(w, &b, request).await });
         let (w, b) = parts();
         tasks.spawn(async move { discovery::discover(w, &b, request).await });
         let lists = Arc::new(Semaphore::new(watch::LISTS_AT_ONCE));

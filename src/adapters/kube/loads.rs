@@ -38,6 +38,7 @@ impl<'a> LoadChange<'a> {
             | Effect::PowerOff { .. }
             | Effect::PowerOffHere { .. }
             | Effect::Wake { .. }
+            | Effect::Claim { .. }
             | Effect::SuspendFlux { .. }
             | Effect::ResumeFlux { .. }
             | Effect::RequestReconcile { .. }

@@ -6,6 +6,7 @@
 //! it was seen: when the link goes down, facts stay and grow old, and the reader judges their age.
 
 mod account;
+mod acting;
 mod board;
 mod connect;
 mod cordon;
@@ -43,10 +44,11 @@ use crate::config::settings::KubeSettings;
 use crate::model::action::{Effect, Expect};
 use crate::model::cluster::ClusterFacts;
 use crate::model::facts::ApiFacts;
-use crate::model::ids::MachineName;
+use crate::model::ids::{Epoch, MachineName};
 use crate::model::outcome::ActionResult;
 use crate::model::time::{Moment, Span};
 
+use acting::Terms;
 use board::Board;
 use connect::{Connect, Tls};
 use link::Supervisor;
@@ -132,6 +134,13 @@ impl KubeLink {
     /// no Lease is read.
     pub fn watch_leases(&self, nodes: BTreeSet<MachineName>) {
         self.board.want_leases(nodes);
+    }
+
+    /// Several ananke hosts look after the cluster. The one that acts, under a number, renews the
+    /// Lease from now on; all look at it, and write nothing while another one holds it.
+    pub fn share(&self, epoch: Option<Epoch>) {
+        let (namespace, owner) = (self.settings.namespace.clone(), self.owner.clone());
+        self.board.share(Terms { namespace, owner, epoch });
     }
 
     /// Carries out an effect that goes through the API within `limit`; refuses any other. Never

@@ -15,6 +15,7 @@ use crate::model::object::ObjectName;
 use crate::model::outcome::ActionResult;
 use crate::model::time::Span;
 
+use super::acting;
 use super::board::Board;
 use super::cordon::{Change, Judgement, judge};
 use super::drain::{Drain, drain};
@@ -27,7 +28,7 @@ use super::wire::{Answer, NoAnswer, Wire, get, is_object_name, request};
 /// Our own Lease. One name for all ananke hosts, so that they can meet there.
 pub const LEASE_NAME: &str = "ananke";
 /// The owner of our fields, in managedFields.
-const FIELD_MANAGER: &str = "ananke";
+pub(super) const FIELD_MANAGER: &str = "ananke";
 
 /// Carries out one effect within `limit`, by at most one write.
 pub(super) async fn perform(
@@ -38,6 +39,9 @@ pub(super) async fn perform(
     expect: &Expect,
     limit: Span,
 ) -> ActionResult {
+    if let Some(why) = acting::forbids(board, effect) {
+        return refused(why);
+    }
     if *effect == Effect::WriteCanary {
         return canary(board, settings, owner, limit).await;
     }
@@ -207,6 +211,7 @@ async fn canary(board: &Board, settings: &KubeSettings, owner: &str, limit: Span
         Ok(wire) => wire,
         Err(why) => return failed(format!("the API is not there: {why}")),
     };
+    let epoch = board.terms().borrow().as_ref().and_then(|terms| terms.epoch);
     // MicroTime wants exactly six digits.
     let now = board.moment().wall.to_zoned(jiff::tz::TimeZone::UTC);
     let Ok(renewed) = strtime::format("%Y-%m-%dT%H:%M:%S.%6fZ", &now) else {
@@ -216,7 +221,7 @@ async fn canary(board: &Board, settings: &KubeSettings, owner: &str, limit: Span
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": { "name": LEASE_NAME, "namespace": namespace },
-        "spec": { "holderIdentity": owner, "renewTime": renewed },
+        "spec": acting::spec(owner, &renewed, epoch),
     });
     let path = format!(
         "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE_NAME}\

@@ -102,7 +102,9 @@ async fn give<W: Ways, C: Clock>(
             // What somebody else gave it before is forgotten with the refusal: the next attempt
             // begins with nothing.
             Taken::Refused if has > 0 => {
-                return failed("it refuses a key, or one that it had from somebody else".to_owned());
+                return failed(
+                    "it refuses a key, or one that it had from somebody else".to_owned(),
+                );
             }
             Taken::Refused => {
                 return refused(format!("it refuses a key of {}: it is not its own", keys.from));

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::super::hands::RealHands;
 use super::super::observer::RealObserver;
+use super::super::peers::Peers;
 use super::super::publish::Publisher;
 use super::super::switches::Switches;
 use super::super::ways::FleetWays;
@@ -209,7 +210,8 @@ impl Birth {
         let owner = &settings.policy.owner;
         let kube = settings.kube.clone();
         let kube = Arc::new(KubeLink::start(kube, owner, move || time.now(), KubeconfigFile(file)));
-        let observer = RealObserver::start(&clock, &settings, &fleet, Arc::clone(&kube));
+        let peers = Peers::new(&settings, clock.now().mono);
+        let observer = RealObserver::start(&clock, &settings, &fleet, Arc::clone(&kube), peers);
         let publisher =
             start.request.execute.then(|| Publisher::start(clock.clone(), Arc::clone(&kube), told));
         let switches = Switches::of(&settings);

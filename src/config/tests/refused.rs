@@ -148,6 +148,19 @@ fn bad_combinations() {
             ("jump host is this host", &format!("{MINIMAL}ssh_jump_host: titan-db\n")),
             ("no jump host", &format!("{MINIMAL}ssh_jump_user: x\nssh_node_direct: [cp-1]\n")),
             ("peers", &format!("{MINIMAL}coordination: {{role: peer, peer_hosts: [192.0.2.9]}}\n")),
+            ("a peer of nobody", &format!("{MINIMAL}coordination: {{role: peer}}\n")),
+            ("a host without a role", &format!("{MINIMAL}coordination: {{peer_hosts: [cp-1]}}\n")),
+            (
+                "this host, and one twice",
+                &format!(
+                    "{MINIMAL}coordination: {{role: coordinator, peer_hosts: [titan-db, cp-1, \
+                     cp-1]}}\n"
+                ),
+            ),
+            (
+                "a wait for nobody",
+                &format!("{MINIMAL}coordination: {{role: coordinator, failover_after: 2m}}\n"),
+            ),
             (
                 "unknown gates",
                 &format!("{MINIMAL}gates: {{skip: {{soka: x, power: y, soak: ''}}}}\n"),

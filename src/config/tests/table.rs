@@ -146,6 +146,9 @@ const OTHER: &[(&str, &str)] = &[
     ("runtime_safety_factor", "1.20"),
     ("default_budget_seconds", "400"),
     ("coordination.allow_startup_on_battery", "true"),
+    ("coordination.role", "peer"),
+    ("coordination.peer_hosts", "[w-1]"),
+    ("coordination.failover_after", "6m"),
     ("power.upses", "{rack@localhost: {charge_floor: 26}, hall@192.0.2.3: }"),
     (
         "power.domains",
@@ -226,15 +229,9 @@ fn every_key_that_is_used_changes_the_settings() {
     }
     let moved = whole.replace("w-1: 192.0.2.21", "w-1: 192.0.2.99");
     assert_ne!(settings(&moved), before, "ssh_node_hosts changes nothing");
-    // The last two are refused, or say what is so anyway; an ssh_config gives only what the file
-    // does not, and the whole example gives all. The quorum counts in the other mode only.
-    let elsewhere = [
-        "ssh_node_hosts",
-        "ssh_config_file",
-        "startup.time_sync_quorum",
-        "coordination.role",
-        "coordination.peer_hosts",
-    ];
+    // An ssh_config gives only what the file does not, and the whole example gives all. The quorum
+    // counts in the other mode only.
+    let elsewhere = ["ssh_node_hosts", "ssh_config_file", "startup.time_sync_quorum"];
     let used = KEYS.iter().filter(|key| !matches!(key.stage(), Stage::Later(_)));
     for path in used.map(|key| key.path()).filter(|path| !elsewhere.contains(path)) {
         assert!(OTHER.iter().any(|(other, _)| *other == path), "{path} is not tried");

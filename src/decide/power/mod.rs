@@ -7,7 +7,7 @@ mod wish;
 use std::collections::BTreeMap;
 
 pub(super) use alarms::alarms;
-pub(super) use wish::wish;
+pub(super) use wish::{is_wanted, wish};
 
 use super::Library;
 

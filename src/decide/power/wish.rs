@@ -58,7 +58,7 @@ fn go_down(input: &TickInput, view: &PowerView, on_low: OnLow, durable: &mut Dur
 }
 
 /// Whether that much is wanted down already.
-fn is_wanted(intent: &Intent, desired: Desired, scope: &Scope) -> bool {
+pub(in crate::decide) fn is_wanted(intent: &Intent, desired: Desired, scope: &Scope) -> bool {
     let far = match (intent.desired, desired) {
         (Desired::Up, _) => false,
         (Desired::DownClusterOnly, wanted) => wanted == Desired::DownClusterOnly,

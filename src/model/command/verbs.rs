@@ -20,6 +20,8 @@ pub enum GuardVerb {
     ResetFailed(Unit),
     /// Something below Kubernetes.
     Mend(Mending),
+    /// Nothing but the number and the owner of the envelope, which are remembered.
+    Claim,
     /// TERM, KILL and unmount what is left of pods.
     EndPods,
     /// `k3s etcd-snapshot save`
@@ -41,6 +43,7 @@ impl GuardVerb {
             Self::Mend(Mending::LoadModule(_)) => "load-module",
             Self::Mend(Mending::StartService(_)) => "start-service",
             Self::Mend(Mending::InstallPackages(_)) => "install-packages",
+            Self::Claim => "claim",
             Self::EndPods => "end-pods",
             Self::SaveDatastore => "save-datastore",
             Self::PowerOff => "poweroff",
@@ -54,7 +57,9 @@ impl GuardVerb {
             | Self::Stop(unit)
             | Self::Restart(unit)
             | Self::ResetFailed(unit) => Some(*unit),
-            Self::Mend(_) | Self::EndPods | Self::SaveDatastore | Self::PowerOff => None,
+            Self::Mend(_) | Self::Claim | Self::EndPods | Self::SaveDatastore | Self::PowerOff => {
+                None
+            }
         }
     }
 
@@ -62,7 +67,11 @@ impl GuardVerb {
     pub const fn is_down(&self) -> bool {
         match self {
             Self::Stop(_) | Self::EndPods | Self::SaveDatastore | Self::PowerOff => true,
-            Self::Start(_) | Self::Restart(_) | Self::ResetFailed(_) | Self::Mend(_) => false,
+            Self::Start(_)
+            | Self::Restart(_)
+            | Self::ResetFailed(_)
+            | Self::Mend(_)
+            | Self::Claim => false,
         }
     }
 
@@ -84,7 +93,9 @@ impl GuardVerb {
             }
             // Only letters, digits, dots and dashes: an action's id is made of those.
             Self::SaveDatastore => vec![("name", format!("ananke-{action}"))],
-            Self::Mend(Mending::ResyncClock) | Self::EndPods | Self::PowerOff => Vec::new(),
+            Self::Mend(Mending::ResyncClock) | Self::Claim | Self::EndPods | Self::PowerOff => {
+                Vec::new()
+            }
         }
     }
 }
@@ -114,10 +125,11 @@ const fn changes(verb: &'static str, takes: &'static str, does: &'static str) ->
 const UNIT: &str = "unit=k3s|k3s-agent";
 
 /// Everything that the guard does. It refuses all else by name.
-pub const VERBS: [VerbCard; 15] = [
+pub const VERBS: [VerbCard; 16] = [
     looks("version", "prints protocol and SHA-256 of the script"),
     looks("facts", "prints what ananke knows of the machine"),
     looks("kubeconfig", "prints /etc/rancher/k3s/k3s.yaml"),
+    changes("claim", "", "nothing: remembers whose word counts from now on"),
     changes("start", UNIT, "systemctl start --no-block UNIT"),
     changes("stop", UNIT, "systemctl stop UNIT"),
     changes("restart", UNIT, "systemctl restart --no-block UNIT"),

@@ -15,7 +15,8 @@ pub(super) fn act(effect: &Effect) -> Option<Act> {
         Effect::MendHost { host, .. } => (Doing::Mend, host),
         Effect::PowerOff { host } | Effect::PowerOffHere { host } => (Doing::PowerOff, host),
         Effect::Wake { machine } => (Doing::Wake, machine),
-        Effect::ClearMark { .. }
+        Effect::Claim { .. }
+        | Effect::ClearMark { .. }
         | Effect::WriteCanary
         | Effect::StopUnit { .. }
         | Effect::EndPods { .. }

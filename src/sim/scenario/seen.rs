@@ -41,6 +41,7 @@ fn told(order: &Order) -> String {
         Order::Converge { by } => format!("is told by {by}: the host booted, bring it up"),
         Order::Pause { by, why } => format!("is told by {by} to pause: {why}"),
         Order::AllowOnBattery { by } => format!("is allowed by {by} to start on battery"),
+        Order::AllowPeer { by, .. } => format!("is allowed by {by} to start as a peer"),
         Order::Resume { by } => format!("is told by {by} to go on"),
         Order::ClearIntent { by } => format!("is told by {by} that the cluster is wanted up"),
         Order::HostStops { stops: true } => "hears that its host is stopped".to_owned(),

@@ -16,7 +16,7 @@ const LONGEST: Span = Span::mins(24 * 60);
 const MOST: u32 = 1_000;
 
 /// The names of the reasons to hold (`model::plan::Hold::name`).
-pub(super) const HOLDS: [&str; 27] = [
+pub(super) const HOLDS: [&str; 35] = [
     "paused",
     "intent-down",
     "power",
@@ -44,6 +44,14 @@ pub(super) const HOLDS: [&str; 27] = [
     "last-schedulable",
     "storm",
     "not-managed",
+    "follows",
+    "awaits-coordinator",
+    "not-coordinator",
+    "relearns",
+    "disputed",
+    "overtaken",
+    "handed-over",
+    "unclaimed",
 ];
 
 /// The commands that run ananke's loop.

@@ -8,6 +8,7 @@ use crate::model::action::Mending;
 use crate::model::command::{Envelope, GUARD_PATH, GuardVerb};
 use crate::model::facts::Unit;
 use crate::model::ids::MachineName;
+use crate::model::peers::Claim;
 
 /// `REMEMBERED=128` lines, two for each action.
 const REMEMBERED: usize = 64;
@@ -25,6 +26,14 @@ const WORD_MAX: usize = 64;
 const NUMBER_MAX: u64 = 999_999_999_999_999_999;
 
 impl World {
+    /// Under whose number each change was done in this boot, oldest first, as the guard's log
+    /// tells; so many as it remembers.
+    pub fn guard_log(&self, machine: &MachineName) -> Vec<Claim> {
+        let memory = self.machines.get(machine).and_then(|it| it.guard.as_ref());
+        let done = memory.into_iter().flat_map(|memory| &memory.done);
+        done.map(|it| Claim { epoch: it.epoch, owner: it.owner.clone() }).collect()
+    }
+
     /// What the machine's guard makes of a change. It is done, or not, when this returns: the real
     /// guard does one thing at a time, too. Time does not pass; a stop is over at once.
     pub fn guard(
@@ -163,6 +172,7 @@ impl World {
                     );
                 }
                 GuardVerb::Mend(_)
+                | GuardVerb::Claim
                 | GuardVerb::EndPods
                 | GuardVerb::SaveDatastore
                 | GuardVerb::PowerOff => String::new(),
@@ -178,6 +188,7 @@ impl World {
             }
             GuardVerb::ResetFailed(_) => self.reset_unit(machine),
             GuardVerb::Mend(_)
+            | GuardVerb::Claim
             | GuardVerb::EndPods
             | GuardVerb::SaveDatastore
             | GuardVerb::PowerOff => {}

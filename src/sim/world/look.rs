@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::World;
 use super::doors::{Door, Life, MachineView, UpsView};
 use super::guard::PASSWORD;
-use super::machine::{MAINLAND, Machine, Phase};
+use super::machine::{MAINLAND, Machine, Memory, Phase};
 use super::rates::LEASE_SECONDS;
 use crate::model::facts::{
     Datastore, EtcdFacts, GuardState, HostFacts, Leftovers, Sudo, UnitFacts, UnitLoad,
@@ -56,6 +56,7 @@ impl World {
             datastore: server.then_some(Datastore::Etcd),
             etcd: self.etcd_facts(machine),
             leftovers: Leftovers { tasks: Some(0), mounts: 0 },
+            fence: it.guard.as_ref().filter(|_| it.sudo).map(Memory::shown),
         })
     }
 

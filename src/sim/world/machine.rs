@@ -8,6 +8,7 @@ use super::agenda::Here;
 use super::doors::Life;
 use crate::model::facts::{Unit, UnitActive};
 use crate::model::ids::{ActionId, BootId, Epoch, MachineId};
+use crate::model::peers::{Claim, Fence};
 use crate::model::policy::Role;
 use crate::model::time::{Mono, Span};
 
@@ -165,6 +166,16 @@ pub(super) struct Memory {
     pub(super) done: VecDeque<Remembered>,
     /// How often something was changed, ever. For onlookers; the guard itself keeps no count.
     pub(super) changes: u32,
+}
+
+impl Memory {
+    /// As a look shows it.
+    pub(super) fn shown(&self) -> Fence {
+        let claim = |kept: &Option<(Epoch, String)>| {
+            kept.clone().map(|(epoch, owner)| Claim { epoch, owner })
+        };
+        Fence { claim: claim(&self.fence), down: claim(&self.down) }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

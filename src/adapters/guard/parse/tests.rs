@@ -77,6 +77,9 @@ fn what_makes_no_sense_is_not_read_as_anything() {
         ("end=1\n", "", Some(TimedOut)),
         ("ananke-facts=1\n", "", Some(Garbled)),
         ("via=plain", "via=pigeon", Some(Garbled)),
+        ("end=1\n", "fence=7 titan-db\ndown=-\nend=1\n", None),
+        ("end=1\n", "fence=seven titan-db\nend=1\n", Some(Garbled)),
+        ("end=1\n", "fence=7 a;b\nend=1\n", Some(Garbled)),
     ];
     for (old, new, kind) in table {
         assert!(LOOK.contains(old), "{old}");

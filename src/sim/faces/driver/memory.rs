@@ -11,7 +11,7 @@ use crate::engine::End;
 use crate::model::tick::Order;
 use crate::ports::{Clock, Told};
 use crate::sim::faces::Stage;
-use crate::sim::faces::memory::{Disk, Fuse, Life, Ticks, all_well};
+use crate::sim::faces::memory::{Company, Disk, Fuse, Life, Ticks, all_well};
 use crate::sim::scenario::ast::Boundary;
 use crate::sim::scenario::look::Process;
 
@@ -96,6 +96,7 @@ impl Ananke for MemoryAnanke {
             stop: start.stop,
             orders,
             fuse: fuse.clone(),
+            company: Company::default(),
         };
         let (stage, disk, ticks) = (self.stage.clone(), self.disk.clone(), self.ticks.clone());
         let ended = Arc::clone(&self.ended);

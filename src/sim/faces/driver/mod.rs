@@ -99,7 +99,7 @@ impl Start {
             Verb::Daemon => (Author::Ananke, Vec::new(), Stop::Never),
             Verb::Status => (Author::Ananke, Vec::new(), Stop::FirstLook),
         };
-        Self { request: Request { verb, execute: true, by, orders }, stop }
+        Self { request: Request { verb, execute: true, by, orders, stand_in: false }, stop }
     }
 }
 

@@ -70,6 +70,7 @@ impl Link {
             nodes: Seen::Unknown { why: not_yet("not looked at yet"), since: now },
             canary: Seen::Unknown { why: not_yet("nothing was written yet"), since: now },
             serves: Vec::new(),
+            holder: None,
         };
         Self {
             endpoints,

@@ -1,6 +1,7 @@
 //! The world in memory: the loop's ports without sockets, files or tasks of their own, so that a
 //! run under paused time is fast and the same each time.
 
+mod company;
 mod disk;
 mod fuse;
 mod hands;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use company::Company;
 pub use disk::{Disk, MemoryLedger};
 pub use fuse::{Fuse, Place};
 pub use hands::{Fate, Fates, MemoryHands, all_well};
@@ -46,6 +48,8 @@ pub struct Life {
     pub orders: mpsc::Receiver<Told>,
     /// When it is killed.
     pub fuse: Fuse,
+    /// The way to the other ananke hosts, if the settings name any.
+    pub company: Company,
 }
 
 impl Life {
@@ -61,10 +65,10 @@ impl Life {
         fates: Fates,
         halt: impl Future<Output = ()>,
     ) -> Option<End> {
-        let Self { settings, request, stop, orders, fuse } = self;
+        let Self { settings, request, stop, orders, fuse, company } = self;
         let clock = stage.clock().clone();
         let memory = disk.remembered(&clock.now());
-        let eyes = Eyes::open(stage, &settings);
+        let eyes = Eyes::open(stage, &settings, company.clone());
         let policy = settings.policy.clone();
         let hands = MemoryHands {
             stage: stage.clone(),
@@ -79,13 +83,16 @@ impl Life {
             hands: Arc::new(hands),
             ledger: disk.ledger(fuse.clone()),
             recorder: ticks.recorder(fuse.clone()),
-            sink: MemorySink(fuse.clone()),
+            sink: MemorySink { fuse: fuse.clone(), company: company.clone() },
         };
         let run = Run { library: &LIBRARY, policy, request, memory, stop, orders };
-        tokio::select! {
+        let owner = run.policy.owner.clone();
+        let end = tokio::select! {
             biased;
             () = fuse.burnt() => None,
             (end, _) = run.run(world, halt) => Some(end),
-        }
+        };
+        company.leave(&owner);
+        end
     }
 }

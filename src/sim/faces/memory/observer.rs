@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::company::{Company, Ears};
 use super::fuse::Fuse;
 use super::link::Link;
 use super::looks::Looks;
@@ -29,18 +30,20 @@ struct State {
     looks: Looks,
     gauges: Gauges,
     questions: Questions,
+    ears: Ears,
     link: Link,
     news: bool,
 }
 
 impl Eyes {
-    pub(super) fn open(stage: &Stage, settings: &Settings) -> Self {
+    pub(super) fn open(stage: &Stage, settings: &Settings, company: Company) -> Self {
         let now = stage.clock().mono();
         let link = stage.with(|world| Link::new(world, now));
         let state = State {
             looks: Looks::new(&settings.ssh, now),
             gauges: Gauges::new(&settings.nut, now),
             questions: Questions::new(&settings.policy, settings.ssh.deadlines.connect, now),
+            ears: Ears::open(company, &settings.policy.coordination.peers, now),
             link,
             news: false,
         };
@@ -59,15 +62,17 @@ impl Eyes {
     /// Looks at all that is due; says when something is due again.
     fn step(&self) -> Mono {
         let mut state = self.lock();
-        let State { looks, gauges, questions, link, news } = &mut *state;
+        let State { looks, gauges, questions, ears, link, news } = &mut *state;
         self.stage.with(|world| {
             let now = world.now();
             *news |= looks.step(world, now);
             *news |= gauges.step(world, now);
+            *news |= ears.step(now);
             *news |= link.step(world, now);
             *news |= questions.step(world, || link.cluster(), now);
             let due = looks.due().map_or(link.due(), |due| due.min(link.due()));
             let due = due.min(gauges.due()).min(questions.due());
+            let due = ears.due().map_or(due, |talk| due.min(talk));
             if link.watches() { due.min(world.next()) } else { due }
         })
     }
@@ -85,7 +90,7 @@ pub struct MemoryObserver {
 impl MemoryObserver {
     /// Looks at the world from now on.
     pub fn start(stage: &Stage, settings: &Settings) -> Self {
-        Self::with(Eyes::open(stage, settings), Fuse::never())
+        Self::with(Eyes::open(stage, settings, Company::default()), Fuse::never())
     }
 
     pub(super) fn with(eyes: Eyes, fuse: Fuse) -> Self {
@@ -103,6 +108,7 @@ impl Observer for MemoryObserver {
             hosts: state.looks.seen().clone(),
             hygiene: state.looks.hygiene().clone(),
             upses: state.gauges.seen().clone(),
+            peers: state.ears.heard().clone(),
             probes: state.questions.seen().clone(),
             api: state.link.facts(),
             cluster: state.link.cluster(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::company::Company;
 use super::fuse::{Fuse, Place};
 use crate::model::record::TickRecord;
 use crate::ports::{Recorder, Sink};
@@ -94,14 +95,20 @@ impl Recorder for MemoryRecorder {
     }
 }
 
-/// Shows nothing to anybody. The place at which a killed run stops.
+/// Shows nothing to anybody but the other ananke hosts. The place at which a killed run stops.
 #[derive(Debug)]
-pub(super) struct MemorySink(pub(super) Fuse);
+pub(super) struct MemorySink {
+    pub(super) fuse: Fuse,
+    pub(super) company: Company,
+}
 
 impl Sink for MemorySink {
-    async fn publish(&mut self, _: &Arc<TickRecord>) {
-        if !self.0.pass(Place::Shown) {
+    async fn publish(&mut self, record: &Arc<TickRecord>) {
+        if !self.fuse.pass(Place::Shown) {
             std::future::pending::<()>().await;
+        }
+        if !record.input.policy.coordination.is_alone() {
+            self.company.say(record);
         }
     }
 }

@@ -54,7 +54,9 @@ async fn give(
             Ok(Taken::Open) => return ActionResult::Done,
             Ok(Taken::More { .. }) => {}
             Ok(Taken::Refused) if has > 0 => {
-                return failed("it refuses a key, or one that it had from somebody else".to_owned());
+                return failed(
+                    "it refuses a key, or one that it had from somebody else".to_owned(),
+                );
             }
             Ok(Taken::Refused) => return refused("it refuses a key: it is not its own".to_owned()),
             Ok(Taken::Odd(why)) => return failed(why),

@@ -8,6 +8,7 @@ use crate::adapters::guard::{Reply, parse, version};
 use crate::model::facts::{
     Blind, Datastore, GuardState, HostFacts, Sudo, Unit, UnitActive, UnitFacts, UnitLoad,
 };
+use crate::model::peers::{Claim, Fence};
 use crate::model::time::Span;
 
 /// The unit of `/proc/uptime`, in milliseconds.
@@ -33,7 +34,17 @@ pub(super) fn look(facts: &HostFacts) -> String {
 /// What `ananke-guard facts` prints.
 pub(super) fn through_guard(facts: &HostFacts) -> String {
     let head = format!("via=guard\nguard={}\nsudo=works\n", guard_word(&facts.guard));
-    format!("ananke-facts=1\n{head}{}", body(facts, true))
+    let fence = facts.fence.as_ref().map(fence_words).unwrap_or_default();
+    format!("ananke-facts=1\n{head}{fence}{}", body(facts, true))
+}
+
+/// `standing` of the script.
+fn fence_words(fence: &Fence) -> String {
+    let words = |claim: &Option<Claim>| {
+        let claim = claim.as_ref();
+        claim.map_or("-".to_owned(), |claim| format!("{} {}", claim.epoch, claim.owner))
+    };
+    format!("fence={}\ndown={}\n", words(&fence.claim), words(&fence.down))
 }
 
 fn guard_word(guard: &GuardState) -> &str {
@@ -215,6 +226,7 @@ mod tests {
                 datastore: is_server.then_some(Datastore::Etcd),
                 etcd: if is_server { member } else { None },
                 leftovers: Leftovers { tasks: Some(7), mounts: 2 },
+                fence: None,
             })
     }
 

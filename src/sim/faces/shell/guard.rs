@@ -75,7 +75,7 @@ fn wants(verb: &str) -> Option<&'static [&'static str]> {
         "start-service" => &["service"],
         "install-packages" => &["packages"],
         "save-datastore" => &["name"],
-        "resync-clock" | "end-pods" | "poweroff" => &[],
+        "claim" | "resync-clock" | "end-pods" | "poweroff" => &[],
         _ => return None,
     })
 }
@@ -114,6 +114,7 @@ fn verb_of(verb: &str, unit: Option<Unit>, got: &Arguments) -> Option<GuardVerb>
             let names = own("packages")?.split(',').map(str::to_owned).collect();
             GuardVerb::Mend(Mending::InstallPackages(names))
         }
+        "claim" => GuardVerb::Claim,
         "end-pods" => GuardVerb::EndPods,
         "save-datastore" => GuardVerb::SaveDatastore,
         "poweroff" => GuardVerb::PowerOff,
