@@ -45,7 +45,7 @@ stage_purity() {
 crates() { "$CARGO" tree --locked --offline -e normal --prefix none "$@" | awk '{ print $1 }' | sort -u; }
 
 stage_clippy() { "$CARGO" clippy --locked --all-targets --all-features -- -D warnings; }
-stage_clippy_pure() { "$CARGO" clippy --locked --no-default-features --all-targets --profile test -- -D warnings; }
+stage_clippy_pure() { "$CARGO" clippy --locked --no-default-features --lib -- -D warnings; }
 stage_docs() { RUSTDOCFLAGS='-D warnings' "$CARGO" doc --locked --no-deps --all-features; }
 
 stage_generated() {

@@ -7,6 +7,9 @@ OWN_STAGE='real e2e'
 # With the places at which a test lets the process die, as the end-to-end tests want it: all binaries from one build.
 WITH=(--locked --features failpoints)
 
+# The gate tries the same random cases each time, so that what fails is what was changed. --full draws new ones.
+export PROPTEST_RNG_SEED=20251130
+
 stage_build() { "$CARGO" test "${WITH[@]}" --no-run --lib --bins --tests; }
 stage_unit() { "$CARGO" test "${WITH[@]}" --lib --bins; }
 stage_pure() { "$CARGO" test --locked --no-default-features --lib; }
@@ -21,6 +24,17 @@ stage_tests() {
 		*) "$CARGO" test "${WITH[@]}" --test "$name" ;;
 		esac
 	done
+}
+
+# New stories for the decision, and new cases for the parsers, each time.
+stage_random() {
+	local round
+	unset PROPTEST_RNG_SEED
+	for round in 1 2 3 4 5; do
+		echo "round $round"
+		"$CARGO" test "${WITH[@]}" --test decide random::
+	done
+	stage_unit
 }
 
 stage_real() { "$CARGO" test "${WITH[@]}" --test real; }

@@ -1,7 +1,7 @@
 use super::{AskMissing, Check, no_grace, not_only_a_person};
 use crate::model::descent::Descent;
 use crate::model::ids::{CheckId, MachineName};
-use crate::model::intent::{Author, Progress};
+use crate::model::intent::Progress;
 use crate::model::policy::OwnHost;
 use crate::model::situation::Situation;
 use crate::model::verdict::{Target, Verdict};
@@ -68,10 +68,9 @@ fn why_it_stays(sit: &Situation<'_>, descent: &Descent) -> Option<String> {
     descent.vouched.contains(&own).then(|| "a person answered for it".to_owned())
 }
 
-/// Whether a UPS wanted it down, and has a reason for it now.
+/// Whether UPSes wanted it down, here or on another host, and one of this host's has a reason now.
 fn battery_asks(sit: &Situation<'_>) -> bool {
-    let by_ups = matches!(sit.durable.intent.by, Author::Ups { .. });
-    by_ups && sit.power.going_down().next().is_some()
+    sit.durable.intent.by.is_pressed() && sit.power.going_down().next().is_some()
 }
 
 fn by_hand(_: &Situation<'_>, target: &Target) -> Vec<String> {

@@ -12,7 +12,7 @@ use crate::model::cluster::Suspended;
 use crate::model::descent::{Descent, NoReturn, StageEnd, StageMark};
 use crate::model::episode::{Cause, EndKind};
 use crate::model::facts::{BlindKind, HostFacts, Seen, UnitActive};
-use crate::model::ids::MachineName;
+use crate::model::ids::{GateId, MachineName};
 use crate::model::intent::{Author, Desired, Intent, Progress, Scope};
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Role;
@@ -60,8 +60,12 @@ pub(super) fn order(now: &Moment, durable: &mut Durable, wish: Wish) {
     if !going {
         (descent.began, descent.began_wall, descent.past_return) = (now.mono, now.wall, None);
     }
-    // What was done for some machines says nothing of the others.
-    descent.stages.retain(|_, mark| covered && mark.end.is_some());
+    // What was done for some machines says nothing of the others. A way that begins anew has its
+    // time anew, and only what is done once and for all stays done.
+    let once = |id: &GateId| {
+        down::ALL.iter().any(|stage| stage.gate.id == *id && stage.lasts == Lasts::Once)
+    };
+    descent.stages.retain(|id, mark| covered && mark.end.is_some() && (going || once(id)));
     if !covered {
         descent.servers.clear();
     }
@@ -318,11 +322,17 @@ pub(super) fn note_point_of_no_return(action: &Action, input: &TickInput, durabl
     let breaks = matches!(action.effect, Effect::PowerOff { .. } | Effect::PowerOffHere { .. })
         || matches!(&action.effect, Effect::StopUnit { host, .. }
             if breaks_quorum(host, input, durable));
+    let teaches = durable.descent.as_ref().is_some_and(|descent| teaches(descent, durable));
     let Some(descent) = &mut durable.descent else { return };
     if let Effect::PowerOff { host } = &action.effect {
         descent.told.insert(host.clone());
     }
     if action.effect.ends_host() {
+        if teaches {
+            // This host's next boot ends the way down and knows no times of this one.
+            power::learn(descent, &mut durable.stage_times);
+            descent.teaches = false;
+        }
         descent.host_told = Some(input.now.boot.clone());
     }
     if !breaks {

@@ -109,7 +109,7 @@ static MAINS_BACK: HoldRule = HoldRule {
     protects: "a shutdown that nobody needs any more, as long as it can be taken back",
     judge: |candidate, sit| {
         let rests = match candidate.effect.ends_host() {
-            true => pressure::has_no_reason(sit.durable, sit.power),
+            true => pressure::spares_own_host(sit.durable, sit.power),
             false => pressure::rests(sit.durable, sit.power),
         };
         (rests && candidate.effect.leads() == Leads::Down)

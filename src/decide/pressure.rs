@@ -48,18 +48,20 @@ pub(super) fn is_pressed(durable: &Durable) -> bool {
 }
 
 /// Whether a UPS wanted it down, gives no reason for it now, and it can still be taken back: then
-/// nothing more goes down until mains have stayed, or are gone again.
+/// nothing more goes down until mains have stayed, or are gone again. What another host's UPS
+/// wants is that host's to take back.
 pub(super) fn rests(durable: &Durable, power: &PowerView) -> bool {
-    !past_return(durable) && has_no_reason(durable, power)
-}
-
-/// Whether a UPS wanted it down, and gives no reason for it now. Then ananke's own host does not
-/// go off, also past the point of no return: nobody would switch it on, because its power is back.
-pub(super) fn has_no_reason(durable: &Durable, power: &PowerView) -> bool {
     matches!(durable.intent.by, Author::Ups { .. })
+        && !past_return(durable)
         && is_under_way(durable)
         && !power.upses.is_empty()
         && power.going_down().next().is_none()
+}
+
+/// Whether UPSes wanted it down, and none of this host's does now. Then this host does not go
+/// off, also past the point of no return: its power does not go, so none that comes back starts it.
+pub(super) fn spares_own_host(durable: &Durable, power: &PowerView) -> bool {
+    durable.intent.by.is_pressed() && is_under_way(durable) && power.going_down().next().is_none()
 }
 
 /// However little a battery leaves, each stage is tried for so long.
@@ -72,7 +74,7 @@ pub(super) fn due(stage: &Stage, sit: &Situation<'_>) -> Option<Mono> {
     let descent = sit.descent()?;
     let began = descent.stages.get(&stage.gate.id)?.began;
     let last = stage.gate.id == down::OWN_HOST_OFF.gate.id;
-    if rests(sit.durable, sit.power) || (last && has_no_reason(sit.durable, sit.power)) {
+    if rests(sit.durable, sit.power) || (last && spares_own_host(sit.durable, sit.power)) {
         return None;
     }
     let rules = &sit.policy.shutdown;

@@ -97,10 +97,7 @@ pub struct SealStatus {
 impl Seal {
     /// What is wrong with it, for people. `None`: it is open.
     pub fn complaint(&self) -> Option<String> {
-        match self {
-            Self::Open => None,
-            other => Some(format!("it is {other}")),
-        }
+        (*self != Self::Open).then(|| format!("it is {self}"))
     }
 
     /// Reads a seal status.

@@ -21,8 +21,9 @@ pub static REMEDY: Remedy = Remedy {
     when: When::Episode,
     blast: Blast::Nothing,
     only_if: &[OnlyIf::WaveHasRoom],
-    // With proofs of two minutes and waits that double these last for half an hour, and a person who
-    // has to act hears of it then. Flux itself goes on trying, and is believed when it succeeds.
+    // With proofs of two minutes and waits that double these last for half an hour, and a person
+    // who has to act hears of it then. Flux itself goes on trying, and is believed when it
+    // succeeds.
     budget: 7,
     limit: Span::secs(10),
     verify: Verify::Shows { holds: answered, within: |_| ANSWER },

@@ -3,6 +3,7 @@
 use ananke::model::assessment::Phase;
 use ananke::model::facts::UnitActive;
 use ananke::model::intent::Desired;
+use ananke::model::policy::OwnHost;
 use ananke::model::power::{OnLow, StageId};
 use ananke::model::tick::{Decision, Order};
 use ananke::model::time::Span;
@@ -135,6 +136,21 @@ fn a_whole_shutdown_teaches_how_long_one_takes_and_a_part_of_one_does_not() {
     assert!(all <= whole && all + Span::secs(5) >= whole, "{all} of {whole}");
     rig.reboot();
     assert_eq!(learned(&mut rig), all, "it is not of one boot");
+}
+
+#[test]
+fn a_shutdown_that_ends_this_host_teaches_before_it_does() {
+    let mut rig = site(Some(OnLow::Poweroff));
+    rig.policy.shutdown.own_host = Some(OwnHost::Poweroff);
+    rig.policy.shutdown.wakes = rig.policy.machines.keys().cloned().collect();
+    say(&mut rig, LOW, LOW);
+    let ends = |decision: &Decision| decision.plan.steps.iter().any(|it| it.effect.ends_host());
+    until(&mut rig, 300, ends);
+    let all = learned(&mut rig);
+    assert!(all > Span::ZERO);
+    rig.reboot();
+    run(&mut rig, 30);
+    assert_eq!(learned(&mut rig), all, "its boot adds nothing");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use ananke::model::assessment::Phase;
 use ananke::model::cordon::{CordonKind, CordonMark};
 use ananke::model::facts::{Link, Unit, UnitActive, UnitLoad};
 use ananke::model::ids::{EpisodeId, MachineName, RemedyId};
-use ananke::model::intent::{Desired, Progress};
+use ananke::model::intent::{Author, Desired, Progress};
 use ananke::model::memory::Durable;
 use ananke::model::plan::Missing;
 use ananke::model::policy::Role;
@@ -258,7 +258,7 @@ fn way_down(input: &TickInput, decision: &Decision, world: &World, found: &mut F
     }
 }
 
-/// Nothing is started on borrowed time, and nothing goes down while every UPS says mains.
+/// Nothing is started on borrowed time, and no UPS takes anything down while every one says mains.
 fn power(input: &TickInput, decision: &Decision, found: &mut Found) {
     let (before, after) = (&input.memory.durable.intent, &decision.memory.durable);
     let mains = |name: &UpsName| {
@@ -270,7 +270,7 @@ fn power(input: &TickInput, decision: &Decision, found: &mut Found) {
     let mut upses = input.policy.power.upses.keys();
     let on_mains = upses.len() > 0 && upses.all(mains);
     let goes_down = before.desired == Desired::Up && after.intent.desired != Desired::Up;
-    if goes_down && on_mains {
+    if goes_down && on_mains && matches!(after.intent.by, Author::Ups { .. }) {
         found.push(("mains", format!("{} although there is mains", after.intent.reason)));
     }
     let consent = after.episode.as_ref().is_some_and(|episode| episode.on_battery.is_some())

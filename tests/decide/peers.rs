@@ -7,6 +7,7 @@ use ananke::model::facts::{GuardState, UnitActive};
 use ananke::model::ids::{Epoch, MachineName};
 use ananke::model::intent::{Author, Desired, Scope};
 use ananke::model::peers::{Coordination, Fence, HostRole, PeerFacts, PeerWish, Standing};
+use ananke::model::policy::OwnHost;
 use ananke::model::power::OnLow;
 use ananke::model::tick::{Decision, Order};
 use ananke::model::time::Span;
@@ -398,9 +399,9 @@ fn a_shutdown_for_its_own_ups_needs_nobody() {
         kept(&mut rig, 7, OTHER);
         let looks_on = PeerFacts { executes: false, ..idle(OTHER, HostRole::Coordinator) };
         if executes {
-            silent(&mut rig)
+            silent(&mut rig);
         } else {
-            says(&mut rig, looks_on)
+            says(&mut rig, looks_on);
         }
         power::say(&mut rig, power::LOW, power::MAINS);
         let decision = rig.step(1);
@@ -441,4 +442,29 @@ fn a_peer_hands_its_shutdown_over_and_takes_it_back_in_its_own_time() {
     assert!(rig.taken.is_empty(), "{:?}", rig.repairs());
     power::run(&mut rig, 12);
     assert!(!rig.taken.is_empty());
+}
+
+/// With this host's own end asked for.
+fn ends_itself(mut rig: Rig, role: HostRole) -> Rig {
+    rig.policy.shutdown.own_host = Some(OwnHost::Poweroff);
+    rig.policy.shutdown.wakes = rig.policy.machines.keys().cloned().collect();
+    with(rig, role)
+}
+
+fn goes_off(decision: &Decision) -> bool {
+    decision.plan.steps.iter().any(|step| step.effect.ends_host())
+}
+
+#[test]
+fn the_battery_of_another_host_switches_no_host_off_that_has_mains() {
+    let mut rig = ends_itself(power::site(Some(OnLow::Poweroff)), HostRole::Coordinator);
+    let desired = Desired::DownPoweroff;
+    let wanted = PeerWish { to: desired, ..wish("main@watch-2", true) };
+    let wish = Some(wanted);
+    says(&mut rig, PeerFacts { wish, desired, ..idle(OTHER, HostRole::Peer) });
+    rig.until(900, |d| holds(d, &on("watch-1")).contains(&"mains-back"));
+    rig.throughout(300, |d| !goes_off(d));
+    // Its own battery is another matter.
+    power::say(&mut rig, power::LOW, power::LOW);
+    rig.until(60, goes_off);
 }

@@ -1,5 +1,6 @@
 //! A sealed vault: opened where its keys are and may go, and a person's where not.
 
+use ananke::model::action::{Action, Effect};
 use ananke::model::assessment::{GateState, Phase};
 use ananke::model::ids::GateId;
 use ananke::model::outcome::ActionResult;
@@ -175,7 +176,8 @@ fn what_fails_is_tried_three_times_and_an_old_word_proves_nothing() {
     // Done, and nobody has seen it since.
     let mut rig = one(&sealed());
     rig.world.answers.1 = Some(ActionResult::Done);
-    rig.until(300, |decision| !decision.plan.steps.is_empty());
+    let unseals = |step: &Action| matches!(step.effect, Effect::UnsealVault { .. });
+    rig.until(300, |decision| decision.plan.steps.iter().any(unseals));
     rig.world.answers.0.insert(NAMES[0], Answered::Old(Span::secs(40), seal_of(Seal::Open)));
     rig.step(5);
     let tried = &rig.memory.durable.attempts[&remedies::UNSEAL_VAULT.id][&target()];

@@ -16,7 +16,7 @@ use ananke::config::settings::{ProbeSettings, Settings};
 use ananke::config::{Context, parse};
 use ananke::model::facts::Seen;
 use ananke::model::outcome::ActionResult;
-use ananke::model::probe::{Answer, ProbeName};
+use ananke::model::probe::{Answer, Finding, ProbeName};
 use ananke::model::time::Span;
 use ananke::model::vault::Seal;
 use bytes::Bytes;
@@ -183,17 +183,17 @@ impl Site {
     }
 
     /// What the probe says of it.
-    async fn seal(&self) -> Option<Seal> {
+    async fn seal(&self) -> Seal {
         let settings = self.settings("");
         let probes: Vec<_> =
             settings.policy.probes.iter().map(|(name, it)| (name.as_str(), it.clone())).collect();
-        match found(&settings.probes, &probes).await.remove("v") {
-            Some(Seen::Known { value, .. }) => match value.answer {
-                Answer::Seal(said) if said.certificate_until.is_some() => Some(said.seal),
-                other => panic!("{other:?}"),
-            },
-            other => panic!("{other:?}"),
-        }
+        let found = found(&settings.probes, &probes).await.remove("v");
+        let Some(Seen::Known { value: Finding { answer: Answer::Seal(said), .. }, .. }) = found
+        else {
+            panic!("{found:?}");
+        };
+        assert!(said.certificate_until.is_some(), "{said:?}");
+        said.seal
     }
 }
 
@@ -224,14 +224,14 @@ fn why(result: &ActionResult) -> &str {
 #[tokio::test]
 async fn it_gets_as_many_keys_as_it_needs_over_one_connection() {
     let site = Site::with(Vault::sealed()).await;
-    assert_eq!(site.seal().await, Some(Seal::Keys { needs: 2, has: 0 }));
+    assert_eq!(site.seal().await, Seal::Keys { needs: 2, has: 0 });
     let asked = site.vault().connections;
     assert_eq!(site.unseal().await, ActionResult::Done);
     let vault = site.vault();
     let documents = KEYS[..2].iter().map(|key| json!({"key": key}).to_string());
     assert!(vault.heard.iter().cloned().eq(documents), "{:?}", vault.heard);
     assert_eq!(vault.connections - asked, 2, "one to look, one for all keys");
-    assert_eq!(site.seal().await, Some(Seal::Open));
+    assert_eq!(site.seal().await, Seal::Open);
     assert_eq!(site.unseal().await, ActionResult::AlreadyDone);
     assert_eq!(site.vault().heard.len(), 2);
 }

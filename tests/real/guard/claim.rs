@@ -12,8 +12,8 @@ fn shown(rig: &Rig) -> Fence {
     facts.fence.expect("root sees whose word counts")
 }
 
-fn claim(epoch: u64, owner: &str) -> Option<Claim> {
-    Some(Claim { epoch: Epoch(epoch), owner: owner.to_owned() })
+fn claim(epoch: u64, owner: &str) -> Claim {
+    Claim { epoch: Epoch(epoch), owner: owner.to_owned() }
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn a_claim_changes_nothing_but_whose_word_counts_and_a_look_shows_it() {
         assert_eq!(shown(&rig), Fence::default(), "{shell:?}");
         let status = |words: &[&str]| rig.change("claim", words).status;
         assert_eq!(status(&["action=1-1"]), Some(0), "{shell:?}");
-        assert_eq!(shown(&rig), Fence { claim: claim(5, "atlas"), down: None }, "{shell:?}");
+        assert_eq!(shown(&rig), Fence { claim: Some(claim(5, "atlas")), down: None }, "{shell:?}");
         // The same number of another host, and an older one: neither becomes the newest.
         for epoch in ["epoch=5", "epoch=4"] {
             assert_eq!(status(&[epoch, "owner=rhea", "action=2-1"]), Some(11), "{epoch}");
@@ -32,7 +32,7 @@ fn a_claim_changes_nothing_but_whose_word_counts_and_a_look_shows_it() {
         assert_eq!(status(&["epoch=9", "owner=rhea", "action=2-2"]), Some(0));
         let reply = rig.change("start", &["action=1-2"]);
         assert!(stdout(&reply).contains("reason=old-epoch have=9 got=5 by=rhea"), "{reply:?}");
-        assert_eq!(shown(&rig).claim, claim(9, "rhea"));
+        assert_eq!(shown(&rig).claim, Some(claim(9, "rhea")));
         assert!(rig.calls().is_empty(), "{:?}", rig.calls());
         assert_eq!(rig.read("state/epoch"), "9 rhea\n");
     }
@@ -46,7 +46,7 @@ fn who_brings_a_machine_down_is_shown_until_a_newer_claim() {
     let down = rig.change("stop", &["epoch=3", "owner=rhea", "action=2-1"]);
     assert_eq!(down.status, Some(0), "{down:?}");
     let fence = shown(&rig);
-    assert_eq!(fence, Fence { claim: claim(5, "atlas"), down: claim(5, "rhea") });
+    assert_eq!(fence, Fence { claim: Some(claim(5, "atlas")), down: Some(claim(5, "rhea")) });
     assert!(!fence.accepts(Epoch(5), "atlas"));
     assert_eq!(rig.change("claim", &["action=1-2"]).status, Some(11));
     assert_eq!(rig.change("claim", &["epoch=6", "action=1-3"]).status, Some(0));
